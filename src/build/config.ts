@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import {
+  database,
+  healthCheck,
+  migrationEntry,
+  productName,
+  redis,
+  requirements,
+  upgradeRules,
+  version,
+} from '../bundle/manifest.ts';
+
+/**
+ * `bundle.config.ts`: what a product's release consists of (CONTRACTS "bundle.config.ts"). Paths are relative to the
+ * config file. `${version}` is the only placeholder, in any string. The operator's guide is `README.md` beside the
+ * compose file, the values template `values-template.yaml` beside it.
+ */
+
+const service = z.string().min(1);
+
+export const imageSource = z.union([
+  z.literal('registry'),
+  /** The local Docker Engine. */
+  z.literal('engine'),
+  z.strictObject({ ociLayout: z.string() }),
+  /** A `docker save` or OCI archive (tar, also gzipped). */
+  z.strictObject({ archive: z.string() }),
+]);
+export type ImageSource = z.infer<typeof imageSource>;
+
+export const bundleConfig = z.strictObject({
+  product: productName,
+  compose: z.string(),
+  env: z.string(),
+  chart: z.strictObject({ path: z.string(), values: z.array(z.string()) }).optional(),
+  /** Images that compose and chart do not name, or that come from elsewhere than a registry. */
+  images: z
+    .array(z.strictObject({ ref: z.string(), source: imageSource.optional(), usedBy: z.array(z.string()).optional() }))
+    .optional(),
+  migration: z.strictObject({
+    service,
+    command: z.array(z.string()).min(1),
+    /** Every release that changed or could have changed the schema; later ones than the version being built are left out. */
+    history: z.array(migrationEntry),
+  }),
+  database,
+  writers: z.array(service),
+  traffic: z.array(service),
+  health: z.array(healthCheck).min(1),
+  upgrade: upgradeRules,
+  /** `disk` may be bytes or a text such as `2GiB`. */
+  requires: requirements.extend({
+    disk: z.union([requirements.shape.disk, z.string().regex(/^\d+(\.\d+)?\s*(KiB|MiB|GiB|TiB|kB|MB|GB|TB|B)$/)]),
+  }),
+  redis: redis.optional(),
+  volumes: z.array(z.string()).optional(),
+  securityFloor: version.optional(),
+  /** Read by releases of airdock that rehearse migrations. */
+  rehearsal: z
+    .strictObject({ env: z.record(z.string(), z.string()).optional(), dependencies: z.array(service).optional() })
+    .optional(),
+});
+export type BundleConfig = z.input<typeof bundleConfig>;
+export type ResolvedConfig = z.output<typeof bundleConfig>;
+
+/** Types the configuration; `airdock build` checks it. */
+export function defineBundle(config: BundleConfig): BundleConfig {
+  return config;
+}

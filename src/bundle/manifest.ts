@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { isDigest, type Digest } from '../digest.ts';
+
+/** `bundle.json`, the manifest of a release (docs/FORMAT.md section 4). Types are inferred from the schemas. */
+
+const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'not a sha256 digest');
+const size = z.int().nonnegative();
+/** semver.org 2.0.0, without build metadata: a `+` cannot be part of an image tag. */
+export const version = z
+  .string()
+  .regex(
+    /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/,
+    'not a semver version without build metadata',
+  );
+export const productName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, 'lowercase letters, digits and dashes, at most 40');
+const serviceName = z.string().regex(/^[a-zA-Z0-9._-]+$/, 'not a compose service name');
+const envKey = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not an environment variable name');
+/** `500ms`, `10s`, `2m`: one number and one unit. */
+export const duration = z.string().regex(/^\d+(ms|s|m)$/, 'a duration such as 500ms, 10s or 2m');
+
+export const migrationClass = z.enum(['none', 'expand', 'irreversible']);
+export type MigrationClass = z.infer<typeof migrationClass>;
+
+export const migrationEntry = z.strictObject({ version, class: migrationClass, summary: z.string().max(500) });
+
+export const platform = z.enum(['linux/amd64', 'linux/arm64']);
+export type Platform = z.infer<typeof platform>;
+
+export const healthCheck = z.strictObject({
+  name: z.string().min(1).max(60),
+  /** `external`: from the host, as a user would; `internal`: to the container's own address. */
+  scope: z.enum(['internal', 'external']),
+  /** The service whose container an internal check asks. */
+  service: serviceName.optional(),
+  /** With compose interpolation: `http://127.0.0.1:${NODEPAD_PORT:-8080}/api/health`. Internal: the host part is replaced. */
+  url: z.string().min(1),
+  status: z.int().min(100).max(599),
+  /** Members that the answer's JSON document must have, equal by value. */
+  json: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** It must stay green for so long. */
+  window: duration,
+  interval: duration,
+  /** So long from the start of the check until it must have been green for the window. */
+  timeout: duration,
+});
+export type HealthCheck = z.infer<typeof healthCheck>;
+
+export const database = z.union([
+  z.literal('none'),
+  z
+    .strictObject({
+      /** The compose service of a bundled database. */
+      service: serviceName.optional(),
+      /** The `.env` key with a `postgresql://` URL of an external one; when set and not empty it wins. */
+      urlKey: envKey.optional(),
+      userKey: envKey,
+      passwordKey: envKey,
+      nameKey: envKey,
+    })
+    .refine((value) => value.service !== undefined || value.urlKey !== undefined, 'service or urlKey is needed'),
+]);
+export type DatabaseDeclaration = z.infer<typeof database>;
+
+export const redis = z.strictObject({ service: serviceName, kind: z.enum(['cache', 'state']) });
+export const upgradeRules = z.strictObject({
+  /** Versions that may upgrade to this one, a semver range. */
+  from: z.string().min(1),
+  /** Releases that may not be skipped on the way. */
+  stops: z.array(version),
+});
+export const requirements = z.strictObject({
+  /** Ranges of Docker Engine and of the compose plugin, e.g. `>=20.10`. */
+  engine: z.string(),
+  compose: z.string(),
+  /** Free bytes wanted besides what the disk ledger computes. */
+  disk: size,
+  /** PostgreSQL major version of the release; absent without a database. */
+  postgres: z.int().positive().optional(),
+});
+
+export const layer = z.strictObject({
+  digest,
+  size,
+  mediaType: z.string(),
+  /** Digest and size of the uncompressed tar (config `rootfs.diff_ids`). */
+  diffId: digest,
+  uncompressedSize: size,
+});
+export type LayerRecord = z.infer<typeof layer>;
+
+export const image = z.strictObject({
+  /** Canonical full reference: `ghcr.io/palazski/nodepad-api:0.3.0`, `docker.io/library/postgres:15`. */
+  reference: z.string(),
+  /** Digest of the index that the reference named on the registry, when it named one. */
+  indexDigest: digest.optional(),
+  manifestDigest: digest,
+  manifestSize: size,
+  manifestMediaType: z.string(),
+  configDigest: digest,
+  configSize: size,
+  layers: z.array(layer),
+  /** `engine`: the manifest was made by airdock, a classic image store has none. */
+  origin: z.enum(['registry', 'engine', 'oci-layout', 'archive']),
+  /** Where it is used: `compose api`, `chart image.tag`. */
+  usedBy: z.array(z.string()),
+});
+export type ImageRecord = z.infer<typeof image>;
+
+export const fileRole = z.enum(['readme', 'compose', 'env-template', 'values-template', 'chart', 'installer']);
+export const file = z.strictObject({ path: z.string(), digest, size, role: fileRole });
+export type FileRecord = z.infer<typeof file>;
+
+export const bundleManifest = z.strictObject({
+  schema: z.literal('airdock.bundle/1'),
+  format: z.literal(1),
+  product: productName,
+  version,
+  platform,
+  /** ISO 8601, UTC, seconds: from SOURCE_DATE_EPOCH when it is set. */
+  created: z.iso.datetime(),
+  /** The source revision (git) or an empty string. */
+  revision: z.string().max(200),
+  /** The airdock that built it. */
+  builder: z.string(),
+  images: z.array(image),
+  files: z.array(file),
+  requires: requirements,
+  upgrade: upgradeRules,
+  /** One entry a release from the floor of `upgrade.from` to this one, ascending; releases without one are `none`. */
+  migrations: z.array(migrationEntry),
+  migration: z.strictObject({ service: serviceName, command: z.array(z.string()).min(1) }),
+  database,
+  writers: z.array(serviceName),
+  traffic: z.array(serviceName),
+  health: z.array(healthCheck),
+  redis: redis.optional(),
+  volumes: z.array(z.string()),
+  securityFloor: version.optional(),
+});
+export type BundleManifest = z.infer<typeof bundleManifest>;
+
+/** Milliseconds of a `duration`. */
+export function milliseconds(text: string): number {
+  const match = /^(\d+)(ms|s|m)$/.exec(text);
+  if (!match) throw new TypeError(`not a duration: ${text}`);
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'];
+}

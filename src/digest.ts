@@ -1,0 +1,55 @@
+import { createHash, type Hash } from 'node:crypto';
+import { Transform } from 'node:stream';
+import { AirdockError, type ErrorCode } from './errors.ts';
+
+declare const digestBrand: unique symbol;
+
+/** `sha256:` and 64 lowercase hex digits (OCI image-spec, descriptor.md "Digests"). `parseDigest` is the only way in. */
+export type Digest = `sha256:${string}` & { readonly [digestBrand]: true };
+
+const pattern = /^sha256:[0-9a-f]{64}$/;
+
+export function isDigest(text: string): text is Digest {
+  return pattern.test(text);
+}
+
+/** @throws AirdockError with `code` when the text is no sha256 digest */
+export function parseDigest(text: string, code: ErrorCode = 'BUNDLE_MANIFEST_INVALID'): Digest {
+  if (!isDigest(text)) throw new AirdockError(code, `${JSON.stringify(text.slice(0, 100))} is not a sha256 digest`);
+  return text;
+}
+
+/** The 64 hex digits behind `sha256:`. */
+export function hexOf(digest: Digest): string {
+  return digest.slice(7);
+}
+
+/** A digest as people read it: `sha256:94f19a57ffbb`. */
+export function shortDigest(digest: Digest): string {
+  return digest.slice(0, 19);
+}
+
+export function digestOf(bytes: Uint8Array | string): Digest {
+  return finish(createHash('sha256').update(bytes));
+}
+
+export function finish(hash: Hash): Digest {
+  return `sha256:${hash.digest('hex')}` as Digest;
+}
+
+/** Passes bytes on and knows their digest and count once the stream has ended. */
+export class DigestStream extends Transform {
+  readonly #hash = createHash('sha256');
+  bytes = 0;
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: null, chunk: Buffer) => void): void {
+    this.#hash.update(chunk);
+    this.bytes += chunk.length;
+    done(null, chunk);
+  }
+
+  /** Call once, after the end. */
+  digest(): Digest {
+    return finish(this.#hash);
+  }
+}
