@@ -1,0 +1,48 @@
+import type { Listener } from '../events.ts';
+
+export type TextSink = { write(text: string): unknown };
+
+/** Questions to a person. There is one only when standard input and standard error are terminals. */
+export type Prompt = {
+  /** The line that was typed, without its newline. */
+  line(question: string): Promise<string>;
+  /** The same, not shown while it is typed. */
+  secret(question: string): Promise<string>;
+};
+
+/**
+ * What the process gives to the commands: `main.ts` makes the real one, tests make their own. What `io/` exports joins
+ * here as one lazy member each (`docker(): Promise<Docker>`), constructed in `main.ts` and nowhere else.
+ */
+export type Runtime = {
+  /** Results. */
+  readonly stdout: TextSink;
+  /** Progress, questions and errors. */
+  readonly stderr: TextSink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Paths on the command line are relative to it. */
+  readonly cwd: string;
+  /** Standard error is a terminal: progress may be drawn in place. */
+  readonly isTTY: boolean;
+  /** Aborted by SIGINT and SIGTERM. SIGHUP is ignored: a dropped session does not end a transaction. */
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+  readonly prompt?: Prompt;
+};
+
+/** What a command receives. */
+export type CliContext = Runtime & {
+  /** `--json`: one document on stdout, progress as NDJSON on stderr. */
+  readonly json: boolean;
+  /** `--debug`: errors come with their stacks. */
+  readonly debug: boolean;
+  /** Draws; give it to the work. */
+  readonly listener: Listener;
+  /** Prints the result once: the document with `--json` (it carries `schema: "airdock.NAME/1"`), else the text. */
+  result(document: { schema: string }, text: string): void;
+};
+
+/** Wraps the body of a command for commander's `action`. The body's number, if any, is the exit code. */
+export type Act = <Args extends unknown[]>(
+  body: (context: CliContext, ...args: Args) => Promise<number | undefined | void>,
+) => (...args: Args) => Promise<void>;
