@@ -1,0 +1,25 @@
+import { AirdockError } from '../errors.ts';
+import type { Run } from './process.ts';
+
+const defaultEndpoint = 'unix:///var/run/docker.sock';
+
+/**
+ * The engine that `docker` on this machine would talk to: DOCKER_HOST, else the CLI's current context, else the default
+ * socket. Resolved once, recorded, and given to dockerode and to the CLI alike: docker-modem knows nothing of contexts,
+ * so that with rootless Docker the two would otherwise be two engines (FACTS section 2).
+ */
+export async function resolveEndpoint(environment: NodeJS.ProcessEnv, run: Run): Promise<string> {
+  const host = environment['DOCKER_HOST'] ?? '';
+  // As the CLI does: DOCKER_HOST wins over DOCKER_CONTEXT.
+  if (host !== '') return supported(host);
+  const answer = await run('docker', ['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}']);
+  const fromContext = answer.exitCode === 0 ? answer.stdout.trim() : '';
+  return supported(fromContext === '' ? defaultEndpoint : fromContext);
+}
+
+function supported(endpoint: string): string {
+  if (/^(unix|tcp|http|https):\/\/./.test(endpoint)) return endpoint;
+  throw new AirdockError('ENGINE_UNREACHABLE', `airdock cannot work with the Docker endpoint ${endpoint}`, {
+    hint: 'Run airdock on the machine of the engine, with a unix:// endpoint in DOCKER_HOST or in the Docker context.',
+  });
+}

@@ -1,0 +1,30 @@
+import { StringDecoder } from 'node:string_decoder';
+
+/**
+ * Reads the JSON lines that the engine streams while it loads, to the end, and returns what they say went wrong:
+ * the status is 200 whatever happens (FACTS section 2).
+ */
+export async function loadErrors(answer: AsyncIterable<Buffer | string>): Promise<string[]> {
+  const decoder = new StringDecoder('utf8');
+  const errors: string[] = [];
+  let rest = '';
+  const take = (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') errors.push(...errorIn(line));
+  };
+  for await (const chunk of answer) take(typeof chunk === 'string' ? chunk : decoder.write(chunk));
+  take('\n');
+  return errors;
+}
+
+function errorIn(line: string): string[] {
+  try {
+    const message = JSON.parse(line) as { error?: string; errorDetail?: { message?: string } };
+    const text = message.errorDetail?.message ?? message.error;
+    return text === undefined ? [] : [text];
+  } catch {
+    // Not JSON: nothing that we asked for answers so.
+    return [line.trim().slice(0, 500)];
+  }
+}

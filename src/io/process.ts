@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import { type Readable, Writable } from 'node:stream';
+import { execa } from 'execa';
+import { AirdockError, systemCode } from '../errors.ts';
+
+export type RunOptions = {
+  cwd?: string;
+  /** On top of the clean environment (see `cleanEnvironment`). */
+  env?: Record<string, string>;
+  /** stdin; closed from the start when absent or `ignore`. */
+  input?: Buffer | Readable | 'ignore';
+  /** Ends the child's whole process group; `run` then throws INTERRUPTED once the child is gone. */
+  signal?: AbortSignal;
+  /** Takes stdout as bytes (a dump); `stdout` of the result is then empty. It is ended, and awaited, with the child. */
+  onStdout?: Writable;
+  /** Each line of stdout and stderr as it comes. */
+  onLine?: (line: string) => void;
+  timeoutMs?: number;
+  /** Characters kept of stdout and of stderr, the last ones; 8 Mi unless told. */
+  maxOutput?: number;
+};
+
+export type RunResult = {
+  /** -1 when a signal ended it. */
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+  signalName?: string;
+  /** `timeoutMs` ran out and the child was ended. */
+  timedOut?: boolean;
+};
+
+/** Runs a program to its end. A nonzero exit is a result, not an error; a program that is not there is one. */
+export type Run = (command: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>;
+
+/** What Docker's CLI and ssh need to find their way; all else stays out: compose lets a shell's VERSION win over `.env`. */
+const inherited =
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|LANG|LC_\w+|XDG_\w+|SSH_AUTH_SOCK|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS_VERIFY|TLS|API_VERSION))$/;
+
+export function cleanEnvironment(environment: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((pair): pair is [string, string] => inherited.test(pair[0]) && pair[1] !== undefined),
+  );
+}
+
+const killGrace = 10_000;
+
+export const run: Run = async (command, args, options = {}) => {
+  options.signal?.throwIfAborted();
+  const kept = options.maxOutput ?? 8 * 2 ** 20;
+  const child = execa(command, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...cleanEnvironment(process.env), ...options.env },
+    extendEnv: false,
+    // A session of its own: ^C and the terminal's SIGHUP reach airdock alone, which then decides.
+    detached: true,
+    reject: false,
+    buffer: false,
+    stripFinalNewline: false,
+    stdout: 'pipe',
+    stderr: 'pipe',
+    ...stdin(options.input),
+  });
+  const kill = (name: NodeJS.Signals) => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, name);
+    } catch (error) {
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
+  };
+  let hardKill: NodeJS.Timeout | undefined;
+  const stop = () => {
+    kill('SIGTERM');
+    hardKill ??= setTimeout(kill, killGrace, 'SIGKILL');
+  };
+  let timedOut = false;
+  const timer =
+    options.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          stop();
+        }, options.timeoutMs);
+  options.signal?.addEventListener('abort', stop, { once: true });
+  const stdout = new Tail(kept, options.onLine);
+  const stderr = new Tail(kept, options.onLine);
+  const sinkFailed = pump(child.stdout, options.onStdout ?? stdout).catch((error: unknown) => {
+    stop();
+    return { error };
+  });
+  try {
+    const [result, failed] = await Promise.all([child, sinkFailed, pump(child.stderr, stderr)]);
+    if (options.signal?.aborted) {
+      throw new AirdockError('INTERRUPTED', `${command} was interrupted`, { cause: options.signal.reason });
+    }
+    if (result.exitCode === undefined && result.signal === undefined) throw notStarted(command, options.cwd, result.cause);
+    if (failed) throw failed.error;
+    return {
+      exitCode: result.exitCode ?? -1,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      ...(result.signal === undefined ? {} : { signalName: result.signal }),
+      ...(timedOut ? { timedOut: true } : {}),
+    };
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(hardKill);
+    options.signal?.removeEventListener('abort', stop);
+  }
+};
+
+function stdin(input: RunOptions['input']) {
+  if (input === undefined || input === 'ignore') return { stdin: 'ignore' as const };
+  return Buffer.isBuffer(input) ? { input } : { stdin: input };
+}
+
+/** Ends the sink and waits until it has taken everything: a file sink's fsync belongs to the caller, its errors to us. */
+async function pump(source: Readable, sink: Writable): Promise<undefined> {
+  for await (const chunk of source) {
+    if (!sink.write(chunk)) await once(sink, 'drain');
+  }
+  const finished = once(sink, 'finish');
+  sink.end();
+  await finished;
+}
+
+function notStarted(command: string, cwd: string | undefined, cause: unknown): AirdockError {
+  const missing = systemCode(cause) === 'ENOENT';
+  return new AirdockError(
+    'PREFLIGHT_FAILED',
+    missing ? `there is no program ${command} here` : `${command} could not be started`,
+    {
+      hint: missing ? `Install ${command}, or put it into PATH${cwd === undefined ? '' : ` (working directory: ${cwd})`}.` : '',
+      cause,
+    },
+  );
+}
+
+/** Keeps the end of a text stream and hands on its lines. */
+class Tail extends Writable {
+  readonly #limit: number;
+  readonly #onLine: ((line: string) => void) | undefined;
+  readonly #decoder = new TextDecoder();
+  #kept = '';
+  #line = '';
+
+  constructor(limit: number, onLine?: (line: string) => void) {
+    super();
+    this.#limit = limit;
+    this.#onLine = onLine;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#take(this.#decoder.decode(chunk, { stream: true }));
+    done();
+  }
+
+  override _final(done: () => void): void {
+    this.#take(this.#decoder.decode());
+    if (this.#line !== '') this.#onLine?.(this.#line);
+    done();
+  }
+
+  text(): string {
+    return this.#kept;
+  }
+
+  #take(text: string): void {
+    this.#kept = (this.#kept + text).slice(-this.#limit);
+    if (!this.#onLine) return;
+    const lines = (this.#line + text).split(/\r?\n/);
+    this.#line = lines.pop() ?? '';
+    for (const line of lines) this.#onLine(line);
+  }
+}
