@@ -1,73 +1,192 @@
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import Dockerode from 'dockerode';
 import { AirdockError, systemCode } from '../errors.ts';
 import { type ContainerInfo, containerInfo } from './container.ts';
-import { loadErrors } from './load-answer.ts';
+import type { ContainerFilter, Docker, EngineImage, EngineInfo, Named } from './engine.ts';
+import { loadErrors, plainLog } from './engine-answer.ts';
 
-export type ImageStore = 'classic' | 'containerd';
+export type * from './engine.ts';
+export type { ContainerInfo } from './container.ts';
 
-export type EngineInfo = {
-  serverVersion: string;
-  /** The engine's data root, as the engine sees it. */
-  rootDir: string;
-  store: ImageStore;
-  /** As the OCI names it: `amd64`, `arm64`. */
-  architecture: string;
-  os: string;
-};
-
-export type EngineImage = {
-  /** Config digest on the classic store, manifest digest on the containerd store. */
-  id: string;
-  /** Digests of the uncompressed layers, lowest first. */
-  diffIds: string[];
-  /** As the engine writes them: `postgres:15` for docker.io/library/postgres:15. */
-  repoTags: string[];
-};
-
-export type ContainerFilter = {
-  project?: string;
-  /** `key` or `key=value` */
-  label?: string;
-  /** Stopped ones too; true unless told. */
-  all?: boolean;
-};
-
-export type Named = { name: string; labels: Record<string, string> };
-
-/** The engine's API, as far as airdock uses it. Every method throws ENGINE_UNREACHABLE when nobody answers. */
-export interface Docker {
-  readonly endpoint: string;
-  ping(): Promise<void>;
-  info(): Promise<EngineInfo>;
-  /** By name or id; undefined when the engine has no such image. */
-  inspectImage(reference: string): Promise<EngineImage | undefined>;
-  /** Every image of the engine, untagged ones too. */
-  listImages(): Promise<EngineImage[]>;
-  /**
-   * `docker load`. The engine answers 200 even when it fails, so every line is read.
-   * Its success is no proof: the containerd store accepts a tar with layers missing. Look at the images afterwards.
-   * @throws AirdockError LOAD_FAILED with the engine's own words
-   */
-  loadImages(tar: Readable, signal?: AbortSignal): Promise<void>;
-  tagImage(source: string, reference: string): Promise<void>;
-  /** Removes a name, and the image when that was its last one and no container uses it. Absent is fine. */
-  removeImageTag(reference: string): Promise<void>;
-  /** `docker save`. A classic store may answer a few kB for an image with lost layers: check what came. */
-  saveImage(reference: string, signal?: AbortSignal): Promise<Readable>;
-  containers(filter?: ContainerFilter): Promise<ContainerInfo[]>;
-  /** Stops and removes it; volumes stay. Absent is fine. */
-  removeContainer(id: string): Promise<void>;
-  /**
-   * The reason why no container can be made of that image, undefined when one can: creates one (never started, labelled
-   * `airdock.probe`) and removes it. On the containerd store this alone finds a tagged image with missing layers.
-   */
-  probeImage(reference: string): Promise<string | undefined>;
-  volumes(project: string): Promise<Named[]>;
-  networks(project: string): Promise<Named[]>;
-  /** The last lines of a container's stdout and stderr. */
-  logs(id: string, options: { tail: number }): Promise<string>;
+export function openDocker(endpoint: string): Docker {
+  return new Engine(endpoint);
 }
 
-export declare function openDocker(endpoint: string): Docker;
+class Engine implements Docker {
+  readonly endpoint: string;
+  readonly #api: Dockerode;
+
+  constructor(endpoint: string) {
+    this.endpoint = endpoint;
+    // host: docker-modem would otherwise let a DOCKER_HOST of its own finding win.
+    this.#api = new Dockerode({ host: '', socketPath: endpoint.replace(/^unix:\/\//, '') });
+  }
+
+  async ping(): Promise<void> {
+    await this.#ask(this.#api.ping());
+  }
+
+  async info(): Promise<EngineInfo> {
+    const answer = (await this.#ask(this.#api.info())) as RawInfo;
+    const containerd = (answer.DriverStatus ?? []).some(([, value]) => value === 'io.containerd.snapshotter.v1');
+    return {
+      serverVersion: answer.ServerVersion,
+      rootDir: answer.DockerRootDir,
+      store: containerd ? 'containerd' : 'classic',
+      architecture: ({ x86_64: 'amd64', aarch64: 'arm64' } as Record<string, string>)[answer.Architecture] ?? answer.Architecture,
+      os: answer.OSType,
+    };
+  }
+
+  async inspectImage(reference: string): Promise<EngineImage | undefined> {
+    const found = await this.#find(this.#api.getImage(reference).inspect());
+    return found && { id: found.Id, diffIds: found.RootFS.Layers ?? [], repoTags: found.RepoTags ?? [] };
+  }
+
+  async listImages(): Promise<EngineImage[]> {
+    const list = await this.#ask(this.#api.listImages());
+    // Removed in the meantime: not there any more.
+    const images = await inTurn([...new Set(list.map((entry) => entry.Id))], (id) => this.inspectImage(id));
+    return images.filter((found) => found !== undefined);
+  }
+
+  async loadImages(tar: Readable, signal?: AbortSignal): Promise<void> {
+    const abort = () => tar.destroy(new AirdockError('INTERRUPTED', 'loading was interrupted', { cause: signal?.reason }));
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    let broken: Error | undefined;
+    tar.once('error', (error) => (broken = error));
+    try {
+      const answer = await this.#ask(this.#api.loadImage(tar));
+      const errors = await loadErrors(answer as Readable);
+      if (broken) throw broken;
+      if (errors.length > 0) throw new AirdockError('LOAD_FAILED', `the engine could not load the images: ${errors.join('; ')}`);
+    } catch (error) {
+      // What went wrong with the tar says more than the connection that broke over it.
+      throw broken ?? error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async tagImage(source: string, reference: string): Promise<void> {
+    const [repo, tag] = splitTag(reference);
+    await this.#ask(this.#api.getImage(source).tag({ repo, tag }));
+  }
+
+  async removeImageTag(reference: string): Promise<void> {
+    await this.#find(this.#api.getImage(reference).remove());
+  }
+
+  async saveImage(reference: string, signal?: AbortSignal): Promise<Readable> {
+    const tar = (await this.#ask(this.#api.getImage(reference).get())) as Readable;
+    return signal ? addAbortSignal(signal, tar) : tar;
+  }
+
+  async containers(filter: ContainerFilter = {}): Promise<ContainerInfo[]> {
+    const label = [
+      ...(filter.project === undefined ? [] : [`com.docker.compose.project=${filter.project}`]),
+      ...(filter.label === undefined ? [] : [filter.label]),
+    ];
+    const list = await this.#ask(this.#api.listContainers({ all: filter.all ?? true, filters: { label } }));
+    const inspected = await inTurn(list, (entry) => this.#find(this.#api.getContainer(entry.Id).inspect()));
+    return inspected.filter((found) => found !== undefined).map(containerInfo);
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#find(this.#api.getContainer(id).remove({ force: true }));
+  }
+
+  async probeImage(reference: string): Promise<string | undefined> {
+    let id: string;
+    try {
+      const made = await this.#api.createContainer({ Image: reference, Cmd: ['/'], Labels: { 'airdock.probe': reference } });
+      id = made.id;
+    } catch (error) {
+      if (statusOf(error) !== undefined) return reasonOf(error);
+      throw this.#failed(error);
+    }
+    await this.removeContainer(id);
+    return undefined;
+  }
+
+  async volumes(project: string): Promise<Named[]> {
+    const { Volumes: found } = await this.#ask(
+      this.#api.listVolumes({ filters: { label: [`com.docker.compose.project=${project}`] } }),
+    );
+    return (found ?? []).map((volume) => ({ name: volume.Name, labels: volume.Labels ?? {} }));
+  }
+
+  async networks(project: string): Promise<Named[]> {
+    const found = await this.#ask(this.#api.listNetworks({ filters: { label: [`com.docker.compose.project=${project}`] } }));
+    return found.map((network) => ({ name: network.Name, labels: network.Labels ?? {} }));
+  }
+
+  async logs(id: string, options: { tail: number }): Promise<string> {
+    const container = this.#api.getContainer(id);
+    const bytes = await this.#find(container.logs({ stdout: true, stderr: true, tail: options.tail, follow: false }));
+    return bytes === undefined ? '' : plainLog(bytes);
+  }
+
+  /** Undefined for 404. */
+  async #find<T>(asked: Promise<T>): Promise<T | undefined> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw this.#failed(error);
+    }
+  }
+
+  async #ask<T>(asked: Promise<T>): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): AirdockError {
+    if (error instanceof AirdockError) return error;
+    if (statusOf(error) !== undefined) {
+      return new AirdockError('STEP_FAILED', `the engine refused: ${reasonOf(error)}`, { cause: error });
+    }
+    return new AirdockError('ENGINE_UNREACHABLE', `no Docker Engine answers at ${this.endpoint}`, {
+      hint:
+        systemCode(error) === 'EACCES'
+          ? 'This user may not use the socket: run airdock as root, or as a member of the docker group.'
+          : 'Is it running (systemctl status docker)? DOCKER_HOST or the Docker context says where airdock looks for it.',
+      cause: error,
+    });
+  }
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+/** The engine's own words, without docker-modem's "(HTTP code 404) no such image - ". */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
+}
+
+/** `host/name:tag` -> repository and tag; a colon before the last slash is a port. */
+function splitTag(reference: string): [string, string] {
+  const colon = reference.lastIndexOf(':');
+  return colon > reference.lastIndexOf('/') ? [reference.slice(0, colon), reference.slice(colon + 1)] : [reference, 'latest'];
+}
+
+/** One at a time: the answers come from a local socket, and an engine with a thousand images stays responsive. */
+async function inTurn<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  for (const item of items) answers.push(await ask(item));
+  return answers;
+}
+
+type RawInfo = {
+  ServerVersion: string;
+  DockerRootDir: string;
+  DriverStatus?: [string, string][];
+  Architecture: string;
+  OSType: string;
+};

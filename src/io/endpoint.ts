@@ -18,7 +18,8 @@ export async function resolveEndpoint(environment: NodeJS.ProcessEnv, run: Run):
 }
 
 function supported(endpoint: string): string {
-  if (/^(unix|tcp|http|https):\/\/./.test(endpoint)) return endpoint;
+  if (/^unix:\/\/./.test(endpoint)) return endpoint;
+  // Ports, bind mounts, health checks and the disk ledger all mean the engine's own machine.
   throw new AirdockError('ENGINE_UNREACHABLE', `airdock cannot work with the Docker endpoint ${endpoint}`, {
     hint: 'Run airdock on the machine of the engine, with a unix:// endpoint in DOCKER_HOST or in the Docker context.',
   });

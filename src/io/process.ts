@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { type Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { AirdockError, systemCode } from '../errors.ts';
 
@@ -46,7 +46,7 @@ export function cleanEnvironment(environment: NodeJS.ProcessEnv): Record<string,
 const killGrace = 10_000;
 
 export const run: Run = async (command, args, options = {}) => {
-  options.signal?.throwIfAborted();
+  if (options.signal?.aborted) throw interrupted(command, options.signal);
   const kept = options.maxOutput ?? 8 * 2 ** 20;
   const child = execa(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -84,15 +84,17 @@ export const run: Run = async (command, args, options = {}) => {
   options.signal?.addEventListener('abort', stop, { once: true });
   const stdout = new Tail(kept, options.onLine);
   const stderr = new Tail(kept, options.onLine);
-  const sinkFailed = pump(child.stdout, options.onStdout ?? stdout).catch((error: unknown) => {
-    stop();
-    return { error };
-  });
+  // A sink that fails (a full disk) ends the child; its own error is the one to report.
+  const sinkFailed = pipeline(child.stdout, options.onStdout ?? stdout).then(
+    () => undefined,
+    (error: unknown) => {
+      stop();
+      return { error };
+    },
+  );
   try {
-    const [result, failed] = await Promise.all([child, sinkFailed, pump(child.stderr, stderr)]);
-    if (options.signal?.aborted) {
-      throw new AirdockError('INTERRUPTED', `${command} was interrupted`, { cause: options.signal.reason });
-    }
+    const [result, failed] = await Promise.all([child, sinkFailed, pipeline(child.stderr, stderr)]);
+    if (options.signal?.aborted) throw interrupted(command, options.signal);
     if (result.exitCode === undefined && result.signal === undefined) throw notStarted(command, options.cwd, result.cause);
     if (failed) throw failed.error;
     return {
@@ -110,18 +112,11 @@ export const run: Run = async (command, args, options = {}) => {
 };
 
 function stdin(input: RunOptions['input']) {
-  if (input === undefined || input === 'ignore') return { stdin: 'ignore' as const };
-  return Buffer.isBuffer(input) ? { input } : { stdin: input };
+  return input === undefined || input === 'ignore' ? { stdin: 'ignore' as const } : { input };
 }
 
-/** Ends the sink and waits until it has taken everything: a file sink's fsync belongs to the caller, its errors to us. */
-async function pump(source: Readable, sink: Writable): Promise<undefined> {
-  for await (const chunk of source) {
-    if (!sink.write(chunk)) await once(sink, 'drain');
-  }
-  const finished = once(sink, 'finish');
-  sink.end();
-  await finished;
+function interrupted(command: string, signal: AbortSignal): AirdockError {
+  return new AirdockError('INTERRUPTED', `${command} was interrupted`, { cause: signal.reason });
 }
 
 function notStarted(command: string, cwd: string | undefined, cause: unknown): AirdockError {

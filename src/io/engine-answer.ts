@@ -28,3 +28,19 @@ function errorIn(line: string): string[] {
     return [line.trim().slice(0, 500)];
   }
 }
+
+/**
+ * Text of a container's log. Without a terminal the engine puts an 8-byte head before each piece (Engine API, "Stream
+ * format": stream number, three zeros, length); with one it is the bare bytes.
+ */
+export function plainLog(bytes: Buffer): string {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  while (at + 8 <= bytes.length) {
+    if (bytes.readUInt8(at) > 2 || bytes.readUIntBE(at + 1, 3) !== 0) return bytes.toString('utf8');
+    const end = at + 8 + bytes.readUInt32BE(at + 4);
+    pieces.push(bytes.subarray(at + 8, end));
+    at = end;
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
