@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { AirdockError } from '../errors.ts';
+import type { Credentials } from './credentials.ts';
+import { networkError, statusError } from './registry-errors.ts';
+import { readBody, type Transport } from './transport.ts';
+
+/** RFC 9110 section 11.6.1, as far as registries use it. */
+export type Challenge = { scheme: 'basic' | 'bearer'; parameters: Record<string, string> };
+
+export function parseChallenge(header: string | undefined): Challenge | undefined {
+  const scheme = /^\s*(basic|bearer)\b/i.exec(header ?? '')?.[1]?.toLowerCase();
+  if (scheme !== 'basic' && scheme !== 'bearer') return undefined;
+  const parameters: Record<string, string> = {};
+  for (const [, key, quoted, bare] of (header ?? '').matchAll(/(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
+    if (key !== undefined) parameters[key.toLowerCase()] = quoted?.replaceAll(/\\(.)/g, '$1') ?? bare ?? '';
+  }
+  return { scheme, parameters };
+}
+
+const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
+
+export type AuthRequest = {
+  transport: Transport;
+  challenge: Challenge;
+  credentials: Credentials | undefined;
+  /** The registry that asked. */
+  registry: URL;
+  scope: string;
+  what: string;
+  signal?: AbortSignal;
+};
+
+/**
+ * The Authorization header that answers a challenge (distribution "Token Authentication"); undefined when there is none.
+ * @throws AirdockError REGISTRY_UNAUTHORIZED and what a request can meet
+ */
+export async function answerChallenge(request: AuthRequest): Promise<string | undefined> {
+  const { challenge, credentials } = request;
+  if (challenge.scheme === 'bearer') return `Bearer ${await fetchToken(request)}`;
+  if (!credentials || 'identityToken' in credentials) return undefined;
+  return basic(credentials);
+}
+
+async function fetchToken(request: AuthRequest): Promise<string> {
+  const { challenge, credentials, registry, transport } = request;
+  const realm = challenge.parameters['realm'];
+  const host = registry.host;
+  if (realm === undefined || !URL.canParse(realm)) {
+    throw new AirdockError('REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
+      hint: 'The registry, or a proxy before it, is not set up well.',
+    });
+  }
+  const url = new URL(realm);
+  if (url.protocol !== 'https:' && registry.protocol === 'https:') {
+    throw new AirdockError('REGISTRY_PROTOCOL', `${host} asks for credentials to be sent to ${url.origin}, which is not encrypted`, {
+      hint: 'airdock does not do that. The token service of the registry must be reached by https.',
+    });
+  }
+  const service = challenge.parameters['service'];
+  const scope = challenge.parameters['scope'] ?? request.scope;
+  const refresh = credentials && 'identityToken' in credentials ? credentials.identityToken : undefined;
+  const form = new URLSearchParams({ ...(service === undefined ? {} : { service }), scope });
+  if (refresh === undefined) for (const [key, value] of form) url.searchParams.append(key, value);
+  else {
+    form.set('grant_type', 'refresh_token');
+    form.set('refresh_token', refresh);
+    form.set('client_id', 'airdock');
+  }
+  const signal = request.signal ? { signal: request.signal } : {};
+  const response = await transport
+    .send(
+      refresh === undefined
+        ? { url, headers: credentials && !('identityToken' in credentials) ? { authorization: basic(credentials) } : {}, ...signal }
+        : { url, method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString(), ...signal },
+    )
+    .catch((error: unknown) => {
+      throw networkError(error, url.host, `a token for ${request.what}`);
+    });
+  const body = await readBody(response.body, 1 << 20);
+  if (response.status !== 200) throw statusError(response.status, url.host, `a token for ${request.what}`, '');
+  let answer: z.infer<typeof tokenAnswer> | undefined;
+  try {
+    answer = tokenAnswer.parse(JSON.parse(body?.toString('utf8') ?? ''));
+  } catch {
+    answer = undefined;
+  }
+  const token = answer?.token ?? answer?.access_token;
+  if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new AirdockError('REGISTRY_PROTOCOL', `${url.host} answered the request for a token with something else`, {
+      hint: `Check that ${url.host} is the token service of ${host}.`,
+    });
+  }
+  return token;
+}
+
+function basic(credentials: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+}

@@ -1,0 +1,237 @@
+import type { ImageRecord, LayerRecord, Platform } from '../bundle/manifest.ts';
+import { digestOf, type Digest } from '../digest.ts';
+import { AirdockError } from '../errors.ts';
+import { gzipped, inflated, uncompressedSize } from './gzip.ts';
+import {
+  corrupt,
+  expectDigest,
+  parseConfig,
+  parseManifest,
+  platformMissing,
+  selectPlatform,
+  type Descriptor,
+  type ImageConfig,
+  type ManifestBytes,
+} from './manifest.ts';
+import { compressionOf, ociConfig, ociGzipLayer, ociManifest } from './media-types.ts';
+import type { ImageName } from './reference.ts';
+import { hasRawImages, type Blob, type ImageSource } from './source.ts';
+
+/** A blob in the store, with the bytes that tell its uncompressed size. */
+export type StoredBlob = Blob & { ends(): Promise<{ first: Buffer; last: Buffer }> };
+
+/** Where blobs are kept while a bundle is made. */
+export type BlobStore = {
+  /** The blob, fetched unless it is there. `open(offset)` goes on where an earlier attempt ended. */
+  fetch(
+    wanted: { digest: Digest; size: number },
+    open: (offset: number) => AsyncIterable<Buffer>,
+    options: { what: string; signal?: AbortSignal },
+  ): Promise<StoredBlob>;
+  /** A blob that is computed; `key` names what from. */
+  derive(key: string, make: () => AsyncIterable<Buffer>, options: { signal?: AbortSignal }): Promise<StoredBlob>;
+};
+
+type PendingLayer = { diffId: Digest } & (
+  | { kind: 'stored'; descriptor: Descriptor }
+  /** To be compressed: no registry knows its digest. */
+  | { kind: 'raw'; open(): AsyncIterable<Buffer> }
+);
+
+/** An image of which manifest and config are read, and no layer yet. */
+export type ResolvedImage = {
+  name: ImageName;
+  source: ImageSource;
+  indexDigest?: Digest;
+  /** Undefined when airdock has to make one. */
+  manifest?: ManifestBytes;
+  config: Buffer;
+  layers: PendingLayer[];
+};
+
+export type Collected = { record: ImageRecord; blobs: Blob[] };
+
+const configLimit = 8 << 20;
+/** ustar has eleven octal digits for a size (POSIX.1-1988). */
+const layerLimit = 8 * 2 ** 30;
+
+/** @throws AirdockError PLATFORM_MISSING, IMAGE_UNSUPPORTED, LAYER_TOO_LARGE, SOURCE_CORRUPT and what the source throws */
+export async function resolveImage(
+  source: ImageSource,
+  name: ImageName,
+  platform: Platform,
+  signal?: AbortSignal,
+): Promise<ResolvedImage> {
+  const where = `${source.label(name)}, ${name.canonical}`;
+  const raw = hasRawImages(source) ? await source.raw(name, signal) : undefined;
+  if (raw) {
+    const config = parseConfig(raw.config, where);
+    checkPlatform(config, platform, name);
+    checkCount(config, raw.layers.length, where);
+    const layers = raw.layers.map((layer, index) => ({
+      kind: 'raw' as const,
+      diffId: config.diffIds[index] as Digest,
+      open: () => inflated(layer.open()),
+    }));
+    return { name, source, config: raw.config, layers };
+  }
+
+  let found = await source.resolve(name, signal);
+  let parsed = parseManifest(found, where);
+  const indexDigest = parsed.kind === 'index' ? found.digest : undefined;
+  // An index may name indexes (OCI image-spec image-index.md); deeper than that nobody goes.
+  for (let depth = 0; parsed.kind === 'index' && depth < 2; depth += 1) {
+    const entry: Descriptor = selectPlatform(parsed.manifests, platform, name.canonical);
+    found = { ...(await source.manifest(name, entry.digest, signal)), mediaType: entry.mediaType };
+    parsed = parseManifest(found, where);
+  }
+  if (parsed.kind === 'index') throw corrupt(where, 'an index within an index within an index');
+  const { manifest } = parsed;
+  const configBytes = await readConfig(source, name, manifest.config, where, signal);
+  const config = parseConfig(configBytes, where);
+  checkPlatform(config, platform, name);
+  checkCount(config, manifest.layers.length, where);
+  const layers = manifest.layers.map((descriptor, index) => pending(source, name, descriptor, config.diffIds[index] as Digest, signal));
+  return {
+    name,
+    source,
+    ...(indexDigest === undefined ? {} : { indexDigest }),
+    // A layer that has to be compressed makes another manifest.
+    ...(layers.some((layer) => layer.kind === 'raw') ? {} : { manifest: { ...found, mediaType: parsed.mediaType } }),
+    config: configBytes,
+    layers,
+  };
+}
+
+/** @param usedBy `compose api worker beat`, `chart api.image` */
+export async function collectImage(
+  image: ResolvedImage,
+  store: BlobStore,
+  usedBy: readonly string[],
+  limit: <T>(work: () => Promise<T>) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<Collected> {
+  const options = signal ? { signal } : {};
+  const got = await Promise.all(image.layers.map((layer) => limit(() => collectLayer(image, layer, store, options))));
+  const configDigest = digestOf(image.config);
+  const manifest = image.manifest ?? makeManifest(image.config, got.map(({ record }) => record));
+  return {
+    record: {
+      reference: image.name.canonical,
+      ...(image.indexDigest === undefined ? {} : { indexDigest: image.indexDigest }),
+      manifestDigest: manifest.digest,
+      manifestSize: manifest.bytes.length,
+      manifestMediaType: manifest.mediaType,
+      configDigest,
+      configSize: image.config.length,
+      layers: got.map(({ record }) => record),
+      origin: image.source.origin,
+      usedBy: [...usedBy],
+    },
+    blobs: [inMemory(manifest.bytes), inMemory(image.config), ...got.map(({ blob }) => blob)],
+  };
+}
+
+async function collectLayer(
+  image: ResolvedImage,
+  layer: PendingLayer,
+  store: BlobStore,
+  options: { signal?: AbortSignal },
+): Promise<{ record: LayerRecord; blob: Blob }> {
+  const { name, source } = image;
+  if (layer.kind === 'stored') {
+    const { digest, size, mediaType } = layer.descriptor;
+    const what = `${source.label(name)}, layer ${digest} of ${name.canonical}`;
+    const blob = await store.fetch({ digest, size }, (offset) => source.blob(name, { digest, size }, { offset, ...options }), {
+      what,
+      ...options,
+    });
+    const record = { digest, size, mediaType, diffId: layer.diffId, uncompressedSize: await uncompressedSize(blob, await blob.ends(), what) };
+    return { record, blob };
+  }
+  const what = `${source.label(name)}, layer ${layer.diffId} of ${name.canonical}`;
+  const compress = (): AsyncIterable<Buffer> =>
+    gzipped(layer.open(), (found) => {
+      if (found !== layer.diffId) throw corrupt(what, `its tar has the digest ${found}`);
+    });
+  const blob = await store.derive(`gzip6-${layer.diffId.slice(7)}`, compress, options);
+  if (blob.size >= layerLimit) throw tooLarge(layer.diffId, blob.size, name);
+  return {
+    record: {
+      digest: blob.digest,
+      size: blob.size,
+      mediaType: ociGzipLayer,
+      diffId: layer.diffId,
+      uncompressedSize: await uncompressedSize(blob, await blob.ends(), what),
+    },
+    blob,
+  };
+}
+
+function pending(source: ImageSource, name: ImageName, descriptor: Descriptor, diffId: Digest, signal?: AbortSignal): PendingLayer {
+  if (descriptor.size >= layerLimit) throw tooLarge(descriptor.digest, descriptor.size, name);
+  const compression = compressionOf(descriptor.mediaType);
+  if (compression === 'gzip') return { kind: 'stored', diffId, descriptor };
+  if (compression === 'foreign' || compression === 'unknown') {
+    throw new AirdockError('IMAGE_UNSUPPORTED', `${name.canonical} has a layer of type ${descriptor.mediaType}`, {
+      hint: 'airdock carries Linux images with ordinary layers only.',
+    });
+  }
+  if (source.origin === 'registry') {
+    const how = compression === 'zstd' ? 'zstd, which Docker Engine 20.10 cannot load' : 'not compressed';
+    throw new AirdockError('IMAGE_UNSUPPORTED', `${name.canonical} has a layer that is ${how}; its digest would not survive recompression`, {
+      hint: 'Push the image with gzip layers, e.g. docker buildx build --output type=image,compression=gzip,force-compression=true,push=true',
+    });
+  }
+  const open = () => inflated(source.blob(name, descriptor, signal ? { signal } : {}));
+  return { kind: 'raw', diffId, open };
+}
+
+/** An image without a manifest gets an OCI one; the bytes are a function of config and layers alone. */
+function makeManifest(config: Buffer, layers: readonly LayerRecord[]): ManifestBytes {
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociManifest,
+      config: { mediaType: ociConfig, digest: digestOf(config), size: config.length },
+      layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+    }),
+  );
+  return { bytes, digest: digestOf(bytes), mediaType: ociManifest };
+}
+
+async function readConfig(source: ImageSource, name: ImageName, wanted: Descriptor, where: string, signal?: AbortSignal): Promise<Buffer> {
+  if (wanted.size > configLimit) throw corrupt(where, `its configuration has ${wanted.size} bytes`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of source.blob(name, wanted, signal ? { signal } : {})) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  expectDigest(bytes, wanted.digest, `${where}, configuration`);
+  return bytes;
+}
+
+function checkPlatform(config: ImageConfig, platform: Platform, name: ImageName): void {
+  const found = `${config.os}/${config.architecture}`;
+  if (found !== platform) throw platformMissing(name.canonical, platform, [found]);
+}
+
+function checkCount(config: ImageConfig, layers: number, where: string): void {
+  if (config.diffIds.length !== layers) {
+    throw corrupt(where, `the manifest has ${layers} layers, the configuration ${config.diffIds.length}`);
+  }
+}
+
+function tooLarge(digest: Digest, size: number, name: ImageName): AirdockError {
+  return new AirdockError('LAYER_TOO_LARGE', `layer ${digest} of ${name.canonical} has ${size} bytes; 8 GiB is the limit`, {
+    hint: 'Split the layer: several RUN or COPY instructions instead of one.',
+  });
+}
+
+function inMemory(bytes: Buffer): Blob {
+  return {
+    digest: digestOf(bytes),
+    size: bytes.length,
+    open: async function* () {
+      yield bytes;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { AirdockError, systemCode, type ErrorCode } from '../errors.ts';
+
+/** What a person is told when a registry says no. */
+
+/** `what`: "the manifest of ghcr.io/acme/api:1". */
+export function statusError(status: number, host: string, what: string, said: string): AirdockError {
+  const [code, hint] = explain(status, host);
+  const words = said === '' ? '' : ` (${said})`;
+  return new AirdockError(code, `${host} answered ${status} to the request for ${what}${words}`, {
+    hint,
+    details: { registry: host, status },
+  });
+}
+
+function explain(status: number, host: string): [ErrorCode, string] {
+  switch (status) {
+    case 401:
+    case 403:
+      return [
+        'REGISTRY_UNAUTHORIZED',
+        `Log in with docker login ${host} (or put credentials into ~/.docker/config.json), and check the name: some registries ` +
+          'answer so for images that do not exist.',
+      ];
+    case 404:
+      return ['REGISTRY_NOT_FOUND', 'Check name and tag, and whether the image has been pushed.'];
+    case 429:
+      return ['REGISTRY_RATE_LIMITED', `Wait, or log in with docker login ${host}: limits are higher for known users.`];
+    default:
+      return status >= 500
+        ? ['REGISTRY_UNREACHABLE', 'The registry has a problem of its own. Try again later; what was fetched is kept.']
+        : ['REGISTRY_PROTOCOL', `Check that ${host} is a container registry.`];
+  }
+}
+
+/** A connection that failed. */
+export function networkError(error: unknown, host: string, what: string, received?: string): AirdockError {
+  const code = networkCode(error);
+  const why = error instanceof Error && error.message !== '' ? error.message : String(code);
+  const dropped = received === undefined ? '' : ` after ${received}`;
+  return new AirdockError('REGISTRY_UNREACHABLE', `${host} could not be reached${dropped} for ${what}: ${why}`, {
+    hint: networkHint(code, host),
+    cause: error,
+    details: { registry: host },
+  });
+}
+
+function networkHint(code: string | undefined, host: string): string {
+  if (isCertificateProblem(code)) {
+    return `The certificate of ${host} is not trusted here. Give its CA with --ca-file FILE.`;
+  }
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'The name does not resolve. Check it, and the proxy (HTTPS_PROXY, NO_PROXY) if one is needed.';
+    case 'ECONNREFUSED':
+      return 'Nothing listens there. Check the address; --mirror HOST=URL says where a registry is really read from.';
+    case 'EPROTO':
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return `${host} does not speak TLS. If it is meant to be plain HTTP: --insecure ${host}.`;
+    default:
+      return 'Check the network and the proxy (HTTPS_PROXY, NO_PROXY), and run the command again: what was fetched is kept.';
+  }
+}
+
+/** Worth another attempt: the connection was made, or could be made in a moment. */
+export function isPassing(error: unknown): boolean {
+  const code = networkCode(error);
+  if (isCertificateProblem(code)) return false;
+  return code === undefined || !['ENOTFOUND', 'ECONNREFUSED', 'EPROTO', 'ERR_INVALID_URL'].includes(code) && !code.startsWith('ERR_SSL');
+}
+
+function isCertificateProblem(code: string | undefined): boolean {
+  return code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|ERR_TLS/.test(code);
+}
+
+/** Happy eyeballs hides the codes in an AggregateError. */
+function networkCode(error: unknown): string | undefined {
+  if (error instanceof AggregateError && error.errors.length > 0) return networkCode(error.errors[0]);
+  return systemCode(error);
+}
+
+/** OCI distribution-spec "Error Codes": `{"errors":[{"code","message"}]}`. */
+export function registryWords(body: Buffer | undefined): string {
+  try {
+    const document = JSON.parse(body?.toString('utf8') ?? '') as { errors?: { code?: unknown; message?: unknown }[] };
+    return (document.errors ?? [])
+      .map((entry) => [entry.code, entry.message].filter((part) => typeof part === 'string').join(': '))
+      .join('; ')
+      .replaceAll(/[^\x20-\x7e]/g, ' ')
+      .slice(0, 300);
+  } catch {
+    return '';
+  }
+}
