@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { AirdockError } from '../errors.ts';
+import { canonicalJson } from './canonical.ts';
+import { bundleManifest, type BundleManifest } from './manifest.ts';
+
+/** `bundle.json` to bytes and back (docs/FORMAT.md section 4). */
+
+export function encodeManifest(manifest: BundleManifest): Buffer {
+  return canonicalJson(manifest);
+}
+
+/** @throws BUNDLE_FORMAT_UNKNOWN, BUNDLE_MANIFEST_INVALID */
+export function parseManifest(bytes: Buffer): BundleManifest {
+  const value = parseJson(bytes);
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
+  // FORMAT.md 4.2, before the schema: another format may well have another one.
+  if (format !== 1) {
+    throw new AirdockError(
+      'BUNDLE_FORMAT_UNKNOWN',
+      `the bundle has format ${JSON.stringify(format)}; this airdock reads format 1`,
+      {
+        hint: 'Use the airdock that came with the release, or a newer one.',
+      },
+    );
+  }
+  const parsed = bundleManifest.safeParse(value);
+  if (!parsed.success) throw invalid(z.prettifyError(parsed.error));
+  // FORMAT.md 4.1: what was understood, encoded again, is what was signed.
+  if (!encodeManifest(parsed.data).equals(bytes)) throw invalid('it is not in canonical form (FORMAT.md 4.1)');
+  return parsed.data;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw invalid('it is not JSON', cause);
+  }
+}
+
+function invalid(why: string, cause?: unknown): AirdockError {
+  return new AirdockError('BUNDLE_MANIFEST_INVALID', `bundle.json is not a valid manifest: ${why}`, { cause });
+}

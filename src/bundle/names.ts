@@ -1,0 +1,47 @@
+import { hexOf, type Digest } from '../digest.ts';
+import type { FileRecord } from './manifest.ts';
+
+/** The names that a bundle may contain, and their order (docs/FORMAT.md section 1.2). */
+
+export const sumsName = 'SHA256SUMS';
+export const signatureName = 'SHA256SUMS.sig';
+export const trustName = 'trust.json';
+export const manifestName = 'bundle.json';
+export const derivedNames = ['oci-layout', 'index.json', 'manifest.json'] as const;
+
+const table: readonly { pattern: RegExp; role?: FileRecord['role'] }[] = [
+  { pattern: /^SHA256SUMS$/ },
+  { pattern: /^SHA256SUMS\.sig$/ },
+  { pattern: /^trust\.json$/ },
+  { pattern: /^bundle\.json$/ },
+  { pattern: /^README\.md$/, role: 'readme' },
+  { pattern: /^compose\.yaml$/, role: 'compose' },
+  { pattern: /^env\.template$/, role: 'env-template' },
+  { pattern: /^values-template\.yaml$/, role: 'values-template' },
+  { pattern: /^chart\/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.tgz$/, role: 'chart' },
+  { pattern: /^bin\/airdock-linux-[a-z0-9]{1,20}\.gz$/, role: 'installer' },
+  { pattern: /^oci-layout$/ },
+  { pattern: /^index\.json$/ },
+  { pattern: /^manifest\.json$/ },
+  { pattern: /^blobs\/sha256\/[0-9a-f]{64}$/ },
+];
+
+/** The row of the table, or -1 for a name that is not in it. */
+export function rowOf(name: string): number {
+  return table.findIndex(({ pattern }) => pattern.test(name));
+}
+
+/** The role that a file of that name has; undefined for those that `bundle.json` does not list. */
+export function roleOf(name: string): FileRecord['role'] | undefined {
+  return table[rowOf(name)]?.role;
+}
+
+export function blobName(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+/** By the bytes of the name: all names are ASCII. */
+export function byName(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { digestOf, finish, type Digest } from '../digest.ts';
+import { AirdockError } from '../errors.ts';
+import { agree } from './agreement.ts';
+import { readEntries, readFront, type Entry, type Front } from './entries.ts';
+import { checkImageDocuments } from './image-documents.ts';
+import { blobsOf, type ReleaseEntry } from './layout.ts';
+import { parseManifest } from './manifest-codec.ts';
+import type { BundleManifest } from './manifest.ts';
+import { blobName, manifestName, trustName } from './names.ts';
+import { decodeSlot, type Authorize, type Signer } from './signature.ts';
+import { Source } from './source.ts';
+import { parseSums } from './sums.ts';
+
+export type BundleBlob = {
+  digest: Digest;
+  size: number;
+  /** Throws at the end when the bytes are others. */ read(): AsyncIterable<Buffer>;
+};
+/** The same for an installer, which is too large to be held. */
+export type BundleInstaller = BundleBlob & { name: string };
+
+export type Release = {
+  readonly path: string;
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly sums: ReadonlyMap<string, Digest>;
+  readonly sumsBytes: Buffer;
+  /** The 512-byte slot. */
+  readonly signatureBytes: Buffer;
+  readonly manifest: BundleManifest;
+  readonly manifestBytes: Buffer;
+  /** All files but installers and blobs, by name, with `bundle.json` and the derived ones; their digests are checked. */
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** Names of the entries that this bundle does not carry (docs/FORMAT.md section 7). */
+  readonly leftOut: readonly string[];
+  readonly installers: readonly BundleInstaller[];
+  /** In the order of the file. What is not read is skipped. After the last: the file must be unchanged. */
+  blobs(): AsyncIterable<BundleBlob>;
+  close(): Promise<void>;
+};
+export type OpenBundle = Release & { readonly signer: Signer };
+
+export type OpenOptions = { authorize: Authorize; signal?: AbortSignal | undefined };
+
+/**
+ * Opens a bundle: everything of docs/FORMAT.md section 9 up to step 6, so that a file that is cut short, or has anything
+ * too much, is refused before any of it is used. Only layers and installers are left, which are hashed as they are read.
+ */
+export async function openBundle(path: string, { authorize, signal }: OpenOptions): Promise<OpenBundle> {
+  const source = await Source.open(path);
+  try {
+    const front = await readFront(source);
+    const signer = authorize(front.sumsBytes, decodeSlot(front.slotBytes));
+    return { ...(await readRelease(source, front, signal)), signer };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Steps 3 to 6. The caller has checked the signature of the front, or is about to sign what this accepts. */
+export async function readRelease(source: Source, front: Front, signal?: AbortSignal): Promise<Release> {
+  const sums = parseSums(front.sumsBytes);
+  const files = new Map<string, Buffer>();
+  const readSmall = async (entry: Entry): Promise<Buffer> => {
+    signal?.throwIfAborted();
+    const bytes = await source.read(entry.offset, entry.size);
+    checkDigest(entry.name, digestOf(bytes), sums);
+    files.set(entry.name, bytes);
+    return bytes;
+  };
+
+  const headers = readEntries(source, front, sums);
+  let first = await headers.next();
+  if (first.value?.name === trustName) {
+    await readSmall(first.value);
+    first = await headers.next();
+  } else if (sums.has(trustName)) {
+    throw missing(trustName);
+  }
+  if (first.value?.name !== manifestName) throw order(first.value?.name ?? 'the end', manifestName);
+  const manifestBytes = await readSmall(first.value);
+  const manifest = parseManifest(manifestBytes);
+  checkTime(manifest, front);
+  const expected = agree(manifest, sums);
+
+  const entries = new Map<string, Entry>([[manifestName, first.value]]);
+  for await (const entry of headers) entries.set(entry.name, entry);
+  checkEntries([...entries.values()], expected);
+
+  const documents = new Map<Digest, Buffer>();
+  const blobs: BundleBlob[] = [];
+  const installers: BundleInstaller[] = [];
+  const kinds = new Map(blobsOf(manifest.images).map(({ digest, kind }) => [blobName(digest), kind]));
+  const roles = new Map(manifest.files.map(({ path, role }) => [path, role]));
+  for (const { name, digest } of expected) {
+    const entry = entries.get(name);
+    if (!entry || name === manifestName) continue;
+    const data = { digest, size: entry.size, read: () => checkedChunks(source, entry, sums, signal) };
+    const kind = kinds.get(name);
+    if (roles.get(name) === 'installer') installers.push({ name, ...data });
+    else if (kind === undefined) await readSmall(entry);
+    else {
+      blobs.push(data);
+      if (kind !== 'layer') {
+        documents.set(digest, await readSmall(entry));
+        files.delete(name);
+      }
+    }
+  }
+  for (const image of manifest.images) {
+    const manifestDocument = documents.get(image.manifestDigest) ?? Buffer.of();
+    checkImageDocuments(image, manifestDocument, documents.get(image.configDigest) ?? Buffer.of());
+  }
+  await source.assertUnchanged();
+
+  return {
+    path: source.path,
+    size: source.size,
+    sums,
+    sumsBytes: front.sumsBytes,
+    signatureBytes: front.slotBytes,
+    manifest,
+    manifestBytes,
+    files,
+    leftOut: expected.filter(({ name }) => !entries.has(name)).map(({ name }) => name),
+    installers,
+    async *blobs() {
+      yield* blobs;
+      await source.assertUnchanged();
+    },
+    close: () => source.close(),
+  };
+}
+
+/** FORMAT.md 1.2, 1.3 and 7: all that must be there is, in its place, with its size. */
+function checkEntries(entries: readonly Entry[], expected: readonly ReleaseEntry[]): void {
+  const places = new Map(expected.map((entry, place) => [entry.name, place]));
+  let last = -1;
+  for (const { name, size } of entries) {
+    const place = places.get(name) ?? -1;
+    if (place < last) throw order(name, expected[last]?.name ?? '');
+    last = place;
+    const signed = expected[place]?.size;
+    if (size !== signed) {
+      throw new AirdockError('BUNDLE_SIZE_MISMATCH', `${name} has ${size} bytes, but ${signed} were signed (FORMAT.md 1.3)`);
+    }
+  }
+  const present = new Set(entries.map(({ name }) => name));
+  const absent = expected.find(({ name, mayBeLeftOut }) => !mayBeLeftOut && !present.has(name));
+  if (absent) throw missing(absent.name);
+}
+
+/** FORMAT.md 10. */
+function checkTime(manifest: BundleManifest, front: Front): void {
+  if (mtimeOf(manifest) === front.sums.mtime) return;
+  throw new AirdockError('BUNDLE_HEADER', 'the entries have another time than bundle.json says (FORMAT.md 10)');
+}
+
+/** The bundle's one mtime, in seconds. */
+export function mtimeOf(manifest: BundleManifest): number {
+  return Math.floor(Date.parse(manifest.created) / 1000);
+}
+
+async function* checkedChunks(
+  source: Source,
+  entry: Entry,
+  sums: ReadonlyMap<string, Digest>,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Buffer> {
+  const hash = createHash('sha256');
+  for await (const chunk of source.chunks(entry.offset, entry.size, signal)) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  checkDigest(entry.name, finish(hash), sums);
+}
+
+/** FORMAT.md 2. */
+function checkDigest(name: string, digest: Digest, sums: ReadonlyMap<string, Digest>): void {
+  if (digest === sums.get(name)) return;
+  throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `${name} is not what was signed: its bytes were changed (FORMAT.md 2)`, {
+    hint: 'Copy the bundle again; if it stays so, get it again from the vendor.',
+  });
+}
+
+function missing(name: string): AirdockError {
+  return new AirdockError('BUNDLE_ENTRY_MISSING', `${name} is not in the bundle (FORMAT.md 7)`);
+}
+
+function order(name: string, where: string): AirdockError {
+  return new AirdockError('BUNDLE_ORDER', `${name} is in the wrong place, at ${where} (FORMAT.md 1.2)`);
+}

@@ -1,0 +1,88 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { AirdockError, systemCode } from '../errors.ts';
+
+const chunkSize = 1024 * 1024;
+
+/**
+ * A file that is opened once and read by position, so that one put in its place while it is read does not matter
+ * (docs/FORMAT.md section 9; CVE-2020-25860 is what happens otherwise).
+ */
+export class Source {
+  readonly path: string;
+  readonly size: number;
+  readonly #handle: FileHandle;
+  readonly #modified: bigint;
+
+  private constructor(path: string, handle: FileHandle, size: number, modified: bigint) {
+    this.path = path;
+    this.#handle = handle;
+    this.size = size;
+    this.#modified = modified;
+  }
+
+  /** @throws FILE_NOT_FOUND, BUNDLE_UNREADABLE */
+  static async open(path: string): Promise<Source> {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+      if (systemCode(cause) === 'ENOENT') throw new AirdockError('FILE_NOT_FOUND', `there is no file ${path}`, { cause });
+      throw new AirdockError('BUNDLE_UNREADABLE', `${path} cannot be opened`, { cause });
+    });
+    const stat = await handle.stat({ bigint: true });
+    if (!stat.isFile()) {
+      await handle.close();
+      throw new AirdockError('BUNDLE_UNREADABLE', `${path} is not a regular file`);
+    }
+    return new Source(path, handle, Number(stat.size), stat.mtimeNs);
+  }
+
+  /** Exactly so many bytes. @throws BUNDLE_TRUNCATED */
+  async read(position: number, length: number): Promise<Buffer> {
+    if (position + length > this.size) throw truncated(this.path);
+    // Not from the pool: a chunk may be handed on to another thread, or be kept.
+    const buffer = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) throw truncated(this.path);
+      filled += bytesRead;
+    }
+    return buffer;
+  }
+
+  /** The bytes in large chunks; the next one is on its way while the consumer works on this one. */
+  async *chunks(position: number, length: number, signal?: AbortSignal): AsyncIterable<Buffer> {
+    const end = position + length;
+    const start = (from: number): Promise<Buffer> => {
+      const reading = this.read(from, Math.min(chunkSize, end - from));
+      // It is awaited in its turn; a consumer that stops early never asks for it.
+      reading.catch(() => {});
+      return reading;
+    };
+    let next = length > 0 ? start(position) : undefined;
+    for (let at = position; next !== undefined; at += chunkSize) {
+      signal?.throwIfAborted();
+      const chunk: Buffer = await next;
+      next = at + chunkSize < end ? start(at + chunkSize) : undefined;
+      yield chunk;
+    }
+  }
+
+  /** @throws BUNDLE_UNREADABLE when the file was written to since it was opened */
+  async assertUnchanged(): Promise<void> {
+    const stat = await this.#handle.stat({ bigint: true });
+    if (Number(stat.size) === this.size && stat.mtimeNs === this.#modified) return;
+    throw new AirdockError('BUNDLE_UNREADABLE', `${this.path} changed while it was read`, {
+      hint: 'Wait until the copy has ended, then run the same command again.',
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+function truncated(path: string): AirdockError {
+  return new AirdockError('BUNDLE_TRUNCATED', `${path} ends too early: it was cut short`, {
+    hint: 'Copy the bundle again and compare its size with the original.',
+  });
+}
