@@ -7,7 +7,7 @@
 # that is not the upper directory of a container. The engine must be running.
 shareable() {
   local file key snapshots=./containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots
-  cd "$home/data"
+  cd "$home/data" || return
   for file in image/overlay2/layerdb/sha256/*/cache-id; do
     if [ -e "$file" ]; then echo "./overlay2/$(cat "$file")/diff"; fi
   done

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { judge, type Sample } from './poller.ts';
+
+const frame = { started: 0, stopped: 1000, expected: 10, intervalMs: 100 };
+const answers = (bad: (at: number) => boolean): Sample[] =>
+  Array.from({ length: 10 }, (_, i) =>
+    bad(i * 100)
+      ? { at: i * 100, ms: 1, error: 'ECONNREFUSED' }
+      : { at: i * 100, ms: 1, status: 200, version: i < 5 ? '0.2.4' : '0.3.0' },
+  );
+
+test('no gap while all answer', () => {
+  const report = judge(
+    answers(() => false),
+    frame,
+  );
+  expect(report.gaps(150)).toEqual([]);
+  expect(report.longestGap()).toBe(100);
+  expect(report.failures()).toEqual([]);
+  expect(report.versionsBetween(0, 1000)).toEqual(['0.2.4', '0.3.0']);
+  expect(report.versionsBetween(0, 400)).toEqual(['0.2.4']);
+});
+
+test('a gap in the middle has its bounds, and is clipped to the span', () => {
+  const report = judge(
+    answers((at) => at >= 300 && at <= 500),
+    frame,
+  );
+  expect(report.gaps(150)).toEqual([{ from: 200, to: 600, ms: 400 }]);
+  expect(report.gaps(150, { to: 250 })).toEqual([]);
+  expect(report.gaps(150, { from: 400 })).toEqual([{ from: 400, to: 600, ms: 200 }]);
+  expect(report.failures({ to: 350 })).toHaveLength(1);
+});
+
+test('silence at the start, at the end, and from start to end are gaps', () => {
+  expect(
+    judge(
+      answers((at) => at < 300),
+      frame,
+    ).gaps(150),
+  ).toEqual([{ from: 0, to: 300, ms: 300 }]);
+  expect(
+    judge(
+      answers((at) => at > 500),
+      frame,
+    ).gaps(150),
+  ).toEqual([{ from: 500, to: 1000, ms: 500 }]);
+  expect(
+    judge(
+      answers(() => true),
+      frame,
+    ).gaps(150),
+  ).toEqual([{ from: 0, to: 1000, ms: 1000 }]);
+});
+
+test('an answer of 503 is a failure, not an answer', () => {
+  const samples = answers(() => false).map((sample): Sample => (sample.at === 400 ? { at: 400, ms: 1, status: 503 } : sample));
+  const report = judge(samples, frame);
+  expect(report.failures()).toEqual([{ at: 400, ms: 1, status: 503 }]);
+  expect(report.gaps(150)).toEqual([{ from: 300, to: 500, ms: 200 }]);
+});

@@ -1,0 +1,43 @@
+// A registry for a test: Debian's docker-registry on the loopback address, by scripts/registry.
+import { join } from 'node:path';
+import { execa } from 'execa';
+
+export type RegistryOptions = {
+  name: string;
+  port?: number;
+  /** Basic authentication. */
+  auth?: { user: string; password: string };
+  /** On the loopback of that host (see host.ts) instead of the machine's own. */
+  inHost?: string;
+};
+
+export type Registry = {
+  /** 127.0.0.1:PORT, the front part of a reference. */
+  readonly address: string;
+  readonly url: string;
+  /** `METHOD PATH STATUS` of every request so far. */
+  requests(): Promise<string[]>;
+  stop(): Promise<void>;
+};
+
+const script = join(import.meta.dirname, '../../scripts/registry');
+
+/** A registry of that name that a broken run left behind is thrown away. */
+export async function startRegistry({ name, port, auth, inHost }: RegistryOptions): Promise<Registry> {
+  const registry = async (...args: string[]) => (await execa(script, args, { stdin: 'ignore' })).stdout;
+  await registry('down', name);
+  const address = await registry(
+    'up',
+    name,
+    ...(port === undefined ? [] : ['--port', String(port)]),
+    ...(auth === undefined ? [] : ['--auth', `${auth.user}:${auth.password}`]),
+    ...(inHost === undefined ? [] : ['--in-host', inHost]),
+  );
+  return {
+    address,
+    url: `http://${address}`,
+    requests: async () =>
+      [...(await registry('log', name)).matchAll(/"([A-Z]+ \S+) HTTP\/[\d.]+" (\d+)/g)].map((m) => `${m[1]} ${m[2]}`),
+    stop: async () => void (await registry('down', name)),
+  };
+}
