@@ -1,6 +1,9 @@
 import type { Readable, Writable } from 'node:stream';
-import { AirdockError } from '../errors.ts';
+import { AirdockError, type ErrorCode, isAirdockError } from '../errors.ts';
+import type { ComposeModel } from './compose-model.ts';
 import type { Run, RunOptions, RunResult } from './process.ts';
+
+export type * from './compose-model.ts';
 
 export type ComposeOptions = {
   run: Run;
@@ -16,33 +19,12 @@ export type ComposeOptions = {
   profiles?: readonly string[];
 };
 
-/** `compose config --format json`: interpolated and merged; only what airdock looks at is typed. */
-export type ComposeModel = {
-  name: string;
-  services: Record<string, ComposeService>;
-  volumes?: Record<string, { name?: string; external?: boolean } | null>;
-  networks?: Record<string, { name?: string; external?: boolean; internal?: boolean } | null>;
-};
-export type ComposeService = {
-  image?: string;
-  build?: unknown;
-  container_name?: string;
-  profiles?: string[];
-  environment?: Record<string, string | null>;
-  depends_on?: Record<string, { condition?: string; required?: boolean }>;
-  ports?: { mode?: string; host_ip?: string; target: number; published?: string; protocol?: string }[];
-  volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
-  networks?: Record<string, unknown>;
-  restart?: string;
-  healthcheck?: { disable?: boolean; test?: string[] };
-  deploy?: { replicas?: number };
-  scale?: number;
-  labels?: Record<string, string>;
-};
-
 export type OneShotOptions = {
   labels?: Record<string, string>;
-  /** Values go through compose's own environment (`-e KEY`): they never show in a process list. */
+  /**
+   * Given as `-e KEY`, the values in compose's own environment: they never show in a process list. For that command they
+   * also win over `.env` in the interpolation of the compose file: do not use names that it interpolates.
+   */
   env?: Record<string, string>;
   /** Container name; compose makes one up otherwise. */
   name?: string;
@@ -86,4 +68,117 @@ export interface Compose {
 
 export type UpOptions = { noDeps?: boolean; noRecreate?: boolean; signal?: AbortSignal; onLine?: (line: string) => void };
 
-export declare function openCompose(options: ComposeOptions): Compose;
+export function openCompose(options: ComposeOptions): Compose {
+  const { project, directory, files } = options;
+  const common = [
+    'compose',
+    '--project-name',
+    project,
+    '--project-directory',
+    directory,
+    '--env-file',
+    options.envFile,
+    ...files.flatMap((file) => ['--file', file]),
+    ...(options.profiles ?? []).flatMap((profile) => ['--profile', profile]),
+    '--ansi',
+    'never',
+    '--progress',
+    'plain',
+  ];
+  const compose = (args: readonly string[], { env = {}, ...rest }: RunOptions = {}) =>
+    // COMPOSE_REMOVE_ORPHANS=1 in a .env makes compose 2.40 remove containers that are not ours; the environment wins over it.
+    options.run('docker', [...common, ...args], {
+      cwd: directory,
+      ...rest,
+      env: { ...env, DOCKER_HOST: options.endpoint, COMPOSE_REMOVE_ORPHANS: 'false' },
+    });
+  const must = async (code: ErrorCode, what: string, args: readonly string[], rest?: RunOptions) => {
+    const result = await compose(args, rest);
+    if (result.exitCode !== 0) throw composeFailed(code, what, result);
+    return result.stdout;
+  };
+
+  return {
+    project,
+    directory,
+    files,
+    async version() {
+      const answer = await options.run('docker', ['compose', 'version', '--short']).catch((error: unknown) => {
+        throw isAirdockError(error, 'PREFLIGHT_FAILED') ? unavailable(error) : error;
+      });
+      const version = answer.stdout.trim().replace(/^v/, '');
+      if (answer.exitCode !== 0 || !/^\d+\./.test(version)) throw unavailable(answer.stderr);
+      return version;
+    },
+    async config() {
+      return JSON.parse(await must('COMPOSE_INVALID', 'read the compose files', ['config', '--format', 'json'])) as ComposeModel;
+    },
+    async hashes() {
+      const text = await must('COMPOSE_INVALID', 'read the compose files', ['config', '--hash', '*']);
+      const pairs = text.split('\n').map((line) => line.trim().split(/\s+/));
+      return new Map(pairs.flatMap(([service, hash]) => (service && hash ? [[service, hash] as const] : [])));
+    },
+    async up(services = [], { noDeps, noRecreate, signal, onLine } = {}) {
+      const flags = [...(noDeps ? ['--no-deps'] : []), ...(noRecreate ? ['--no-recreate'] : [])];
+      await must('UP_FAILED', 'start the containers', ['up', '--detach', '--pull', 'never', ...flags, '--', ...services], {
+        ...(signal && { signal }),
+        ...(onLine && { onLine }),
+      });
+    },
+    run(service, command, { labels = {}, env = {}, name, ...rest } = {}) {
+      const flags = [
+        ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+        ...Object.keys(env).flatMap((key) => ['--env', key]),
+        ...(name === undefined ? [] : ['--name', name]),
+      ];
+      return compose(['run', '--rm', '-T', '--no-deps', ...flags, '--', service, ...command], { env, ...rest });
+    },
+    exec(service, command, { env = {}, user, stdout, ...rest } = {}) {
+      const flags = [...Object.keys(env).flatMap((key) => ['--env', key]), ...(user === undefined ? [] : ['--user', user])];
+      return compose(['exec', '-T', ...flags, '--', service, ...command], { env, ...rest, ...(stdout && { onStdout: stdout }) });
+    },
+    async remove(services) {
+      if (services.length === 0) return;
+      await must('STEP_FAILED', `remove the containers of ${services.join(', ')}`, [
+        'rm',
+        '--stop',
+        '--force',
+        '--',
+        ...services,
+      ]);
+    },
+    async stop(services) {
+      if (services.length === 0) return;
+      await must('STEP_FAILED', `stop ${services.join(', ')}`, ['stop', '--', ...services]);
+    },
+  };
+}
+
+/** The failure of a compose command, in compose's own words less its progress lines. For callers of `run` and `exec` too. */
+export function composeFailed(code: ErrorCode, what: string, result: RunResult): AirdockError {
+  if (/is not a docker command|unknown (shorthand )?flag: .*(project-name|ansi|progress)/.test(result.stderr)) {
+    return unavailable(result.stderr);
+  }
+  const said = composeSaid(result.stderr);
+  if (/Cannot connect to the Docker daemon|error during connect/.test(said)) {
+    return new AirdockError('ENGINE_UNREACHABLE', `docker compose could not ${what}: ${said}`, {
+      hint: 'Is Docker Engine running (systemctl status docker)?',
+    });
+  }
+  const how = result.timedOut ? 'it took too long' : said || `exit code ${result.exitCode}${result.signalName ?? ''}`;
+  return new AirdockError(code, `docker compose could not ${what}: ${how}`);
+}
+
+/** What matters of compose's stderr: no progress, no warnings, the last lines. */
+export function composeSaid(stderr: string): string {
+  const progress = /^\s*(Container|Network|Volume|Image|Service) \S+\s+(?!.*[Ee]rror)\w+\s*$|level=warning|^\s*$/;
+  const lines = stderr.split(/\r?\n/).filter((line) => !progress.test(line));
+  return lines.slice(-6).join('\n').trim().slice(-1500);
+}
+
+function unavailable(cause: unknown): AirdockError {
+  return new AirdockError('COMPOSE_UNAVAILABLE', 'the docker compose plugin is not installed', {
+    hint: 'Install Docker Compose 2 as a plugin of the docker command: `docker compose version` must answer.',
+    cause,
+  });
+}

@@ -1,0 +1,23 @@
+/** `compose config --format json`: interpolated and merged; only what airdock looks at is typed. */
+export type ComposeModel = {
+  name: string;
+  services: Record<string, ComposeService>;
+  volumes?: Record<string, { name?: string; external?: boolean } | null>;
+  networks?: Record<string, { name?: string; external?: boolean; internal?: boolean } | null>;
+};
+export type ComposeService = {
+  image?: string;
+  build?: unknown;
+  container_name?: string;
+  profiles?: string[];
+  environment?: Record<string, string | null>;
+  depends_on?: Record<string, { condition?: string; required?: boolean }>;
+  ports?: { mode?: string; host_ip?: string; target: number; published?: string; protocol?: string }[];
+  volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
+  networks?: Record<string, unknown>;
+  restart?: string;
+  healthcheck?: { disable?: boolean; test?: string[] };
+  deploy?: { replicas?: number };
+  scale?: number;
+  labels?: Record<string, string>;
+};
