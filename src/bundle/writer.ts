@@ -4,7 +4,7 @@ import { finish, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { checkManifest } from './agreement.ts';
 import { blobsOf, derivedFiles, releaseEntries, type ReleaseEntry } from './layout.ts';
-import { encodeManifest } from './manifest-codec.ts';
+import { encodeManifest, parseManifest } from './manifest-codec.ts';
 import type { BundleManifest } from './manifest.ts';
 import { blobName, manifestName, signatureName, sumsName } from './names.ts';
 import { mtimeOf } from './reader.ts';
@@ -35,6 +35,8 @@ export type BundleInput = {
 export async function writeBundle(target: string, input: BundleInput): Promise<{ size: number; digest: Digest }> {
   const { manifest, sign, signal } = input;
   refuseLargeLayers(manifest);
+  // What is written can be read again.
+  parseManifest(encodeManifest(manifest));
   checkManifest(manifest);
   const entries = releaseEntries(manifest);
   const sumsBytes = formatSums(new Map(entries.map(({ name, digest }) => [name, digest])));

@@ -39,7 +39,7 @@ export type CliContext = Runtime & {
   /** Draws; give it to the work. */
   readonly listener: Listener;
   /** Prints the result once: the document with `--json` (it carries `schema: "airdock.NAME/1"`), else the text. */
-  result(document: { schema: string }, text: string): void;
+  result<Document extends { schema: string }>(document: Document, text: string): void;
 };
 
 /** Wraps the body of a command for commander's `action`. The body's number, if any, is the exit code. */

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { verifyBundle, type VerifyReport } from '../../bundle/verify.ts';
+import { exitCodes } from '../../errors.ts';
+import type { Act, CliContext } from '../context.ts';
+import type { VerifyDocument } from '../documents/verify.ts';
+import { step } from '../step.ts';
+import { addTrustOption, at, authorizeFrom, type TrustOptions } from '../trust.ts';
+
+type Options = TrustOptions & { full?: true };
+
+export function declare(command: Command, act: Act): void {
+  addTrustOption(command.argument('<bundle>'))
+    .description('Checks the signature, the form and every byte of a bundle, and says what a slim one leaves out.')
+    .option('--full', 'fail when anything of the release is left out')
+    .action(act(verify));
+}
+
+async function verify(context: CliContext, bundle: string, options: Options): Promise<number | undefined> {
+  const authorize = await authorizeFrom(context, options);
+  const { report } = await step(context, 'verify', async (onProgress) => {
+    const { signal } = context;
+    const checked = await verifyBundle(at(context, bundle), { authorize, full: options.full, signal, onProgress });
+    return { report: checked, ok: checked.ok, summary: checked.key === undefined ? '' : `signed by ${checked.key}` };
+  });
+  const document: VerifyDocument = {
+    schema: 'airdock.verify/1',
+    ...report,
+    leftOut: [...report.leftOut],
+    findings: [...report.findings],
+  };
+  context.result(document, textOf(report));
+  return report.ok ? undefined : exitCodes[report.findings[0]?.code ?? 'INTERNAL'];
+}
+
+function textOf({ ok, product, version, key, leftOut, findings }: VerifyReport): string {
+  const lines = ok ? [`${product} ${version} is what ${key} signed.`] : ['This bundle must not be used:'];
+  for (const { code, text } of findings) lines.push(`  ${code}  ${text}`);
+  if (leftOut.length > 0)
+    lines.push(`Left out, to be on the target already (${leftOut.length}):`, ...leftOut.map((name) => `  ${name}`));
+  if (!ok) lines.push('Next: get the bundle again, and compare the fingerprint of the key with the vendor.');
+  return `${lines.join('\n')}\n`;
+}

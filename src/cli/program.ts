@@ -1,0 +1,35 @@
+import { Command, Option } from 'commander';
+import type { Act } from './context.ts';
+import { airdockVersion } from './version.ts';
+
+/** `commands/<name>.ts` exports this: arguments, options and the action. */
+export type CommandModule = { declare(command: Command, act: Act): void };
+
+/**
+ * To add a command: write `commands/<name>.ts` with `export function declare(command, act)`, and a line here. The module
+ * is imported only when the command line names it, so it may import whatever its work needs.
+ */
+const commands: readonly (readonly [name: string, summary: string, load: () => Promise<CommandModule>])[] = [
+  ['keygen', 'make a signing key and its public key', () => import('./commands/keygen.ts')],
+  ['sign', 'sign a bundle in place', () => import('./commands/sign.ts')],
+  ['verify', 'check the signature and every byte of a bundle', () => import('./commands/verify.ts')],
+  ['inspect', 'show what a bundle carries', () => import('./commands/inspect.ts')],
+];
+
+/** A fresh program for one command line; `act` runs the bodies of its commands. */
+export async function createProgram(args: readonly string[], act: Act): Promise<Command> {
+  const program = new Command('airdock')
+    .description('Carries a container application across an air gap and keeps it alive on the other side.')
+    .version(airdockVersion)
+    .addOption(new Option('--json', 'one JSON document on stdout, progress as NDJSON on stderr'))
+    .addOption(new Option('--debug', 'show the stack of an error'))
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('Run it with --help to see how it is used.')
+    // For subcommands too; they inherit it. Set before they are made.
+    .exitOverride();
+  for (const [name, summary, load] of commands) {
+    const command = program.command(name).summary(summary).description(summary);
+    if (args.includes(name)) (await load()).declare(command, act);
+  }
+  return program;
+}

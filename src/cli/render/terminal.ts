@@ -1,0 +1,98 @@
+import { Listr, ListrLogger, ProcessOutput, type ListrDefaultRendererLogLevels } from 'listr2';
+import type { ProgressEvent } from '../../events.ts';
+import { colored, plain, runningText } from './lines.ts';
+import { textOf } from './plain.ts';
+import type { Renderer } from './renderer.ts';
+import { progressText } from './units.ts';
+
+type Running = { step: string; since: number; show(text: string): void; stop(): Promise<void> };
+
+/**
+ * On a terminal listr2 draws the step that runs; when it is finished, the same line is printed as in a log. Events are
+ * drawn one after the other: listr2 needs a moment to begin and to end.
+ */
+export function terminalRenderer(out: NodeJS.WriteStream, now: () => number, useColor: boolean): Renderer {
+  const paint = useColor ? colored : plain;
+  let queue = Promise.resolve();
+  let running: Running | undefined;
+  let lastText = '';
+
+  const draw = async (event: ProgressEvent): Promise<void> => {
+    if (event.type === 'step-started') {
+      running ??= startStep(event.step, out, now());
+      return;
+    }
+    const text = textOf(event, paint);
+    if (text === undefined) return;
+    const interrupted = running;
+    await running?.stop();
+    running = undefined;
+    out.write(text);
+    if (interrupted && !(event.type === 'step-ended' && event.step === interrupted.step)) {
+      running = startStep(interrupted.step, out, interrupted.since);
+      running.show(lastText);
+    }
+  };
+  const enqueue = (work: () => Promise<void>): void => {
+    // A terminal that went away must not end the work.
+    queue = queue.then(work).catch(() => {});
+  };
+  return {
+    listener: (event) => {
+      if (event.type !== 'progress') {
+        if (event.type === 'step-started') lastText = '';
+        enqueue(() => draw(event));
+      } else if (running?.step === event.step) {
+        lastText = progressText(event.bytes, event.total, now() - running.since);
+        running.show(lastText);
+      }
+    },
+    write: (text) =>
+      enqueue(async () => {
+        const interrupted = running;
+        await running?.stop();
+        out.write(text);
+        running = interrupted && startStep(interrupted.step, out, interrupted.since);
+      }),
+    async flush() {
+      await queue;
+      await running?.stop();
+      running = undefined;
+    },
+  };
+}
+
+function startStep(step: string, out: NodeJS.WriteStream, since: number): Running {
+  const ended = Promise.withResolvers<void>();
+  let show = (_text: string): void => {};
+  const list = new Listr(
+    [
+      {
+        title: runningText(step, ''),
+        task: (_context, task) => {
+          show = (text) => (task.title = runningText(step, text));
+          return ended.promise;
+        },
+      },
+    ],
+    {
+      // Undo and signals belong to the runner of the transaction.
+      registerSignalListeners: false,
+      rendererOptions: {
+        clearOutput: true,
+        formatOutput: 'truncate',
+        logger: new ListrLogger<ListrDefaultRendererLogLevels>({ processOutput: new ProcessOutput(out, out), useIcons: true }),
+      },
+    },
+  );
+  const drawn = list.run().catch(() => {});
+  return {
+    step,
+    since,
+    show: (text) => show(text),
+    async stop() {
+      ended.resolve();
+      await drawn;
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** Bytes and times as people read them. */
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** Decimal, as disks are sold and `ls -h --si` prints: 202.6 MB. */
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** 0.2 s, 46.1 s, 3 min 20 s. */
+export function durationText(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 99.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** Bytes, rate and time left of work that runs since `elapsed` milliseconds. */
+export function progressText(bytes: number, total: number | undefined, elapsed: number): string {
+  const parts = [total === undefined ? bytesText(bytes) : `${bytesText(bytes)} of ${bytesText(total)}`];
+  if (elapsed > 500 && bytes > 0) {
+    const rate = bytes / (elapsed / 1000);
+    parts.push(`${bytesText(Math.round(rate))}/s`);
+    if (total !== undefined && total > bytes) parts.push(`${durationText(((total - bytes) / rate) * 1000)} left`);
+  }
+  return parts.join(', ');
+}
