@@ -38,8 +38,11 @@ export type CliContext = Runtime & {
   readonly debug: boolean;
   /** Draws; give it to the work. */
   readonly listener: Listener;
-  /** Prints the result once: the document with `--json` (it carries `schema: "airdock.NAME/1"`), else the text. */
-  result<Document extends { schema: string }>(document: Document, text: string): void;
+  /**
+   * The result, printed when the command has ended: the document with `--json` (it carries `schema: "airdock.NAME/1"`),
+   * else the text. What is to be read before that (a plan before a question) goes to `stderr`.
+   */
+  result(document: { schema: string; [member: string]: unknown }, text: string): void;
 };
 
 /** Wraps the body of a command for commander's `action`. The body's number, if any, is the exit code. */

@@ -10,15 +10,14 @@ import type { Renderer } from './render/renderer.ts';
 /** One command line from its arguments to its exit code. Never throws. */
 export async function run(args: readonly string[], runtime: Runtime): Promise<number> {
   let exitCode = 0;
-  let results = 0;
+  const results: string[] = [];
   // Known before commander has parsed, because its own errors are to be drawn too.
   const json = args.includes('--json');
   const debug = args.includes('--debug');
   const renderer = await rendererFor(runtime, json);
 
   const document = (value: object): void => {
-    results += 1;
-    runtime.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    results.push(`${JSON.stringify(value, undefined, 2)}\n`);
   };
   const context: CliContext = {
     ...runtime,
@@ -29,7 +28,7 @@ export async function run(args: readonly string[], runtime: Runtime): Promise<nu
     listener: renderer.listener,
     result(value, text) {
       if (json) document(value);
-      else runtime.stdout.write(text);
+      else results.push(text);
     },
   };
   const act: Act =
@@ -53,13 +52,13 @@ export async function run(args: readonly string[], runtime: Runtime): Promise<nu
       if (json && exitCode !== 0)
         document(errorDocument(new AirdockError('USAGE', error.message.replace(/^error: /, ''), { cause: error })));
     } else {
-      await renderer.flush();
       exitCode = errorDocument(error).exitCode;
-      if (json && results === 0) document(errorDocument(error));
+      if (json && results.length === 0) document(errorDocument(error));
       else renderer.write(errorText(error, debug));
     }
   }
   await renderer.flush();
+  for (const text of results) runtime.stdout.write(text);
   return exitCode;
 }
 
