@@ -102,6 +102,7 @@ describe.each(variants)('$name', (variant) => {
 
   test('leaves nothing behind', async () => {
     await host.stop();
+    await host.forget(`${variant.name}-s`);
     expect((await execa`mount`).stdout).not.toContain(`/${variant.name}/`);
     expect((await execa`ip netns list`).stdout).not.toContain(variant.name);
     expect((await execa`find /sys/fs/cgroup -path */airdock/${variant.name}`).stdout).toBe('');

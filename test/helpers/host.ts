@@ -18,7 +18,7 @@ export type HostOptions = {
   uplink?: boolean;
 };
 
-export type ExecOptions = {
+type ExecOptions = {
   input?: string | Uint8Array | Readable;
   env?: Record<string, string>;
   cwd?: string;
@@ -26,7 +26,7 @@ export type ExecOptions = {
 };
 
 /** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell; 127: no such program. */
-export type ExecResult = { stdout: string; stderr: string; exitCode: number };
+type ExecResult = { stdout: string; stderr: string; exitCode: number };
 
 export type Host = {
   readonly name: string;
@@ -51,6 +51,7 @@ export type Host = {
   start(): Promise<void>;
   snapshot(name: string): Promise<void>;
   restore(name: string): Promise<void>;
+  forget(name: string): Promise<void>;
   /** Throws the host away, data included. */
   stop(): Promise<void>;
 };
@@ -135,6 +136,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     start: async () => void (await engine('up', name)),
     snapshot: async (snapshot) => void (await engine('snapshot', name, snapshot)),
     restore: async (snapshot) => void (await engine('restore', name, snapshot)),
+    forget: async (snapshot) => void (await engine('forget', snapshot)),
     stop: async () => void (await engine('down', name)),
   };
 }

@@ -1,5 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { judge, type Sample } from './poller.ts';
+import type { Host } from './host.ts';
+import { judge, type Sample, startPoller } from './poller.ts';
 
 const frame = { started: 0, stopped: 1000, expected: 10, intervalMs: 100 };
 const answers = (bad: (at: number) => boolean): Sample[] =>
@@ -58,4 +64,54 @@ test('an answer of 503 is a failure, not an answer', () => {
   const report = judge(samples, frame);
   expect(report.failures()).toEqual([{ at: 400, ms: 1, status: 503 }]);
   expect(report.gaps(150)).toEqual([{ from: 300, to: 500, ms: 200 }]);
+});
+
+/** A server that counts as a version, and a "host" that is this machine. */
+async function rig() {
+  let version: string | undefined = '1';
+  const server = createServer((_, response) => {
+    response.writeHead(version === undefined ? 502 : 200).end(JSON.stringify({ version }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const pids: number[] = [];
+  const host: Pick<Host, 'spawn'> = {
+    spawn: ([file = '', ...args], options = {}) => {
+      const child = spawn(file, args, options);
+      pids.push(child.pid ?? 0);
+      return child;
+    },
+  };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    host,
+    pids,
+    serve: (next: string | undefined) => (version = next),
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+test('a real run: one version, an outage, the next version', async () => {
+  using it = await rig();
+  const poller = await startPoller(it.host, it.url, { intervalMs: 20 });
+  await sleep(300);
+  it.serve(undefined);
+  const outage = Date.now();
+  await sleep(300);
+  it.serve('2');
+  await sleep(300);
+  const report = await poller.stop();
+  expect(report.versionsBetween(report.started, report.stopped)).toEqual(['1', '2']);
+  expect(report.gaps(200)).toHaveLength(1);
+  expect(report.gaps(200, { to: outage })).toEqual([]);
+  expect(report.samples.length).toBeGreaterThanOrEqual(0.9 * report.expected);
+});
+
+test('a poller that slept judges nothing', async () => {
+  using it = await rig();
+  const poller = await startPoller(it.host, it.url, { intervalMs: 20 });
+  process.kill(it.pids[0] ?? 0, 'SIGSTOP');
+  await sleep(500);
+  process.kill(it.pids[0] ?? 0, 'SIGCONT');
+  await expect(poller.stop()).rejects.toThrow(/of \d+ samples/);
 });

@@ -8,10 +8,10 @@ import type { Host } from './host.ts';
 export type Sample = { at: number; ms: number } & ({ status: number; version?: string } | { error: string });
 
 /** Nobody answered well from the answer at `from` to the next one, asked at `to`. */
-export type Gap = { from: number; to: number; ms: number };
-export type Span = { from?: number; to?: number };
+type Gap = { from: number; to: number; ms: number };
+type Span = { from?: number; to?: number };
 
-export type PollReport = {
+type PollReport = {
   readonly samples: readonly Sample[];
   /** Slots of the interval between start and stop. */
   readonly expected: number;
@@ -27,14 +27,14 @@ export type PollReport = {
   versionsBetween(t1: number, t2: number): string[];
 };
 
-export type PollerOptions = {
+type PollerOptions = {
   intervalMs?: number;
   timeoutMs?: number;
   /** The key of the JSON answer that names the version. */
   versionKey?: string;
 };
 
-export type Poller = {
+type Poller = {
   /** Throws when fewer than 90 % of the expected samples are there: too few to say anything. */
   stop(): Promise<PollReport>;
 };

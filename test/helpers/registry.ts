@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-export type RegistryOptions = {
+type RegistryOptions = {
   name: string;
   port?: number;
   /** Basic authentication. */
@@ -11,7 +11,7 @@ export type RegistryOptions = {
   inHost?: string;
 };
 
-export type Registry = {
+type Registry = {
   /** 127.0.0.1:PORT, the front part of a reference. */
   readonly address: string;
   readonly url: string;
