@@ -1,0 +1,65 @@
+import path from 'node:path';
+import { AirdockError, exitCodes, type ErrorCode } from '../errors.ts';
+import { ensureDirectory, replaceFile } from '../io/files.ts';
+import type { OpenBundle } from '../bundle/reader.ts';
+import type { Facts } from './facts.ts';
+import type { TransactionKind } from './journal.ts';
+import type { Finding, Plan } from './plan-document.ts';
+import type { Release } from './release.ts';
+import { markedSite, type ManagedSite } from './site.ts';
+import { saveSides } from './switch-files.ts';
+import { folderOf, type Transaction } from './transaction.ts';
+import { undo } from './undo.ts';
+
+/** Refuses when anything stands against the plan: one finding with its own code, several as PREFLIGHT_FAILED. */
+export function assertClear(plan: Plan): void {
+  const [first, ...others] = plan.findings;
+  if (!first) return;
+  const onlyValues = plan.findings.every((finding) => finding.code === 'VALUE_MISSING');
+  const code = onlyValues ? 'VALUE_MISSING' : others.length === 0 ? codeOf(first) : 'PREFLIGHT_FAILED';
+  throw new AirdockError(code, plan.findings.map((finding) => finding.text).join('\n'), {
+    hint: plan.findings.map((finding) => finding.fix).join('\n'),
+    details: { findings: plan.findings },
+  });
+}
+
+function codeOf(finding: Finding): ErrorCode {
+  return finding.code in exitCodes ? (finding.code as ErrorCode) : 'PREFLIGHT_FAILED';
+}
+
+/**
+ * Puts the transaction on record, with everything that both directions need: the plan, and the files before and after.
+ * Nothing that serves is touched by it.
+ */
+export async function beginTransaction(
+  site: ManagedSite,
+  options: { facts: Facts; plan: Plan; release: Release; bundle?: OpenBundle },
+): Promise<Transaction> {
+  const { facts, plan, release, bundle } = options;
+  const { staged } = facts;
+  if (!staged) throw new AirdockError('INTERNAL', 'a transaction needs its staged files');
+  const record = site.state.commit(() => {
+    if (!site.state.deployment())
+      site.state.createDeployment({ product: release.manifest.product, project: site.project, endpoint: site.endpoint });
+    const kind: TransactionKind = plan.kind;
+    return site.journal.begin({ kind, from: plan.from, to: plan.to, class: plan.class, operator: site.host.operator });
+  });
+  try {
+    const folder = folderOf(site, record.id);
+    await ensureDirectory(folder);
+    await replaceFile(path.join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
+    await saveSides(site, record.id, staged);
+  } catch (error) {
+    await undo(site, record, plan, error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+  return {
+    site: markedSite(site, record.id),
+    record,
+    plan,
+    target: release,
+    names: facts.names,
+    signal: site.host.signal,
+    ...(bundle ? { bundle } : {}),
+  };
+}

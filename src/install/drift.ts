@@ -1,0 +1,67 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { digestOf } from '../digest.ts';
+import type { ContainerInfo } from '../io/container.ts';
+import type { EngineInfo } from '../io/docker.ts';
+import { readIfExists } from '../io/files.ts';
+import { parseReference, type ImageName } from '../images/reference.ts';
+import { carriesVersion, idOnStore } from './image-names.ts';
+import type { Deployment, StoredRelease } from './state.ts';
+import { readEnv } from './site.ts';
+
+/** A difference between the records and what is there, outside a transaction (DESIGN section 6). */
+export const drift = z.strictObject({
+  what: z.enum(['compose.yaml', '.env', 'container']),
+  text: z.string(),
+});
+export type Drift = z.infer<typeof drift>;
+
+export async function findDrift(options: {
+  directory: string;
+  deployment: Deployment;
+  release: StoredRelease | undefined;
+  containers: readonly ContainerInfo[];
+  engine: EngineInfo;
+}): Promise<Drift[]> {
+  const { directory, deployment, release, containers, engine } = options;
+  if (deployment.current === null) return [];
+  const found: Drift[] = [];
+  const compose = await readIfExists(path.join(directory, 'compose.yaml'));
+  if (compose === undefined) found.push({ what: 'compose.yaml', text: 'compose.yaml is gone' });
+  else if (digestOf(compose) !== deployment.composeDigest)
+    found.push({ what: 'compose.yaml', text: 'compose.yaml was changed by hand; your own settings belong in compose.override.yaml' });
+  const env = await readEnv(directory);
+  const version = env?.get('VERSION');
+  if (version !== deployment.current)
+    found.push({ what: '.env', text: `VERSION in .env is ${version ?? 'not set'}, installed is ${deployment.current}` });
+  return release ? [...found, ...containerDrift(release, containers, engine)] : found;
+}
+
+/**
+ * Containers that run another image than the installed release's: product images by repository, fixed ones by their whole
+ * name. What an operator added besides is left alone.
+ */
+function containerDrift(release: StoredRelease, containers: readonly ContainerInfo[], engine: EngineInfo): Drift[] {
+  return containers.flatMap((container) => {
+    const image = release.manifest.images.find((one) => isMeant(one.reference, container.image, release.version));
+    if (container.oneOff || image === undefined || container.imageId === idOnStore(image, engine.store)) return [];
+    return [
+      {
+        what: 'container' as const,
+        text: `service ${container.service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the image of ${release.version}`,
+      },
+    ];
+  });
+}
+
+function isMeant(reference: string, running: string, version: string): boolean {
+  const declared = parseReference(reference);
+  let name: ImageName;
+  try {
+    name = parseReference(running);
+  } catch {
+    return false; // an image id: its name was taken away
+  }
+  if (name.canonical === declared.canonical) return true;
+  return carriesVersion(reference, version) && name.registry === declared.registry && name.repository === declared.repository;
+}

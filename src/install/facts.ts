@@ -1,0 +1,204 @@
+import path from 'node:path';
+import { blobsOf } from '../bundle/layout.ts';
+import type { BundleManifest } from '../bundle/manifest.ts';
+import type { Digest } from '../digest.ts';
+import { isAirdockError } from '../errors.ts';
+import type { ComposeModel } from '../io/compose.ts';
+import type { EngineInfo } from '../io/docker.ts';
+import { readIfExists } from '../io/files.ts';
+import { findDrift } from './drift.ts';
+import { parseEnvFile } from './env-file.ts';
+import type { EnvInputs, MergedEnv } from './env-template.ts';
+import type { NamedImage } from './image-names.ts';
+import { planLoad, type LoadPlan } from './load-images.ts';
+import { namesFor } from './names-here.ts';
+import type { Finding, Plan } from './plan-document.ts';
+import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
+import { diskLedger, type DiskFacts } from './preflight/disk.ts';
+import { checkVersions } from './preflight/engine.ts';
+import { checkImages, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
+import type { Release } from './release.ts';
+import type { Records, Site } from './site.ts';
+import { renderStaged, stageCompose, stageEnv, stageEnvBack, type Staged } from './stage.ts';
+import type { Deployment, KnownMigration } from './state.ts';
+import type { BlobKey } from './store.ts';
+
+/** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */
+export type Facts = {
+  kind: Plan['kind'];
+  directory: string;
+  project: string;
+  target: BundleManifest;
+  signer: string | null;
+  allowDowngrade: boolean;
+  deployment: Deployment | undefined;
+  migrations: KnownMigration[];
+  engine: EngineInfo;
+  names: NamedImage[];
+  load: LoadPlan;
+  missingBlobs: BlobKey[];
+  env: { add: string[]; generated: string[]; missing: string[]; changed: string[] };
+  staged: Staged | undefined;
+  database: DatabaseFacts | null;
+  disk: DiskFacts[];
+  recreated: string[];
+  removed: string[];
+  added: string[];
+  /** Volumes of the project that are there before. */
+  volumes: string[];
+  findings: Finding[];
+};
+
+export type FactsOptions = {
+  site: Site;
+  records: Records | undefined;
+  kind: Plan['kind'];
+  release: Release;
+  inputs: EnvInputs;
+  /** Blobs of the release that the store does not hold. */
+  missingBlobs(blobs: readonly BlobKey[]): Promise<BlobKey[]>;
+  /** False for a blob that neither the store nor the bundle has. */
+  inBundle?: (digest: Digest) => boolean;
+  allowDowngrade?: boolean;
+  /** Differences between records and disk do not stand against it: the plan puts them right. */
+  discardLocal?: boolean;
+};
+
+export async function gatherFacts(options: FactsOptions): Promise<Facts> {
+  const { site, records, kind, release, inputs } = options;
+  const { manifest } = release;
+  const deployment = records?.state.deployment();
+  const engine = await site.docker.info();
+  const containers = await site.docker.containers({ project: site.project });
+  const current = await readIfExists(path.join(site.directory, '.env'));
+  const findings: Finding[] = [];
+
+  const names = await namesFor(release, engine, site, containers);
+  const load = await planLoad(names, site.docker);
+  const merged = await envOf(kind, release, current, inputs, findings);
+  const staged = merged && { compose: stageCompose(release, names, merged.bytes), env: merged.bytes };
+  const model = staged && (await render(site, staged, findings));
+
+  findings.push(...(await checkVersions(manifest, engine, await site.compose())));
+  if (model) findings.push(...(await checkImages(model.model, names, site.docker)), ...(await checkPorts(model.model, containers)));
+  const running = await currentServices(site, deployment);
+  if (deployment?.current) {
+    const stored = records?.state.release(deployment.current);
+    if (kind === 'upgrade') findings.push(...checkRunning(containers, running));
+    const drift = await findDrift({ directory: site.directory, deployment, release: stored, containers, engine });
+    if (!options.discardLocal) findings.push(...drift.map(driftFinding));
+  }
+  const adopted = deployment?.current ? records?.state.release(deployment.current)?.origin === 'adopted' : false;
+  const database =
+    kind === 'upgrade' && current ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers) : undefined;
+  findings.push(...(database?.findings ?? []));
+
+  const missingBlobs = await options.missingBlobs(blobsOf(manifest.images));
+  findings.push(...slimFindings(missingBlobs, options.inBundle));
+  return {
+    kind,
+    directory: site.directory,
+    project: site.project,
+    target: manifest,
+    signer: release.signer?.fingerprint ?? null,
+    allowDowngrade: options.allowDowngrade ?? false,
+    deployment,
+    migrations: records?.state.migrations() ?? [],
+    engine,
+    names,
+    load,
+    missingBlobs,
+    env: {
+      add: merged?.added ?? [],
+      generated: merged?.generated ?? [],
+      missing: merged?.missing ?? [],
+      changed: merged?.changed ?? [],
+    },
+    staged,
+    database: database?.database ?? null,
+    disk: await diskLedger([
+      { path: site.directory, need: { what: 'bundle', bytes: sum(missingBlobs) } },
+      { path: site.directory, need: { what: 'backup', bytes: database?.database?.bytes ?? 0 } },
+      { path: site.directory, need: { what: 'reserve', bytes: manifest.requires.disk } },
+      // the classic store spools the tar before it unpacks it
+      { path: engine.rootDir, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
+    ]),
+    recreated: model ? recreatedServices(containers, model.model, model.hashes, names, engine) : [],
+    // An adopted stack without a bundle is the operator's: what the release does not name may be theirs.
+    removed: model && !adopted ? running.filter((service) => !(service in model.model.services)) : [],
+    added: model && running.length > 0 ? Object.keys(model.model.services).filter((service) => !running.includes(service)) : [],
+    volumes: (await site.docker.volumes(site.project)).map((volume) => volume.name),
+    findings,
+  };
+}
+
+async function envOf(
+  kind: Plan['kind'],
+  release: Release,
+  current: Buffer | undefined,
+  inputs: EnvInputs,
+  findings: Finding[],
+): Promise<MergedEnv | undefined> {
+  try {
+    const merged = kind === 'rollback' && current ? stageEnvBack(release, current) : stageEnv(release, current, inputs);
+    for (const key of merged.missing)
+      findings.push({
+        code: 'VALUE_MISSING',
+        text: `${key} is required and has no value`,
+        fix: `Give it: --set ${key}=VALUE, or --set-file ${key}=FILE for a secret.`,
+      });
+    return merged;
+  } catch (error) {
+    if (!isAirdockError(error, 'ENV_INVALID')) throw error;
+    findings.push({ code: error.code, text: error.message, fix: error.hint ?? '' });
+    return undefined;
+  }
+}
+
+async function render(
+  site: Site,
+  staged: Staged,
+  findings: Finding[],
+): Promise<{ model: ComposeModel; hashes: Map<string, string> } | undefined> {
+  try {
+    return await renderStaged(site, staged);
+  } catch (error) {
+    if (!isAirdockError(error, 'COMPOSE_INVALID')) throw error;
+    findings.push({
+      code: 'COMPOSE_RENDER',
+      text: `the new compose.yaml with your files does not render: ${error.message}`,
+      fix: 'Correct compose.override.yaml or .env: an override may name a service that this release no longer has.',
+    });
+    return undefined;
+  }
+}
+
+async function currentServices(site: Site, deployment: Deployment | undefined): Promise<string[]> {
+  if (!deployment?.current) return [];
+  try {
+    return Object.keys((await (await site.compose()).config()).services);
+  } catch (error) {
+    if (isAirdockError(error, 'COMPOSE_INVALID')) return []; // drift says what is wrong with the files
+    throw error;
+  }
+}
+
+function driftFinding({ text }: { text: string }): Finding {
+  return { code: 'DRIFT', text, fix: 'Keep the change with airdock adopt, or undo it with --discard-local.' };
+}
+
+function slimFindings(missing: readonly BlobKey[], inBundle: FactsOptions['inBundle']): Finding[] {
+  const absent = inBundle ? missing.filter((blob) => !inBundle(blob.digest)) : [];
+  if (absent.length === 0) return [];
+  return [
+    {
+      code: 'BLOB_MISSING',
+      text: `the bundle leaves out ${absent.length} blobs that are not in the store here: ${absent.map((blob) => blob.digest).join(', ')}`,
+      fix: 'Use the full bundle, or first install the release that the slim one was cut against.',
+    },
+  ];
+}
+
+function sum(blobs: readonly BlobKey[]): number {
+  return blobs.reduce((total, blob) => total + blob.size, 0);
+}

@@ -1,0 +1,19 @@
+import type { Listener } from '../events.ts';
+import type { Compose, ComposeOptions } from '../io/compose.ts';
+import type { Docker } from '../io/docker.ts';
+import type { Connect } from '../io/postgres.ts';
+
+/** The outside world, as the VM side uses it. `cli/main.ts` makes the real one. */
+export type Host = {
+  resolveEndpoint(): Promise<string>;
+  openDocker(endpoint: string): Docker;
+  openCompose(options: Omit<ComposeOptions, 'run'>): Compose;
+  connect: Connect;
+  fetch: typeof fetch;
+  clock: () => Date;
+  /** Who does it, for the history: the login behind sudo when there is one. */
+  operator: string;
+  listener: Listener;
+  /** SIGINT, SIGTERM. */
+  signal: AbortSignal;
+};

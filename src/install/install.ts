@@ -1,0 +1,184 @@
+import path from 'node:path';
+import { openBundle, type OpenBundle } from '../bundle/reader.ts';
+import { authorizeBy } from '../bundle/signature.ts';
+import { AirdockError } from '../errors.ts';
+import { readIfExists } from '../io/files.ts';
+import { beginTransaction, assertClear } from './begin.ts';
+import type { EnvInputs } from './env-template.ts';
+import { gatherFacts, type Facts } from './facts.ts';
+import type { Host } from './host.ts';
+import { makePlan } from './plan.ts';
+import type { Plan } from './plan-document.ts';
+import { durationText } from './quantities.ts';
+import { recover, type Recovered } from './recovery.ts';
+import type { Release } from './release.ts';
+import { runForward, type Finished } from './runner.ts';
+import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from './site.ts';
+import type { PinnedKey } from './state.ts';
+import { hasState, openState } from './state.ts';
+import { openStore } from './store.ts';
+import { discardLocal } from './discard.ts';
+
+/** First installs and upgrades from a bundle (DESIGN sections 6 and 7). */
+
+export type BundleOptions = {
+  directory: string;
+  project?: string;
+  bundle: string;
+  /** Public keys (PEM) that the operator gave with `--trust`. */
+  trust: readonly string[];
+  inputs: EnvInputs;
+  allowDowngrade?: boolean;
+  discardLocal?: boolean;
+};
+
+export type InstallResult = {
+  plan: Plan | undefined;
+  recovered: Recovered | undefined;
+  /** Undefined when the release is current already. */
+  finished: Finished | undefined;
+  version: string;
+};
+
+/** The plan of an install, without acting. */
+export async function planInstall(host: Host, options: BundleOptions): Promise<Plan> {
+  return lookAtSite(host, options, async (site, records) => {
+    const bundle = await openTrusted(host, options, records?.state.pinnedKeys() ?? []);
+    try {
+      return makePlan(await factsOf(site, records, bundle, options));
+    } finally {
+      await bundle.close();
+    }
+  });
+}
+
+/**
+ * Verifies, asks, carries out.
+ * @param consent shown the plan; false ends it without a change
+ */
+export async function install(host: Host, options: BundleOptions, consent: (plan: Plan) => Promise<boolean>): Promise<InstallResult> {
+  const bundle = await verified(host, options);
+  try {
+    return await changeSite(host, options, async (site) => {
+      const recovered = await recover(site);
+      const deployment = site.state.deployment();
+      if (deployment?.current === bundle.manifest.version && deployment.phase === 'good' && !options.discardLocal)
+        return { plan: undefined, recovered, finished: undefined, version: bundle.manifest.version };
+      const { plan, facts } = await preflight(site, bundle, options);
+      if (!(await consent(plan)))
+        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (options.discardLocal) await discardLocal(site);
+      const transaction = await beginTransaction(site, { facts, plan, release: bundle, bundle });
+      const finished = await runForward(
+        transaction,
+        plan.steps.map((step) => step.id),
+      );
+      return { plan, recovered, finished, version: bundle.manifest.version };
+    });
+  } finally {
+    await bundle.close();
+  }
+}
+
+async function verified(host: Host, options: BundleOptions): Promise<OpenBundle> {
+  const started = performance.now();
+  host.listener({ type: 'step-started', step: 'verify' });
+  const airdock = path.join(path.resolve(options.directory), '.airdock');
+  const bundle = await openTrusted(host, options, pinnedKeys(airdock));
+  host.listener({
+    type: 'step-ended',
+    step: 'verify',
+    outcome: 'done',
+    summary: `signed by ${bundle.signer.fingerprint}`,
+    milliseconds: performance.now() - started,
+  });
+  return bundle;
+}
+
+async function preflight(site: ManagedSite, bundle: OpenBundle, options: BundleOptions): Promise<{ plan: Plan; facts: Facts }> {
+  const { listener } = site.host;
+  const started = performance.now();
+  listener({ type: 'step-started', step: 'preflight' });
+  const facts = await factsOf(site, site, bundle, options);
+  const plan = makePlan(facts);
+  listener({
+    type: 'step-ended',
+    step: 'preflight',
+    outcome: plan.findings.length === 0 ? 'done' : 'failed',
+    summary: plan.findings.length === 0 ? 'nothing stands against it' : `${plan.findings.length} to settle`,
+    milliseconds: performance.now() - started,
+  });
+  assertClear(plan);
+  return { plan, facts };
+}
+
+async function factsOf(site: Site, records: Records | undefined, bundle: OpenBundle, options: BundleOptions): Promise<Facts> {
+  const deployment = records?.state.deployment();
+  const facts = await gatherFacts({
+    site,
+    records,
+    kind: deployment?.current ? 'upgrade' : 'install',
+    release: bundle satisfies Release,
+    inputs: options.inputs,
+    missingBlobs: async (blobs) => (records ? (await openStore(site.airdock)).missing(blobs) : [...blobs]),
+    inBundle: (digest) => !bundle.leftOut.includes(`blobs/sha256/${digest.slice(7)}`),
+    ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
+    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+  });
+  if (!deployment) facts.findings.unshift(...(await adoptionFindings(site)));
+  return facts;
+}
+
+/** A deployment made by hand is taken over by `adopt`, never by an install that finds it (DESIGN section 6). */
+async function adoptionFindings(site: Site): Promise<Facts['findings']> {
+  const containers = await site.docker.containers({ project: site.project });
+  const volumes = await site.docker.volumes(site.project);
+  const compose = await readIfExists(path.join(site.directory, 'compose.yaml'));
+  const found = [
+    ...(containers.length > 0 ? [`${containers.length} containers`] : []),
+    ...(volumes.length > 0 ? [`the volumes ${volumes.map((volume) => volume.name).join(', ')}`] : []),
+    ...(compose ? [`a compose.yaml`] : []),
+  ];
+  if (found.length === 0) return [];
+  const elsewhere = containers.find((one) => one.workingDir !== '' && path.resolve(one.workingDir) !== site.directory);
+  return [
+    {
+      code: 'ADOPTION_NEEDED',
+      text: elsewhere
+        ? `the project ${site.project} belongs to ${elsewhere.workingDir}, not to ${site.directory}`
+        : `the project ${site.project} has ${found.join(' and ')} that airdock did not make`,
+      fix: elsewhere ? 'Choose another --dir or --project.' : 'Take it over first: airdock adopt --bundle BUNDLE-OF-THE-RUNNING-VERSION',
+    },
+  ];
+}
+
+export async function openTrusted(host: Host, options: Pick<BundleOptions, 'bundle' | 'trust'>, pinned: readonly PinnedKey[]): Promise<OpenBundle> {
+  const keys = [...pinned.map((key) => key.pem), ...(pinned.length === 0 ? options.trust : [])];
+  if (keys.length === 0)
+    throw new AirdockError('TRUST_NEEDED', 'no key is pinned for this deployment yet', {
+      hint: 'Give the vendor’s public key, which you got by another way than the bundle: --trust release.pub',
+    });
+  const bundle = await openBundle(options.bundle, { authorize: authorizeBy(keys), signal: host.signal });
+  const age = host.clock().getTime() - Date.parse(bundle.manifest.created);
+  host.listener({
+    type: 'heading',
+    text: `${bundle.manifest.product} ${bundle.manifest.version}, built ${ageText(age)}, signed by ${bundle.signer.fingerprint}`,
+  });
+  return bundle;
+}
+
+export function pinnedKeys(airdock: string): PinnedKey[] {
+  if (!hasState(airdock)) return [];
+  const state = openState(airdock, { readOnly: true });
+  try {
+    return state.pinnedKeys();
+  } finally {
+    state.close();
+  }
+}
+
+function ageText(milliseconds: number): string {
+  const days = Math.floor(milliseconds / 86_400_000);
+  if (days < 0) return 'in the future by this clock';
+  return days === 0 ? `${durationText(milliseconds)} ago` : `${days} ${days === 1 ? 'day' : 'days'} ago`;
+}

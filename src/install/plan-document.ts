@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { migrationClass } from '../bundle/manifest.ts';
+
+/**
+ * The plan as data: printed by `airdock plan`, shown before `install` asks, followed by it, saved with the transaction.
+ * Sizes in bytes, times in seconds; every time is an estimate.
+ */
+
+/** The steps of a transaction (docs/adr/0001-transaction.md). */
+export const stepId = z.enum(['import', 'load', 'backup', 'switch', 'dependencies', 'migrate', 'database-service', 'up', 'health', 'good']);
+export type StepId = z.infer<typeof stepId>;
+
+export const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
+export type Finding = z.infer<typeof finding>;
+
+export const planDocument = z.strictObject({
+  schema: z.literal('airdock.plan/1'),
+  kind: z.enum(['install', 'upgrade', 'rollback']),
+  product: z.string(),
+  directory: z.string(),
+  project: z.string(),
+  from: z.string().nullable(),
+  to: z.string(),
+  class: z.enum([...migrationClass.options, 'unknown']),
+  summaries: z.array(z.string()),
+  signer: z.string().nullable(),
+  created: z.string(),
+  images: z.array(
+    z.strictObject({ reference: z.string(), name: z.string(), private: z.boolean(), action: z.enum(['present', 'tag', 'load']) }),
+  ),
+  read: z.strictObject({ blobs: z.int(), bytes: z.int() }),
+  load: z.strictObject({ bytes: z.int() }),
+  database: z.strictObject({ service: z.string(), name: z.string(), server: z.string(), bytes: z.int() }).nullable(),
+  env: z.strictObject({ add: z.array(z.string()), generated: z.array(z.string()), missing: z.array(z.string()), changed: z.array(z.string()) }),
+  disk: z.array(
+    z.strictObject({ path: z.string(), needs: z.array(z.strictObject({ what: z.string(), bytes: z.int() })), total: z.int(), free: z.int() }),
+  ),
+  steps: z.array(z.strictObject({ id: stepId, stop: z.boolean(), estimate: z.number() })),
+  recreated: z.array(z.string()),
+  /** Services that only one of the two releases has. */
+  removed: z.array(z.string()),
+  added: z.array(z.string()),
+  rollback: z.string(),
+  findings: z.array(finding),
+});
+export type Plan = z.infer<typeof planDocument>;

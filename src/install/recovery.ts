@@ -1,0 +1,78 @@
+import path from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { AirdockError } from '../errors.ts';
+import { readIfExists } from '../io/files.ts';
+import { endOrphans } from './orphans.ts';
+import { planDocument, type Plan, type StepId } from './plan-document.ts';
+import { runForward } from './runner.ts';
+import { markedSite, type ManagedSite } from './site.ts';
+import { readStoredRelease } from './stored-release.ts';
+import { dropSides } from './switch-files.ts';
+import { folderOf, type Transaction } from './transaction.ts';
+import type { TransactionRecord } from './journal.ts';
+import { undo } from './undo.ts';
+import { undoAdoption } from './adopt-undo.ts';
+import { writeReport } from './report.ts';
+
+export type Recovered = { transaction: number; kind: TransactionRecord['kind']; to: string; outcome: 'done' | 'undone' | 'rolled-back' };
+
+/**
+ * Finishes or undoes the transaction that was interrupted (docs/adr/0001-transaction.md, "Recovery"). Under the lock.
+ * @returns what became of it; undefined when there was none
+ */
+export async function recover(site: ManagedSite): Promise<Recovered | undefined> {
+  const record = site.journal.open();
+  if (!record) {
+    await sweep(site);
+    return undefined;
+  }
+  site.host.listener({ type: 'note', text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; putting that right first` });
+  const ended = (outcome: Recovered['outcome']): Recovered => ({ transaction: record.id, kind: record.kind, to: record.to, outcome });
+  await endOrphans(site, record.id);
+  if (record.kind === 'adopt') {
+    await undoAdoption(site, record);
+    return ended('undone');
+  }
+  const plan = await readPlan(site, record.id);
+  if (record.direction === 'forward' && site.journal.has(record.id, 'switch', 'intent')) {
+    const transaction = await reopen(site, record, plan);
+    try {
+      await runForward(transaction, remaining(transaction.plan));
+      return ended('done');
+    } catch (error) {
+      const after = site.journal.all().find((one) => one.id === record.id);
+      if (after?.outcome) return ended(after.outcome); // it was undone in an orderly way, and said so
+      throw error;
+    }
+  }
+  const outcome = await undo(site, record, plan, new AirdockError('INTERRUPTED', record.error ?? 'airdock was killed'));
+  await writeReport(site, record.id);
+  return ended(outcome);
+}
+
+/** From the switch on, every step may be repeated. Images first: somebody may have pruned them since. */
+function remaining(plan: Plan): StepId[] {
+  const ids = plan.steps.map((step) => step.id);
+  return ['load', ...ids.slice(ids.indexOf('switch'))];
+}
+
+async function readPlan(site: ManagedSite, id: number): Promise<Plan | undefined> {
+  const bytes = await readIfExists(path.join(folderOf(site, id), 'plan.json'));
+  return bytes && planDocument.parse(JSON.parse(bytes.toString()));
+}
+
+async function reopen(site: ManagedSite, record: TransactionRecord, plan: Plan | undefined): Promise<Transaction> {
+  const stored = site.state.release(record.to);
+  if (!plan || !stored) throw new AirdockError('INTERNAL', `transaction ${record.id} has lost its plan`);
+  const target = await readStoredRelease(site.store, stored);
+  const names = target.manifest.images.flatMap((image) => {
+    const planned = plan.images.find((one) => one.reference === image.reference);
+    return planned ? [{ image, name: planned.name, private: planned.private }] : [];
+  });
+  return { site: markedSite(site, record.id), record, plan, target, names };
+}
+
+/** Folders of ended transactions hold no secrets; a kill between the outcome and the clean-up may have left some. */
+async function sweep(site: ManagedSite): Promise<void> {
+  for (const id of await readdir(path.join(site.airdock, 'transactions')).catch(() => [])) await dropSides(site, Number(id));
+}

@@ -1,0 +1,25 @@
+import path from 'node:path';
+import type { AirdockError } from '../errors.ts';
+import { replaceFile } from '../io/files.ts';
+import type { ManagedSite } from './site.ts';
+import { folderOf } from './transaction.ts';
+
+/** `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did. */
+export async function writeReport(site: ManagedSite, id: number, failure?: AirdockError): Promise<void> {
+  const record = site.journal.all().find((one) => one.id === id);
+  if (!record) return;
+  const lines = [
+    `airdock ${record.kind} ${record.from ?? '(nothing)'} -> ${record.to}, transaction ${id}, by ${record.operator}`,
+    `started ${record.startedAt}, ended ${record.endedAt ?? '(open)'}, outcome ${record.outcome ?? 'open'}`,
+    ...(record.backup === null ? [] : [`backup ${record.backup}`]),
+    '',
+    ...site.journal.steps(id).map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
+    ...(failure ? ['', failure.message, ...(failure.hint === undefined ? [] : ['', `Next: ${failure.hint}`])] : []),
+    '',
+  ];
+  await replaceFile(path.join(folderOf(site, id), 'report.txt'), lines.join('\n'), { mode: 0o600 });
+}
+
+function text(detail: Record<string, unknown>): string {
+  return [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
+}

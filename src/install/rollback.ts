@@ -1,0 +1,82 @@
+import { AirdockError } from '../errors.ts';
+import { assertClear, beginTransaction } from './begin.ts';
+import { discardLocal } from './discard.ts';
+import { gatherFacts, type Facts } from './facts.ts';
+import type { Host } from './host.ts';
+import { makePlan } from './plan.ts';
+import type { Plan } from './plan-document.ts';
+import { recover, type Recovered } from './recovery.ts';
+import type { Release } from './release.ts';
+import { runForward, type Finished } from './runner.ts';
+import { changeSite, type ManagedSite } from './site.ts';
+import type { State, StoredRelease } from './state.ts';
+import { readStoredRelease } from './stored-release.ts';
+
+/** Back to a release that the store keeps, without a network (DESIGN section 8, classes `none` and `expand`). */
+
+export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean };
+export type RollbackResult = { plan: Plan; recovered: Recovered | undefined; finished: Finished };
+
+export async function rollback(host: Host, options: RollbackOptions, consent: (plan: Plan) => Promise<boolean>): Promise<RollbackResult> {
+  return changeSite(host, options, async (site) => {
+    const deployment = site.state.deployment();
+    if (!deployment) throw notADeployment(site.directory);
+    const recovered = await recover(site);
+    const stored = targetOf(site.state, options.version);
+    const release = await readStoredRelease(site.store, stored);
+    const facts = await factsOf(site, release, options);
+    const plan = makePlan(facts);
+    assertClear(plan);
+    if (!(await consent(plan))) throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+    if (options.discardLocal) await discardLocal(site);
+    const transaction = await beginTransaction(site, { facts, plan, release });
+    const finished = await runForward(
+      transaction,
+      plan.steps.map((step) => step.id),
+    );
+    return { plan, recovered, finished };
+  });
+}
+
+function factsOf(site: ManagedSite, release: Release, options: RollbackOptions): Promise<Facts> {
+  return gatherFacts({
+    site,
+    records: site,
+    kind: 'rollback',
+    release,
+    inputs: {},
+    missingBlobs: (blobs) => site.store.missing(blobs),
+    inBundle: () => false,
+    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+  });
+}
+
+/** The release that became good last before the current one, unless one is named. */
+function targetOf(state: State, version: string | undefined): StoredRelease {
+  const current = state.deployment()?.current ?? null;
+  const kept = rollbackTargets(state);
+  const list = kept.map((release) => release.version).join(', ') || 'none';
+  if (version === undefined) {
+    const latest = kept.toSorted((a, b) => String(b.goodAt).localeCompare(String(a.goodAt)))[0];
+    if (latest) return latest;
+    throw new AirdockError('ROLLBACK_REFUSED', `there is no release to go back to from ${current ?? 'nothing'}`, {
+      hint: 'The store keeps releases from the first install or adoption on.',
+    });
+  }
+  if (version === current) throw new AirdockError('ROLLBACK_REFUSED', `${version} is current already`, { hint: `Kept releases: ${list}.` });
+  const found = kept.find((release) => release.version === version);
+  if (found) return found;
+  throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, { hint: `Kept releases: ${list}.` });
+}
+
+/** Releases of the store that were good here once, but the current one. */
+export function rollbackTargets(state: State): StoredRelease[] {
+  const current = state.deployment()?.current;
+  return state.releases().filter((release) => release.goodAt !== null && release.version !== current);
+}
+
+export function notADeployment(directory: string): AirdockError {
+  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is no deployment that airdock made or adopted`, {
+    hint: 'Name its directory with --dir, or take over one that was made by hand with airdock adopt.',
+  });
+}

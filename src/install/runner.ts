@@ -1,0 +1,112 @@
+import { AirdockError, isAirdockError } from '../errors.ts';
+import type { Outcome } from './journal.ts';
+import type { StepId } from './plan-document.ts';
+import { higherVersion } from './plan.ts';
+import { writeReport } from './report.ts';
+import { backup } from './steps/backup.ts';
+import { commitGood } from './steps/good.ts';
+import { importRelease } from './steps/import.ts';
+import { load } from './steps/load.ts';
+import { migrate } from './steps/migrate.ts';
+import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
+import { prepareSwitch, switchFiles } from './steps/switch.ts';
+import { dropSides } from './switch-files.ts';
+import type { Progress, Transaction } from './transaction.ts';
+import { undo } from './undo.ts';
+
+/** Runs the steps of a transaction and keeps its journal (docs/adr/0001-transaction.md, "Steps"). */
+
+/** What is to be committed together with a step's intent. */
+type Commit = () => void;
+
+type Step = {
+  /** Looks before the intent; what it returns is written in the same commit. */
+  prepare?: (transaction: Transaction) => Promise<Commit>;
+  /** The effect; may be repeated. The text is shown beside the step. */
+  run: (transaction: Transaction, progress: Progress) => Promise<string>;
+};
+
+const steps: Record<Exclude<StepId, 'good'>, Step> = {
+  import: { run: importRelease },
+  load: { run: load },
+  backup: { run: backup },
+  dependencies: { run: startDependencies },
+  migrate: { prepare: prepareMigrate, run: migrate },
+  switch: { prepare: prepareSwitch, run: switchFiles },
+  'database-service': { run: recreateDatabase },
+  up: { run: up },
+  health: { run: health },
+};
+
+/** From now on a way back counts the new release's class, whether the migration finishes or not. */
+async function prepareMigrate({ site, record }: Transaction): Promise<Commit> {
+  const schemaRelease = higherVersion(site.state.deployment()?.schemaRelease ?? null, record.to);
+  return () => site.state.updateDeployment({ schemaRelease });
+}
+
+export type Finished = { transaction: number; outcome: Outcome; seconds: Record<string, number> };
+
+/**
+ * Runs these steps forward. On a failure everything is undone; what is thrown is the first error, or UNDO_FAILED when the
+ * old version did not come back (the transaction then stays open for `airdock resume`).
+ */
+export async function runForward(transaction: Transaction, ids: readonly StepId[]): Promise<Finished> {
+  const { site, record } = transaction;
+  const seconds: Record<string, number> = {};
+  try {
+    for (const id of ids) seconds[id] = await runStep(transaction, id);
+  } catch (error) {
+    // An engine that is away says nothing about the release: recovery goes on where this stopped.
+    if (transaction.signal === undefined && isAirdockError(error, 'ENGINE_UNREACHABLE')) throw error;
+    const failure = asFailure(error, transaction.signal);
+    await undo(site, record, transaction.plan, failure);
+    await writeReport(site, record.id, failure);
+    throw failure;
+  }
+  await dropSides(site, record.id);
+  await writeReport(site, record.id);
+  return { transaction: record.id, outcome: 'done', seconds };
+}
+
+async function runStep(transaction: Transaction, id: StepId): Promise<number> {
+  const { site, record, signal } = transaction;
+  const { listener } = site.host;
+  signal?.throwIfAborted();
+  const started = performance.now();
+  listener({ type: 'step-started', step: id });
+  let outcome: 'done' | 'failed' = 'failed';
+  let summary = '';
+  try {
+    if (id === 'good') {
+      commitGood(transaction);
+      summary = `${transaction.target.manifest.version} is current`;
+    } else {
+      const step = steps[id];
+      const commit = await step.prepare?.(transaction);
+      site.state.commit(() => {
+        site.journal.record(record.id, id, 'intent');
+        commit?.();
+      });
+      summary = await step.run(transaction, (bytes, total) =>
+        listener({ type: 'progress', step: id, bytes, ...(total === undefined ? {} : { total }) }),
+      );
+      site.journal.record(record.id, id, 'done', { summary });
+    }
+    outcome = 'done';
+  } catch (error) {
+    summary = error instanceof Error ? error.message : String(error);
+    site.journal.record(record.id, id, 'failed', { error: summary });
+    throw error;
+  } finally {
+    listener({ type: 'step-ended', step: id, outcome, summary, milliseconds: performance.now() - started });
+  }
+  return Math.round(performance.now() - started) / 1000;
+}
+
+function asFailure(error: unknown, signal: AbortSignal | undefined): AirdockError {
+  if (signal?.aborted)
+    return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again to go on.' });
+  if (isAirdockError(error)) return error;
+  return new AirdockError('STEP_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
+}
+

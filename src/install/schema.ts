@@ -1,0 +1,57 @@
+/** Tables of `state.db` (docs/adr/0001-transaction.md). Entry i migrates a database of version i to i + 1. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE deployment (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    product TEXT,
+    project TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    current TEXT,
+    phase TEXT NOT NULL CHECK (phase IN ('none', 'trial', 'good')),
+    schema_release TEXT,
+    highest_good TEXT,
+    security_floor TEXT,
+    compose_digest TEXT
+  ) STRICT;
+  CREATE TABLE releases (
+    version TEXT PRIMARY KEY,
+    origin TEXT NOT NULL CHECK (origin IN ('bundle', 'adopted')),
+    manifest TEXT NOT NULL,
+    stored_at TEXT NOT NULL,
+    good_at TEXT
+  ) STRICT;
+  CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('install', 'upgrade', 'rollback', 'adopt')),
+    from_release TEXT,
+    to_release TEXT NOT NULL,
+    class TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    direction TEXT NOT NULL DEFAULT 'forward' CHECK (direction IN ('forward', 'undo')),
+    outcome TEXT CHECK (outcome IN ('done', 'undone', 'rolled-back')),
+    backup TEXT,
+    operator TEXT NOT NULL,
+    error TEXT
+  ) STRICT;
+  CREATE TABLE steps (
+    transaction_id INTEGER NOT NULL REFERENCES transactions (id),
+    sequence INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('intent', 'done', 'failed', 'undone')),
+    detail TEXT NOT NULL DEFAULT '{}',
+    at TEXT NOT NULL,
+    PRIMARY KEY (transaction_id, sequence)
+  ) STRICT;
+  CREATE TABLE migrations (
+    version TEXT PRIMARY KEY,
+    class TEXT NOT NULL,
+    summary TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE trust (
+    fingerprint TEXT PRIMARY KEY,
+    pem TEXT NOT NULL,
+    pinned_at TEXT NOT NULL
+  ) STRICT;
+  `,
+];

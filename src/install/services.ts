@@ -1,0 +1,41 @@
+import type { Compose } from '../io/compose.ts';
+import { databaseServiceOf } from './plan.ts';
+import type { BundleManifest } from '../bundle/manifest.ts';
+import type { ManagedSite } from './site.ts';
+
+/** Bringing services up and taking them away, the same in every direction of a transaction. */
+
+/** All services but the database's: nothing recreates that except the step which says so (DESIGN section 7). */
+export async function servicesOf(compose: Compose, manifest: BundleManifest): Promise<{ all: string[]; rolled: string[]; database: string | undefined }> {
+  const all = Object.keys((await compose.config()).services);
+  const declared = databaseServiceOf(manifest);
+  const database = declared !== undefined && all.includes(declared) ? declared : undefined;
+  return { all, rolled: all.filter((service) => service !== database), database };
+}
+
+/** Services that must run before a migration can: neither writers nor traffic nor the migration's own. */
+export function dependencyServices(manifest: BundleManifest, all: readonly string[]): string[] {
+  const rolled = new Set([...manifest.writers, ...manifest.traffic, manifest.migration.service]);
+  return all.filter((service) => !rolled.has(service));
+}
+
+/** `up` for everything but the database, which is started if it stopped and otherwise left alone. Tried twice. */
+export async function bringUp(compose: Compose, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
+  const { all, rolled, database } = await servicesOf(compose, manifest);
+  const options = { noDeps: true, ...(signal ? { signal } : {}) };
+  const up = async () => {
+    if (database !== undefined) await compose.up([database], { ...options, noRecreate: true });
+    if (rolled.length > 0) await compose.up(rolled, options);
+  };
+  await up().catch(async () => {
+    signal?.throwIfAborted();
+    await up();
+  });
+  return all;
+}
+
+/** Containers of these services of this project, whatever the files now say of them. One-shots too. */
+export async function takeAway(site: ManagedSite, services: readonly string[]): Promise<void> {
+  const containers = await site.docker.containers({ project: site.project });
+  for (const container of containers) if (services.includes(container.service)) await site.docker.removeContainer(container.id);
+}

@@ -1,0 +1,202 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { existsSync, chmodSync } from 'node:fs';
+import path from 'node:path';
+import { bundleManifest, type BundleManifest, type MigrationClass } from '../bundle/manifest.ts';
+import { AirdockError } from '../errors.ts';
+import { migrations } from './schema.ts';
+
+/** What should be: the authority inside a transaction (docs/adr/0001-transaction.md). One row, one deployment. */
+export type Deployment = {
+  product: string | null;
+  project: string;
+  endpoint: string;
+  /** The release that compose.yaml and .env name. */
+  current: string | null;
+  phase: 'none' | 'trial' | 'good';
+  /** The highest release whose migrations may have been applied. */
+  schemaRelease: string | null;
+  highestGood: string | null;
+  securityFloor: string | null;
+  /** Digest of compose.yaml as airdock wrote it. */
+  composeDigest: string | null;
+};
+
+export type StoredRelease = {
+  version: string;
+  origin: 'bundle' | 'adopted';
+  manifest: BundleManifest;
+  storedAt: string;
+  goodAt: string | null;
+};
+
+export type KnownMigration = { version: string; class: MigrationClass; summary: string };
+export type PinnedKey = { fingerprint: string; pem: string; pinnedAt: string };
+
+export type State = {
+  deployment(): Deployment | undefined;
+  createDeployment(value: Pick<Deployment, 'product' | 'project' | 'endpoint'>): void;
+  updateDeployment(change: Partial<Deployment>): void;
+  releases(): StoredRelease[];
+  release(version: string): StoredRelease | undefined;
+  putRelease(release: Omit<StoredRelease, 'goodAt'>): void;
+  markGood(version: string, at: string): void;
+  removeRelease(version: string): void;
+  migrations(): KnownMigration[];
+  learnMigrations(list: readonly KnownMigration[]): void;
+  pinnedKeys(): PinnedKey[];
+  pinKey(key: PinnedKey): void;
+  /** Everything that `work` writes is one commit. */
+  commit<T>(work: () => T): T;
+  readonly sql: DatabaseSync;
+  close(): void;
+};
+
+const columns: Record<keyof Deployment, string> = {
+  product: 'product',
+  project: 'project',
+  endpoint: 'endpoint',
+  current: 'current',
+  phase: 'phase',
+  schemaRelease: 'schema_release',
+  highestGood: 'highest_good',
+  securityFloor: 'security_floor',
+  composeDigest: 'compose_digest',
+};
+
+export function hasState(airdockDirectory: string): boolean {
+  return existsSync(path.join(airdockDirectory, 'state.db'));
+}
+
+/**
+ * Opens `.airdock/state.db`; creates it unless read-only.
+ * @throws AirdockError STATE_TOO_NEW when a newer airdock wrote it
+ */
+export function openState(airdockDirectory: string, options: { readOnly?: boolean } = {}): State {
+  const file = path.join(airdockDirectory, 'state.db');
+  const readOnly = options.readOnly ?? false;
+  const sql = new DatabaseSync(file, { readOnly, timeout: 5000 });
+  if (!readOnly) {
+    chmodSync(file, 0o600);
+    sql.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  }
+  migrate(sql, readOnly, file);
+  return new SqliteState(sql);
+}
+
+function migrate(sql: DatabaseSync, readOnly: boolean, file: string): void {
+  const found = Number(sql.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (found > migrations.length) {
+    sql.close();
+    throw new AirdockError('STATE_TOO_NEW', `${file} has schema ${found}, this airdock knows ${migrations.length}`, {
+      hint: 'A newer airdock has worked here. Use the one in .airdock/bin of this deployment.',
+    });
+  }
+  if (readOnly) return;
+  for (let version = found; version < migrations.length; version++)
+    sql.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT;`);
+}
+
+class SqliteState implements State {
+  readonly sql: DatabaseSync;
+
+  constructor(sql: DatabaseSync) {
+    this.sql = sql;
+  }
+
+  deployment(): Deployment | undefined {
+    const row = this.#all('SELECT * FROM deployment')[0];
+    if (!row) return undefined;
+    return Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, row[column]])) as Deployment;
+  }
+
+  createDeployment(value: Pick<Deployment, 'product' | 'project' | 'endpoint'>): void {
+    this.#run(
+      `INSERT INTO deployment (id, product, project, endpoint, phase) VALUES (1, ?, ?, ?, 'none')`,
+      value.product,
+      value.project,
+      value.endpoint,
+    );
+  }
+
+  updateDeployment(change: Partial<Deployment>): void {
+    const keys = Object.keys(change) as (keyof Deployment)[];
+    if (keys.length === 0) return;
+    const assignments = keys.map((key) => `${columns[key]} = ?`).join(', ');
+    this.#run(`UPDATE deployment SET ${assignments}`, ...keys.map((key) => change[key] ?? null));
+  }
+
+  releases(): StoredRelease[] {
+    return this.#all('SELECT * FROM releases').map((row) => ({
+      version: String(row['version']),
+      origin: row['origin'] as StoredRelease['origin'],
+      manifest: bundleManifest.parse(JSON.parse(String(row['manifest']))),
+      storedAt: String(row['stored_at']),
+      goodAt: row['good_at'] === null ? null : String(row['good_at']),
+    }));
+  }
+
+  release(version: string): StoredRelease | undefined {
+    return this.releases().find((release) => release.version === version);
+  }
+
+  putRelease(release: Omit<StoredRelease, 'goodAt'>): void {
+    this.#run(
+      `INSERT INTO releases (version, origin, manifest, stored_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (version) DO UPDATE SET origin = excluded.origin, manifest = excluded.manifest, stored_at = excluded.stored_at`,
+      release.version,
+      release.origin,
+      JSON.stringify(release.manifest),
+      release.storedAt,
+    );
+  }
+
+  markGood(version: string, at: string): void {
+    this.#run('UPDATE releases SET good_at = ? WHERE version = ?', at, version);
+  }
+
+  removeRelease(version: string): void {
+    this.#run('DELETE FROM releases WHERE version = ?', version);
+  }
+
+  migrations(): KnownMigration[] {
+    return this.#all('SELECT version, class, summary FROM migrations') as KnownMigration[];
+  }
+
+  /** The newest word on a release wins: a vendor may correct a class that turned out wrong. */
+  learnMigrations(list: readonly KnownMigration[]): void {
+    for (const entry of list)
+      this.#run('INSERT OR REPLACE INTO migrations (version, class, summary) VALUES (?, ?, ?)', entry.version, entry.class, entry.summary);
+  }
+
+  pinnedKeys(): PinnedKey[] {
+    return this.#all('SELECT fingerprint, pem, pinned_at AS pinnedAt FROM trust') as PinnedKey[];
+  }
+
+  pinKey(key: PinnedKey): void {
+    this.#run('INSERT OR IGNORE INTO trust (fingerprint, pem, pinned_at) VALUES (?, ?, ?)', key.fingerprint, key.pem, key.pinnedAt);
+  }
+
+  commit<T>(work: () => T): T {
+    this.sql.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.sql.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.sql.isTransaction) this.sql.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.sql.close();
+  }
+
+  #run(statement: string, ...values: SQLInputValue[]): void {
+    this.sql.prepare(statement).run(...values);
+  }
+
+  #all(statement: string): Record<string, unknown>[] {
+    return this.sql.prepare(statement).all();
+  }
+}

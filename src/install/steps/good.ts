@@ -1,0 +1,25 @@
+import { higherVersion } from '../plan.ts';
+import type { Transaction } from '../transaction.ts';
+
+/** One commit: the release is current for good, the highest version and the floor rise, the transaction is done. */
+export function commitGood({ site, record, target }: Transaction): void {
+  const { state, journal } = site;
+  const { manifest } = target;
+  state.commit(() => {
+    const before = state.deployment();
+    state.updateDeployment({
+      product: manifest.product,
+      phase: 'good',
+      highestGood: higherVersion(before?.highestGood ?? null, manifest.version),
+      securityFloor: floorAfter(before?.securityFloor ?? null, manifest.securityFloor),
+      schemaRelease: higherVersion(before?.schemaRelease ?? null, manifest.version),
+    });
+    state.markGood(manifest.version, site.host.clock().toISOString());
+    journal.record(record.id, 'good', 'done');
+    journal.end(record.id, 'done');
+  });
+}
+
+function floorAfter(before: string | null, declared: string | undefined): string | null {
+  return declared === undefined ? before : higherVersion(before, declared);
+}

@@ -1,0 +1,44 @@
+import { manifestName, signatureName, sumsName } from '../../bundle/names.ts';
+import { blobsOf } from '../../bundle/layout.ts';
+import { AirdockError } from '../../errors.ts';
+import { bytesText } from '../quantities.ts';
+import type { Progress, Transaction } from '../transaction.ts';
+
+/** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
+export async function importRelease({ site, bundle, signal }: Transaction, progress: Progress): Promise<string> {
+  if (!bundle) throw new AirdockError('INTERNAL', 'a bundle is imported by the process that opened it');
+  const { manifest } = bundle;
+  const blobs = blobsOf(manifest.images);
+  const missing = new Map((await site.store.missing(blobs)).map((blob) => [blob.digest, blob.size]));
+  const fresh = missing.size;
+  const total = [...missing.values()].reduce((sum, size) => sum + size, 0);
+  const here = blobs.reduce((sum, blob) => sum + blob.size, 0) - total;
+  let done = 0;
+  for await (const blob of bundle.blobs()) {
+    if (!missing.delete(blob.digest)) continue;
+    await site.store.putBlob(blob.digest, blob.size, counted(blob.read(), (bytes) => progress((done += bytes), total), signal));
+  }
+  if (missing.size > 0)
+    throw new AirdockError('BLOB_MISSING', `the bundle leaves out ${[...missing.keys()].join(', ')}, and the store does not have it`, {
+      hint: 'Use the full bundle.',
+    });
+  await site.store.putRelease(
+    manifest.version,
+    new Map([...bundle.files, [manifestName, bundle.manifestBytes], [sumsName, bundle.sumsBytes], [signatureName, bundle.signatureBytes]]),
+  );
+  const now = site.host.clock().toISOString();
+  site.state.commit(() => {
+    site.state.putRelease({ version: manifest.version, origin: 'bundle', manifest, storedAt: now });
+    site.state.learnMigrations(manifest.migrations);
+    site.state.pinKey({ ...bundle.signer, pinnedAt: now });
+  });
+  return `${fresh} new ${fresh === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(here)} already here`;
+}
+
+async function* counted(chunks: AsyncIterable<Buffer>, count: (bytes: number) => void, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    count(chunk.length);
+    yield chunk;
+  }
+}

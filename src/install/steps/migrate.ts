@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AirdockError } from '../../errors.ts';
+import { replaceFile } from '../../io/files.ts';
+import { openStaged } from '../stage.ts';
+import { savedFile, sideFolder } from '../switch-files.ts';
+import { folderOf, sessionName, transactionLabel, type Transaction } from '../transaction.ts';
+
+const lockTimeout = '3s';
+const attempts = 5;
+
+/**
+ * The release's migrations as a one-shot of its own image against the live database, which the old version goes on serving.
+ * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
+ * lock gives up after 3 s rather than make every reader wait behind it (FACTS section 4), and is tried again.
+ */
+export async function migrate({ site, record, target, signal }: Transaction): Promise<string> {
+  const { service, command } = target.manifest.migration;
+  const after = sideFolder(site, record.id, 'after');
+  const compose = await openStaged(site, after, (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0));
+  for (let attempt = 1; ; attempt++) {
+    const result = await compose.run(service, command, {
+      labels: transactionLabel(record.id),
+      name: `airdock-${site.project}-${record.id}-migrate-${attempt}`,
+      env: { PGAPPNAME: sessionName(record.id), PGOPTIONS: `-c lock_timeout=${lockTimeout}` },
+      ...(signal ? { signal } : {}),
+    });
+    const output = result.stdout + result.stderr;
+    await replaceFile(path.join(folderOf(site, record.id), 'migrate.log'), output, { mode: 0o600 });
+    if (result.exitCode === 0) return appliedIn(output);
+    if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
+      await sleep(1000 * attempt, undefined, signal ? { signal } : {});
+      continue;
+    }
+    throw new AirdockError('MIGRATION_FAILED', `the migration of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`, {
+      hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.`,
+      details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
+    });
+  }
+}
+
+function appliedIn(output: string): string {
+  const lines = output.split('\n').filter((line) => /\bOK$/.test(line.trim()));
+  return lines.length === 0 ? 'done' : `${lines.length} applied`;
+}
+
+/** The last lines that say something: a traceback ends with its reason. */
+function lastWords(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return lines.slice(-2).join(' — ') || 'it printed nothing';
+}
