@@ -51,7 +51,8 @@ export type ResolvedImage = {
 
 export type Collected = { record: ImageRecord; blobs: Blob[] };
 
-const configLimit = 8 << 20;
+/** docs/FORMAT.md section 8. */
+const configLimit = 4 << 20;
 /** ustar has eleven octal digits for a size (POSIX.1-1988). */
 const layerLimit = 8 * 2 ** 30;
 

@@ -1,0 +1,221 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BundleManifest, Platform } from '../bundle/manifest.ts';
+import { writeBundle } from '../bundle/writer.ts';
+import type { Digest } from '../digest.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
+import type { Listener } from '../events.ts';
+import { collectImage, resolveImage, type Collected, type ResolvedImage } from '../images/collect.ts';
+import { parseReference } from '../images/reference.ts';
+import type { Helm } from '../io/helm.ts';
+import { BlobCache, type CacheStatistics } from './cache.ts';
+import { assertComplete, union, type ListedImage, type WantedImage } from './complete.ts';
+import { allOrNone, limiter } from './concurrency.ts';
+import type { ImageSource } from './config.ts';
+import { loadConfig, type LoadedConfig } from './load-config.ts';
+import { checkLock, readLock, writeLock, type Locked } from './lock.ts';
+import { checkAgainstCompose, releaseManifest } from './release-manifest.ts';
+import { readRelease, type ReleaseFiles } from './release-files.ts';
+import { Sources, type SourceHost } from './sources.ts';
+import { Steps } from './steps.ts';
+import { blobsSummary, completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './words.ts';
+
+export type BuildOptions = {
+  config: string;
+  version: string;
+  platform: Platform;
+  /** File, or a directory for the file of the usual name. */
+  output: string;
+  /** Where images come from that the configuration says nothing about. */
+  source: ImageSource;
+  updateLock: boolean;
+  cacheDirectory: string;
+  created: Date;
+  builder: string;
+  /** Without it the bundle is written unsigned. */
+  sign?: (sumsBytes: Buffer) => Buffer;
+};
+
+export type BuildHost = SourceHost & {
+  helm: Helm;
+  /** Commit of the directory, '' when there is none. */
+  revision(directory: string): Promise<string>;
+  listener: Listener;
+  now(): number;
+  signal?: AbortSignal;
+};
+
+export type BuildResult = {
+  path: string;
+  size: number;
+  digest: Digest;
+  manifest: BundleManifest;
+  lock: { unchanged: number; added: number };
+  blobs: CacheStatistics;
+};
+
+/** Registries throttle more, and a disk gains nothing from it. */
+const parallel = 6;
+
+/**
+ * One bundle of a release: resolve -> collect -> manifest -> write -> sign. After a failure there is no bundle and no
+ * change of the lock file; what was fetched stays in the cache.
+ */
+export async function build(options: BuildOptions, host: BuildHost): Promise<BuildResult> {
+  const loaded = loadConfig(options.config, options.version);
+  const { config } = loaded;
+  const steps = new Steps(host);
+  host.listener({ type: 'heading', text: `${config.product} ${options.version} for ${options.platform}` });
+  const path = await outputPath(options, config.product);
+
+  const release = await steps.run('config', async () => {
+    const files = await readRelease(loaded, { ...options, helm: host.helm, ...signalOf(host) });
+    checkAgainstCompose(loaded, options.version, files.compose.services);
+    return { result: files, summary: options.config };
+  });
+  for (const text of warningsOf(release)) host.listener({ type: 'warning', text });
+  const asked = [...release.compose.images, ...(release.chart?.images ?? [])];
+  const wanted = union(asked, listedImages(loaded));
+  const sources = new Sources(host, loaded.directory, join(options.cacheDirectory, 'scratch'));
+  try {
+    const lock = await readLock(join(loaded.directory, 'airdock.lock.json'));
+    const known = options.updateLock ? { ...lock, images: {} } : lock;
+    const { resolved, counts } = await steps.run('images', async () => {
+      const found = await resolveAll(wanted, sources, options, host.signal);
+      const state = checkLock(known, lockedBefore(found));
+      return { result: { resolved: found, counts: state }, summary: imagesSummary(found.length, state, options.updateLock) };
+    });
+    if (resolved.length > 0) host.listener({ type: 'note', step: 'images', text: imageLines(resolved, wanted) });
+    for (const text of indexPins(resolved)) host.listener({ type: 'warning', text });
+    await steps.run('complete', async () => ({ result: undefined, summary: completeSummary(release) }));
+
+    const { collected, cache } = await steps.run('blobs', () => collectAll(resolved, wanted, options, host));
+    const records = collected.map(({ record }) => record);
+    assertComplete(asked, records);
+    const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
+    const state = checkLock(known, locked);
+    const manifest = releaseManifest({ ...options, loaded, revision: await host.revision(loaded.directory), images: records, files: release.records });
+    await steps.run('migration', async () => ({ result: undefined, summary: migrationSummary(manifest) }));
+
+    const written = await steps.run('bundle', async () => {
+      const done = await write(path, manifest, release, collected, cache, options, host);
+      return { result: done, summary: path };
+    });
+    await writeLock(lock, locked);
+    return { path, ...written, manifest, lock: options.updateLock ? counts : state, blobs: cache.statistics };
+  } finally {
+    await sources.close();
+  }
+}
+
+async function resolveAll(wanted: readonly WantedImage[], sources: Sources, options: BuildOptions, signal?: AbortSignal): Promise<ResolvedImage[]> {
+  const limit = limiter(parallel);
+  return allOrNone(signal, (stop) =>
+    wanted.map(({ name, source, where }) =>
+      limit(async () => {
+        stop.throwIfAborted();
+        const from = await sources.open(source ?? options.source);
+        try {
+          return await resolveImage(from, name, options.platform, stop);
+        } catch (error) {
+          throw withAsker(error, where);
+        }
+      }),
+    ),
+  );
+}
+
+async function collectAll(resolved: readonly ResolvedImage[], wanted: readonly WantedImage[], options: BuildOptions, host: BuildHost) {
+  const start = host.now();
+  const total = resolved.flatMap(({ layers }) => layers).reduce((sum, layer) => sum + (layer.kind === 'stored' ? layer.descriptor.size : 0), 0);
+  let bytes = 0;
+  const cache = new BlobCache(options.cacheDirectory, (more) => {
+    bytes += more;
+    host.listener({ type: 'progress', step: 'blobs', bytes, ...(total > 0 ? { total: Math.max(total, bytes) } : {}) });
+  });
+  const limit = limiter(parallel);
+  const collected = await allOrNone(host.signal, (stop) =>
+    resolved.map((image, index) => collectImage(image, cache, wanted[index]?.usedBy ?? [], limit, stop)),
+  );
+  const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob.size]));
+  const size = [...blobs.values()].reduce((sum, one) => sum + one, 0);
+  return { result: { collected, cache }, summary: blobsSummary(blobs.size, size, cache.statistics, host.now() - start) };
+}
+
+async function write(
+  path: string,
+  manifest: BundleManifest,
+  release: ReleaseFiles,
+  collected: readonly Collected[],
+  cache: BlobCache,
+  options: BuildOptions,
+  host: BuildHost,
+): Promise<{ size: number; digest: Digest }> {
+  const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob]));
+  try {
+    return await writeBundle(path, {
+      manifest,
+      files: release.files,
+      blobs: [...blobs.values()],
+      sign: options.sign,
+      signal: host.signal,
+      onProgress: (bytes, total) => host.listener({ type: 'progress', step: 'bundle', bytes, total }),
+    });
+  } catch (error) {
+    if (!isAirdockError(error, 'SOURCE_CORRUPT')) throw error;
+    const damaged = await cache.dropDamaged(blobs.keys());
+    if (damaged.length === 0) throw error;
+    throw new AirdockError('SOURCE_CORRUPT', `the cache ${cache.directory} was damaged: ${damaged.join(', ')}`, {
+      hint: 'What was damaged is removed. Run the same command again.',
+      cause: error,
+    });
+  }
+}
+
+function listedImages({ config, path }: LoadedConfig): ListedImage[] {
+  return (config.images ?? []).map(({ ref, source, usedBy }, index) => {
+    const where = `${path} images[${index}]`;
+    return { name: parseReference(ref, where), source, usedBy: usedBy ?? [], where };
+  });
+}
+
+/** What a registry's tags mean is known before anything is fetched. */
+function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
+  return resolved.flatMap(({ name, source, indexDigest, manifest }) => {
+    const digest = indexDigest ?? manifest?.digest;
+    return source.origin === 'registry' && digest !== undefined ? [{ key: name.canonical, digest }] : [];
+  });
+}
+
+/** The others have a digest of their own for each platform, and it may have to be made first. */
+function lockedAfter(collected: readonly Collected[], resolved: readonly ResolvedImage[], platform: Platform): Locked[] {
+  return collected.flatMap(({ record }, index) =>
+    resolved[index]?.source.origin === 'registry' ? [] : [{ key: `${record.reference} ${platform}`, digest: record.manifestDigest }],
+  );
+}
+
+async function outputPath({ output, version, platform }: BuildOptions, product: string): Promise<string> {
+  const found = await stat(output).catch(() => undefined);
+  if (found?.isDirectory()) return join(output, `${product}-${version}-${platform.replace('/', '-')}.bundle.tar`);
+  const parent = await stat(dirname(output)).catch(() => undefined);
+  if (parent?.isDirectory()) return output;
+  throw new AirdockError('FILE_NOT_FOUND', `there is no directory ${dirname(output)} for the bundle`, { hint: 'Make it, or correct --output.' });
+}
+
+function warningsOf({ compose, chart }: ReleaseFiles): string[] {
+  if (!chart || chart.helm !== undefined) return compose.warnings;
+  return [...compose.warnings, 'helm is not in PATH: the chart was not rendered, and images that only it names would be left out'];
+}
+
+function withAsker(error: unknown, where: string): unknown {
+  if (!isAirdockError(error)) return error;
+  return new AirdockError(error.code, `${error.message} (asked for by ${where})`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    details: { ...error.details, askedBy: where },
+    cause: error.cause,
+  });
+}
+
+function signalOf(host: BuildHost): { signal?: AbortSignal } {
+  return host.signal ? { signal: host.signal } : {};
+}

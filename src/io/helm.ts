@@ -1,0 +1,44 @@
+import { AirdockError, isAirdockError } from '../errors.ts';
+import type { Run } from './process.ts';
+
+export interface Helm {
+  /** `v4.1.4`; undefined when there is no helm in PATH. */
+  version(): Promise<string | undefined>;
+  /** `helm template`: hooks and tests too. @throws AirdockError CHART_INVALID with helm's own words */
+  template(release: string, chart: string, options?: { values?: readonly string[]; signal?: AbortSignal }): Promise<string>;
+}
+
+/** Rendered manifests may be large: far above the end of output that `Run` keeps unless told. */
+const maxOutput = 64 << 20;
+
+export function openHelm(run: Run): Helm {
+  return {
+    async version() {
+      try {
+        const answer = await run('helm', ['version', '--short']);
+        return answer.exitCode === 0 ? answer.stdout.trim().split('+')[0] : undefined;
+      } catch (error) {
+        if (isAirdockError(error, 'PREFLIGHT_FAILED')) return undefined;
+        throw error;
+      }
+    },
+    async template(release, chart, { values = [], signal } = {}) {
+      const files = values.flatMap((file) => ['--values', file]);
+      const answer = await run('helm', ['template', release, chart, ...files], { maxOutput, ...(signal ? { signal } : {}) });
+      if (answer.exitCode === 0) return answer.stdout;
+      const words = answer.stderr
+        .trim()
+        .replace(/^Error: /, '')
+        .slice(-2000);
+      throw new AirdockError(
+        'CHART_INVALID',
+        `helm template failed${values.length > 0 ? ` with ${values.join(', ')}` : ''}: ${words}`,
+        {
+          hint: /missing in charts/.test(words)
+            ? `Run helm dependency build ${chart}, and build again.`
+            : `See it with: helm template ${release} ${chart} ${files.join(' ')} --debug`,
+        },
+      );
+    },
+  };
+}
