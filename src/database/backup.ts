@@ -1,47 +1,129 @@
-import { z } from 'zod';
-import type { Compose } from '../io/compose.ts';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { digestOf, hexOf } from '../digest.ts';
+import { AirdockError } from '../errors.ts';
+import type { ExecOptions } from '../io/compose.ts';
+import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../io/files.ts';
+import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
+import { HashedFile } from './hashed-file.ts';
+import { type DatabaseTarget, serverVersion, tool } from './server.ts';
+import { databaseSettings } from './settings.ts';
 
-/** `metadata.json` of a backup. */
-export const backupMetadata = z.strictObject({
-  schema: z.literal('airdock.backup/1'),
-  id: z.string(),
-  createdAt: z.iso.datetime(),
-  database: z.string(),
-  user: z.string(),
-  service: z.string(),
-  serverVersion: z.string(),
-  release: z.string().optional(),
-  dump: z.strictObject({ file: z.literal('dump'), format: z.literal('custom'), bytes: z.int().positive(), sha256: z.string() }),
-  /** False when the user may not read passwords: roles were dumped without. */
-  rolePasswords: z.boolean(),
-  /** The dump was read back in full; a restore has not proven it yet. */
-  readBack: z.literal(true),
-  proven: z.boolean(),
-  seconds: z.number(),
-});
-export type BackupMetadata = z.infer<typeof backupMetadata>;
+export { backupMetadata, type BackupMetadata } from './backup-metadata.ts';
+export { databaseSize, endSessions, type DatabaseTarget } from './server.ts';
 
-export type BackupOptions = {
-  compose: Compose;
-  service: string;
-  user: string;
-  database: string;
-  /** Created, mode 0700; must not exist. Removed when anything fails. */
+export type BackupOptions = DatabaseTarget & {
+  /** `backups/<id>`: must not exist. It appears whole, or not at all. */
   directory: string;
+  /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
   applicationName: string;
   release?: string;
   signal?: AbortSignal;
-  onProgress?: (bytes: number, total?: number) => void;
+  /** Bytes of the dump so far. */
+  onProgress?: (bytes: number) => void;
 };
-export type Backup = { dumpPath: string; bytes: number; sha256: string; seconds: number };
 
-/** @throws AirdockError BACKUP_FAILED */
-export declare function backupDatabase(options: BackupOptions): Promise<Backup>;
+export type Backup = {
+  dumpPath: string;
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+  /** Dump and reading back. */
+  seconds: number;
+  metadata: BackupMetadata;
+};
 
-export type DatabaseTarget = Pick<BackupOptions, 'compose' | 'service' | 'user' | 'database'>;
+/** The directory in which a backup is made before it gets its name; recovery may remove what matches. */
+export const unfinishedSuffix = '.unfinished';
 
-/** Bytes, by pg_database_size. */
-export declare function databaseSize(target: DatabaseTarget): Promise<number>;
+/**
+ * A dump that was read back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so it takes all of:
+ * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (FACTS section 4).
+ * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; nothing is left of the backup then
+ */
+export async function backupDatabase(options: BackupOptions): Promise<Backup> {
+  const { directory } = options;
+  const unfinished = directory + unfinishedSuffix;
+  await removeTree(unfinished);
+  await ensureDirectory(unfinished);
+  try {
+    const metadata = await fill(unfinished, options);
+    await syncDirectory(unfinished);
+    await rename(unfinished, directory);
+    await syncDirectory(dirname(directory));
+    const { bytes, sha256 } = metadata.dump;
+    return { dumpPath: join(directory, 'dump'), bytes, sha256, seconds: metadata.seconds, metadata };
+  } catch (error) {
+    await removeTree(unfinished);
+    throw asBackupFailure(error, unfinished);
+  }
+}
 
-/** Ends the sessions with that application_name (what a killed airdock left running); how many. */
-export declare function endSessions(target: DatabaseTarget, applicationName: string): Promise<number>;
+async function fill(directory: string, options: BackupOptions): Promise<BackupMetadata> {
+  const started = performance.now();
+  const dump = await writeDump(join(directory, 'dump'), options);
+  await readBack(join(directory, 'dump'), dump.sha256, options);
+  const { sql, passwords } = await roles(options);
+  const settings = await databaseSettings(options);
+  const metadata: BackupMetadata = {
+    schema: 'airdock.backup/1',
+    id: basename(options.directory),
+    createdAt: `${new Date().toISOString().slice(0, 19)}Z`,
+    database: options.database,
+    user: options.user,
+    service: options.service,
+    serverVersion: await serverVersion(options),
+    ...(options.release === undefined ? {} : { release: options.release }),
+    dump: { file: 'dump', ...dump },
+    roles: { file: 'roles.sql', ...(await writeText(join(directory, 'roles.sql'), sql)), passwords },
+    settings: { file: 'settings.sql', ...(await writeText(join(directory, 'settings.sql'), settings)) },
+    readBack: true,
+    proven: false,
+    seconds: Math.round((performance.now() - started) / 100) / 10,
+  };
+  await replaceFile(join(directory, 'metadata.json'), `${JSON.stringify(backupMetadata.parse(metadata), undefined, 2)}\n`);
+  return metadata;
+}
+
+async function writeDump(path: string, options: BackupOptions): Promise<{ bytes: number; sha256: string }> {
+  const command = ['pg_dump', '-Fc', '--no-password', '-U', options.user, '-d', options.database];
+  const file = new HashedFile(path, options.onProgress);
+  await tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout: file });
+  return { bytes: file.bytes, sha256: hexOf(file.digest()) };
+}
+
+/** pg_restore reads every block and row of the file; its hash says that the file is what pg_dump wrote. */
+async function readBack(path: string, sha256: string, options: BackupOptions): Promise<void> {
+  const input = createReadStream(path, { highWaterMark: 2 ** 20 });
+  await tool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  if (hash.digest('hex') !== sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
+}
+
+/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). */
+async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
+  const command = ['pg_dumpall', '--globals-only', '--no-password', '-U', options.user, '-l', options.database];
+  const full = await options.compose.exec(options.service, command, common(options));
+  if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
+  const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
+  return { sql: stdout, passwords: false };
+}
+
+function common({ applicationName, signal }: BackupOptions): ExecOptions {
+  return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
+}
+
+async function writeText(path: string, text: string): Promise<{ bytes: number; sha256: string }> {
+  await replaceFile(path, text);
+  return { bytes: Buffer.byteLength(text), sha256: hexOf(digestOf(text)) };
+}
+
+function asBackupFailure(error: unknown, path: string): unknown {
+  const known = diskError(error, path);
+  if (known instanceof AirdockError) return known;
+  const why = error instanceof Error ? error.message : String(error);
+  return new AirdockError('BACKUP_FAILED', `the backup could not be written: ${why}`, { cause: error });
+}

@@ -15,6 +15,8 @@ export type ComposeOptions = {
   /** Every file, in order: nothing is taken from COMPOSE_FILE or found by its name. */
   files: readonly string[];
   envFile: string;
+  /** For compose itself, besides the clean environment: recovery finds its processes by it. */
+  environment?: Record<string, string>;
   /** Besides COMPOSE_PROFILES of the env file. */
   profiles?: readonly string[];
 };
@@ -90,7 +92,7 @@ export function openCompose(options: ComposeOptions): Compose {
     options.run('docker', [...common, ...args], {
       cwd: directory,
       ...rest,
-      env: { ...env, DOCKER_HOST: options.endpoint, COMPOSE_REMOVE_ORPHANS: 'false' },
+      env: { ...options.environment, ...env, DOCKER_HOST: options.endpoint, COMPOSE_REMOVE_ORPHANS: 'false' },
     });
   const must = async (code: ErrorCode, what: string, args: readonly string[], rest?: RunOptions) => {
     const result = await compose(args, rest);

@@ -47,13 +47,17 @@ async function behindLink(path: string): Promise<string> {
   }
 }
 
-/** Creates it (and parents) with that mode, 0700 unless told, and makes it durable; an existing one stays as it is. */
-export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
+/**
+ * Creates it (and parents) with that mode, 0700 unless told, and makes it durable; an existing one stays as it is.
+ * @returns the topmost directory that was made
+ */
+export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
   try {
     const first = await mkdir(path, { recursive: true, mode });
-    if (first === undefined) return;
+    if (first === undefined) return undefined;
     await chmod(path, mode); // the umask may have taken bits
     for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) await syncDirectory(dirname(made));
+    return resolve(first);
   } catch (error) {
     throw diskError(error, path);
   }

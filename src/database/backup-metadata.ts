@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+const file = { bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) };
+
+/** `metadata.json` of a backup: the last file that is written into its directory. */
+export const backupMetadata = z.strictObject({
+  schema: z.literal('airdock.backup/1'),
+  /** The name of its directory. */
+  id: z.string(),
+  createdAt: z.iso.datetime(),
+  database: z.string(),
+  user: z.string(),
+  service: z.string(),
+  serverVersion: z.string(),
+  /** The release that wrote the data. */
+  release: z.string().optional(),
+  /** `pg_dump -Fc` */
+  dump: z.strictObject({ file: z.literal('dump'), ...file }),
+  /** `pg_dumpall --globals-only`. `passwords`: false when the user may not read them. */
+  roles: z.strictObject({ file: z.literal('roles.sql'), ...file, passwords: z.boolean() }),
+  /** Settings and rights of the database, which a restore under another name would lose. */
+  settings: z.strictObject({ file: z.literal('settings.sql'), ...file }),
+  /** The dump was read back in full. */
+  readBack: z.literal(true),
+  /** A restore has been compared with the original. */
+  proven: z.boolean(),
+  seconds: z.number().nonnegative(),
+});
+export type BackupMetadata = z.infer<typeof backupMetadata>;

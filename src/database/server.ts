@@ -1,0 +1,58 @@
+import { AirdockError, type ErrorCode } from '../errors.ts';
+import type { Compose, ExecOptions } from '../io/compose.ts';
+import type { RunResult } from '../io/process.ts';
+
+/** A database in a compose service, reached by the tools of its own image: they have the server's version. */
+export type DatabaseTarget = { compose: Compose; service: string; user: string; database: string };
+
+/** What a tool of the database's image said. @throws AirdockError with `code`, in the tool's own words */
+export async function tool(
+  target: DatabaseTarget,
+  code: ErrorCode,
+  command: readonly string[],
+  options: ExecOptions = {},
+): Promise<RunResult> {
+  const result = await target.compose.exec(target.service, command, options);
+  if (result.exitCode === 0) return result;
+  const how = result.stderr.trim() || (result.timedOut ? 'it took too long' : `exit code ${result.exitCode}`);
+  throw new AirdockError(code, `${command[0]} in ${target.service} failed: ${how.slice(-1500)}`);
+}
+
+/** Rows of a query, as unaligned text, one a line. Variables are given by `:'name'` (psql(1), "Variables"). */
+export async function ask(
+  target: DatabaseTarget,
+  sql: string,
+  variables: Record<string, string> = {},
+  code: ErrorCode = 'DATABASE_UNREACHABLE',
+): Promise<string[]> {
+  const set = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
+  const command = ['psql', '-XAtqw', '-v', 'ON_ERROR_STOP=1', ...set, '-U', target.user, '-d', target.database, '-f', '-'];
+  const { stdout } = await tool(target, code, command, { input: Buffer.from(sql) });
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** Bytes on disk (pg_database_size). */
+export async function databaseSize(target: DatabaseTarget): Promise<number> {
+  return Number((await ask(target, 'SELECT pg_database_size(current_database())'))[0]);
+}
+
+export async function serverVersion(target: DatabaseTarget): Promise<string> {
+  return (await ask(target, 'SHOW server_version'))[0] ?? '';
+}
+
+/**
+ * Ends the sessions with that application_name, waits until they are gone, and returns how many there were: after SIGKILL of
+ * `compose exec` the process in the container goes on (FACTS section 2).
+ */
+export async function endSessions(target: DatabaseTarget, applicationName: string): Promise<number> {
+  const mine = "FROM pg_stat_activity WHERE application_name = :'name' AND pid <> pg_backend_pid()";
+  const ended = await ask(target, `SELECT pg_terminate_backend(pid) ${mine}`, { name: applicationName });
+  for (let tries = 0; tries < 50 && ended.length > 0; tries++) {
+    if ((await ask(target, `SELECT count(*) ${mine}`, { name: applicationName }))[0] === '0') return ended.length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  if (ended.length === 0) return 0;
+  throw new AirdockError('STEP_FAILED', `sessions named ${applicationName} do not end`, {
+    hint: 'Look at pg_stat_activity, and restart the database service if nothing else helps.',
+  });
+}
