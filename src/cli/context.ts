@@ -1,4 +1,5 @@
 import type { Listener } from '../events.ts';
+import type { Io } from './io.ts';
 
 export type TextSink = { write(text: string): unknown };
 
@@ -10,10 +11,7 @@ export type Prompt = {
   secret(question: string): Promise<string>;
 };
 
-/**
- * What the process gives to the commands: `main.ts` makes the real one, tests make their own. What `io/` exports joins
- * here as one lazy member each (`docker(): Promise<Docker>`), constructed in `main.ts` and nowhere else.
- */
+/** What the process gives to the commands: `main.ts` makes the real one, tests make their own. */
 export type Runtime = {
   /** Results. */
   readonly stdout: TextSink;
@@ -28,6 +26,8 @@ export type Runtime = {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly prompt?: Prompt;
+  /** The effects on the outside, imported when a command asks for them. */
+  readonly io: () => Promise<Io>;
 };
 
 /** What a command receives. */

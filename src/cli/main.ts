@@ -30,5 +30,12 @@ const runtime: Runtime = {
   ...(process.stdin.isTTY && process.stderr.isTTY
     ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
     : {}),
+  io: async () => ({
+    ...(await import('../io/process.ts')),
+    ...(await import('../io/endpoint.ts')),
+    ...(await import('../io/docker.ts')),
+    ...(await import('../io/compose.ts')),
+    ...(await import('../io/postgres.ts')),
+  }),
 };
 process.exitCode = await run(process.argv.slice(2), runtime);

@@ -14,6 +14,12 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['sign', 'sign a bundle in place', () => import('./commands/sign.ts')],
   ['verify', 'check the signature and every byte of a bundle', () => import('./commands/verify.ts')],
   ['inspect', 'show what a bundle carries', () => import('./commands/inspect.ts')],
+  ['plan', 'show what an install would do', () => import('./commands/plan.ts')],
+  ['install', 'install a release, or upgrade to it', () => import('./commands/install.ts')],
+  ['status', 'show what runs and what differs', () => import('./commands/status.ts')],
+  ['history', 'show what was done', () => import('./commands/history.ts')],
+  ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],
+  ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
 ];
 
 /** A fresh program for one command line; `act` runs the bodies of its commands. */

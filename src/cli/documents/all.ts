@@ -1,7 +1,11 @@
 import { bundleManifest } from '../../bundle/manifest.ts';
+import { historyDocument } from '../../install/history.ts';
+import { planDocument } from '../../install/plan-document.ts';
+import { statusDocument } from '../../install/status.ts';
 import { errorDocument } from './error.ts';
 import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
+import { installDocument, resumeDocument, rollbackDocument } from './outcome.ts';
 import { signDocument } from './sign.ts';
 import { verifyDocument } from './verify.ts';
 
@@ -9,8 +13,14 @@ import { verifyDocument } from './verify.ts';
 export const documents = {
   bundle: bundleManifest,
   error: errorDocument,
+  history: historyDocument,
   inspect: inspectDocument,
+  install: installDocument,
   keygen: keygenDocument,
+  plan: planDocument,
+  resume: resumeDocument,
+  rollback: rollbackDocument,
   sign: signDocument,
+  status: statusDocument,
   verify: verifyDocument,
 };

@@ -1,0 +1,31 @@
+import type { Command } from 'commander';
+import type { BundleOptions } from '../install/install.ts';
+import type { CliContext } from './context.ts';
+import { addEnvOptions, envInputs, type EnvOptions } from './env-inputs.ts';
+import { directoryOf } from './host.ts';
+import { readTextFile } from './read-file.ts';
+import { addTrustOption, at, type TrustOptions } from './trust.ts';
+
+/** The options that `plan` and `install` share. */
+export type BundleFlags = TrustOptions & EnvOptions & { dir?: string; project?: string; allowDowngrade?: true; discardLocal?: true };
+
+export function addBundleOptions(command: Command): Command {
+  addTrustOption(command.argument('<bundle>'))
+    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--project <name>', 'the compose project at a first install (default: the name of the directory)')
+    .option('--allow-downgrade', 'install a version older than one that ran here')
+    .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION');
+  return addEnvOptions(command);
+}
+
+export async function bundleOptions(context: CliContext, bundle: string, flags: BundleFlags): Promise<BundleOptions> {
+  return {
+    directory: directoryOf(context, flags.dir),
+    bundle: at(context, bundle),
+    trust: await Promise.all(flags.trust.map((file) => readTextFile(context.cwd, file, 'public key'))),
+    inputs: await envInputs(context, flags),
+    ...(flags.project === undefined ? {} : { project: flags.project }),
+    ...(flags.allowDowngrade ? { allowDowngrade: true } : {}),
+    ...(flags.discardLocal ? { discardLocal: true } : {}),
+  };
+}

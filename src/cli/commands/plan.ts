@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { planInstall } from '../../install/install.ts';
+import { addBundleOptions, bundleOptions, type BundleFlags } from '../bundle-options.ts';
+import type { Act, CliContext } from '../context.ts';
+import { hostOf } from '../host.ts';
+import { planText } from '../render/plan.ts';
+
+export function declare(command: Command, act: Act): void {
+  addBundleOptions(command)
+    .description('Shows what `install` of that bundle would do here, and everything that stands against it. Changes nothing.')
+    .action(act(plan));
+}
+
+async function plan(context: CliContext, bundle: string, flags: BundleFlags): Promise<number> {
+  const made = await planInstall(await hostOf(context), await bundleOptions(context, bundle, flags));
+  context.result(made, planText(made));
+  if (made.findings.length === 0) return 0;
+  return made.findings.every((finding) => finding.code === 'VALUE_MISSING') ? 2 : 5;
+}

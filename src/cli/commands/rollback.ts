@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { rollback } from '../../install/rollback.ts';
+import { consent } from '../consent.ts';
+import type { Act, CliContext } from '../context.ts';
+import { directoryOf, hostOf } from '../host.ts';
+import { outcomeDocument, outcomeText } from '../outcome.ts';
+import { planText } from '../render/plan.ts';
+
+type Flags = { dir?: string; yes?: true; discardLocal?: true };
+
+export function declare(command: Command, act: Act): void {
+  command
+    .argument('[version]', 'the release to go back to (default: the one that was current before)')
+    .description('Goes back to a release that the store keeps: no network, no bundle. Refuses what its code cannot run on.')
+    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
+    .option('--yes', 'do not ask')
+    .action(act(run));
+}
+
+async function run(context: CliContext, version: string | undefined, flags: Flags): Promise<void> {
+  const options = {
+    directory: directoryOf(context, flags.dir),
+    ...(version === undefined ? {} : { version }),
+    ...(flags.discardLocal ? { discardLocal: true } : {}),
+  };
+  const result = await rollback(await hostOf(context), options, (plan) => consent(context, planText(plan), 'Go back?', flags.yes));
+  const done = { command: 'rollback' as const, version: result.plan.to, ...result };
+  context.result(outcomeDocument(done), outcomeText(done));
+}

@@ -1,0 +1,16 @@
+import { AirdockError } from '../errors.ts';
+import type { CliContext } from './context.ts';
+
+/**
+ * Shows what is about to happen and asks.
+ * @throws CONSENT_NEEDED where nobody can be asked
+ */
+export async function consent(context: CliContext, shown: string, question: string, yes: boolean | undefined): Promise<boolean> {
+  if (!context.json) context.stderr.write(shown);
+  if (yes) return true;
+  if (!context.prompt)
+    throw new AirdockError('CONSENT_NEEDED', 'this changes the deployment, and there is no terminal to ask on', {
+      hint: 'Look at `airdock plan`, then add --yes.',
+    });
+  return /^y(es)?$/i.test((await context.prompt.line(`${question} [y/N] `)).trim());
+}

@@ -1,0 +1,14 @@
+import type { openCompose } from '../io/compose.ts';
+import type { openDocker } from '../io/docker.ts';
+import type { resolveEndpoint } from '../io/endpoint.ts';
+import type { connect } from '../io/postgres.ts';
+import type { run } from '../io/process.ts';
+
+/** What `io/` exports, as commands get it: `main.ts` gives the real ones. */
+export type Io = {
+  run: typeof run;
+  resolveEndpoint: typeof resolveEndpoint;
+  openDocker: typeof openDocker;
+  openCompose: typeof openCompose;
+  connect: typeof connect;
+};

@@ -1,0 +1,40 @@
+import type { Plan } from '../install/plan-document.ts';
+import type { Recovered } from '../install/recovery.ts';
+import type { Finished } from '../install/runner.ts';
+import type { OutcomeDocument, ResumeDocument } from './documents/outcome.ts';
+
+export type { ResumeDocument };
+
+type Done = {
+  command: 'install' | 'rollback';
+  version: string;
+  plan: Plan | undefined;
+  recovered: Recovered | undefined;
+  /** Undefined when there was nothing to do. */
+  finished: Finished | undefined;
+};
+
+export function outcomeDocument({ command, version, plan, recovered, finished }: Done): OutcomeDocument {
+  return {
+    schema: `airdock.${command}/1`,
+    current: version,
+    from: plan?.from ?? null,
+    class: plan?.class ?? null,
+    changed: finished !== undefined,
+    recovered: recovered ?? null,
+    transaction: finished?.transaction ?? null,
+    seconds: finished?.seconds ?? {},
+  };
+}
+
+export function outcomeText({ version, plan, recovered, finished }: Done): string {
+  const before = recovered ? recoveredText(recovered) : '';
+  if (!finished) return `${before}${version} is current already. Nothing was changed.\n`;
+  const back = plan?.from ? `Back again: airdock rollback ${plan.from}\n` : '';
+  return `${before}${plan?.product} ${version} is serving.\n${back}`;
+}
+
+export function recoveredText({ transaction, kind, to, outcome }: Recovered): string {
+  const what = { done: 'was finished', undone: 'was undone; nothing had been switched', 'rolled-back': 'was taken back' }[outcome];
+  return `Transaction ${transaction} (${kind} ${to}) had been interrupted and ${what}.\n`;
+}

@@ -1,0 +1,33 @@
+import type { Plan } from '../../install/plan-document.ts';
+import { bytesText } from './units.ts';
+
+/** The plan before the act, as an operator reads it (JOURNEY "The plan before the act"). */
+export function planText(plan: Plan): string {
+  const lines = [`${plan.product} ${plan.from === null ? '(nothing)' : plan.from} -> ${plan.to}`];
+  const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
+  if (plan.kind !== 'install') {
+    line('migration', [plan.class, ...plan.summaries].join('. '));
+    line('', servingText(plan));
+  }
+  line('images', `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`);
+  for (const image of plan.images.filter((one) => one.private)) line('', `${image.reference} as ${image.name}: the name may belong to others here`);
+  if (plan.database) line('database', `${plan.database.name} on ${plan.database.service} (${plan.database.server}), ${bytesText(plan.database.bytes)}`);
+  for (const key of plan.env.add) line('.env', `+ ${key}${plan.env.generated.includes(key) ? '   (generated)' : ''}`);
+  for (const key of plan.env.missing) line('.env', `! ${key}   required, not set`);
+  if (plan.recreated.length > 0) line('recreated', plan.recreated.join(', '));
+  if (plan.removed.length > 0) line('removed', plan.removed.join(', '));
+  for (const disk of plan.disk) line('disk', `${disk.path} needs ${bytesText(disk.total)}, free ${bytesText(disk.free)}`);
+  const seconds = plan.steps.reduce((sum, step) => sum + step.estimate, 0);
+  line('steps', `${plan.steps.map((step) => step.id).join(', ')}; about ${Math.ceil(seconds)} s (estimate)`);
+  line('rollback', plan.rollback);
+  for (const finding of plan.findings) lines.push(`  ! ${finding.text}`, `      ${finding.fix}`);
+  if (plan.findings.length > 0)
+    lines.push(`${plan.findings.length} ${plan.findings.length === 1 ? 'thing' : 'things'} to settle before this can run.`);
+  return `${lines.join('\n')}\n`;
+}
+
+function servingText(plan: Plan): string {
+  const database = plan.steps.some((step) => step.id === 'database-service');
+  const stop = plan.steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
+  return `the old version serves until its containers are replaced, about ${stop} s (estimate)${database ? '; the database restarts' : ''}`;
+}
