@@ -5,7 +5,7 @@
  */
 export function interpolate(text: string, value: (key: string) => string | undefined): string {
   let out = '';
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     if (text[at] !== '$') {
       out += text[at++];
       continue;

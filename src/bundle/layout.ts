@@ -80,3 +80,8 @@ export function releaseEntries(manifest: BundleManifest): ReleaseEntry[] {
     }),
   ];
 }
+
+/** The bundle's one mtime, in seconds (FORMAT.md 1.1, 10). */
+export function mtimeOf(manifest: BundleManifest): number {
+  return Math.floor(Date.parse(manifest.created) / 1000);
+}

@@ -1,44 +1,18 @@
-import { createHash } from 'node:crypto';
-import { digestOf, finish, type Digest } from '../digest.ts';
+import { digestOf, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { agree } from './agreement.ts';
+import { checkDigest, checkedChunks } from './checked.ts';
 import { readEntries, readFront, type Entry, type Front } from './entries.ts';
 import { checkImageDocuments } from './image-documents.ts';
-import { blobsOf, type ReleaseEntry } from './layout.ts';
+import { blobsOf, mtimeOf, type ReleaseEntry } from './layout.ts';
 import { parseManifest } from './manifest-codec.ts';
 import type { BundleManifest } from './manifest.ts';
 import { blobName, manifestName, trustName } from './names.ts';
+import type { BundleBlob, BundleInstaller, Release } from './release.ts';
 import { decodeSlot, type Authorize, type Signer } from './signature.ts';
 import { Source } from './source.ts';
 import { parseSums } from './sums.ts';
 
-export type BundleBlob = {
-  digest: Digest;
-  size: number;
-  /** Throws at the end when the bytes are others. */ read(): AsyncIterable<Buffer>;
-};
-/** The same for an installer, which is too large to be held. */
-export type BundleInstaller = BundleBlob & { name: string };
-
-export type Release = {
-  readonly path: string;
-  /** Bytes of the file. */
-  readonly size: number;
-  readonly sums: ReadonlyMap<string, Digest>;
-  readonly sumsBytes: Buffer;
-  /** The 512-byte slot. */
-  readonly signatureBytes: Buffer;
-  readonly manifest: BundleManifest;
-  readonly manifestBytes: Buffer;
-  /** All files but installers and blobs, by name, with `bundle.json` and the derived ones; their digests are checked. */
-  readonly files: ReadonlyMap<string, Buffer>;
-  /** Names of the entries that this bundle does not carry (docs/FORMAT.md section 7). */
-  readonly leftOut: readonly string[];
-  readonly installers: readonly BundleInstaller[];
-  /** In the order of the file. What is not read is skipped. After the last: the file must be unchanged. */
-  blobs(): AsyncIterable<BundleBlob>;
-  close(): Promise<void>;
-};
 export type OpenBundle = Release & { readonly signer: Signer };
 
 export type OpenOptions = { authorize: Authorize; signal?: AbortSignal | undefined };
@@ -97,7 +71,7 @@ export async function readRelease(source: Source, front: Front, signal?: AbortSi
   for (const { name, digest } of expected) {
     const entry = entries.get(name);
     if (!entry || name === manifestName) continue;
-    const data = { digest, size: entry.size, read: () => checkedChunks(source, entry, sums, signal) };
+    const data: BundleBlob = { digest, size: entry.size, read: (how) => checkedChunks(source, entry, sums, { signal, ...how }) };
     const kind = kinds.get(name);
     if (roles.get(name) === 'installer') installers.push({ name, ...data });
     else if (kind === undefined) await readSmall(entry);
@@ -156,33 +130,6 @@ function checkEntries(entries: readonly Entry[], expected: readonly ReleaseEntry
 function checkTime(manifest: BundleManifest, front: Front): void {
   if (mtimeOf(manifest) === front.sums.mtime) return;
   throw new AirdockError('BUNDLE_HEADER', 'the entries have another time than bundle.json says (FORMAT.md 10)');
-}
-
-/** The bundle's one mtime, in seconds. */
-export function mtimeOf(manifest: BundleManifest): number {
-  return Math.floor(Date.parse(manifest.created) / 1000);
-}
-
-async function* checkedChunks(
-  source: Source,
-  entry: Entry,
-  sums: ReadonlyMap<string, Digest>,
-  signal: AbortSignal | undefined,
-): AsyncIterable<Buffer> {
-  const hash = createHash('sha256');
-  for await (const chunk of source.chunks(entry.offset, entry.size, signal)) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  checkDigest(entry.name, finish(hash), sums);
-}
-
-/** FORMAT.md 2. */
-function checkDigest(name: string, digest: Digest, sums: ReadonlyMap<string, Digest>): void {
-  if (digest === sums.get(name)) return;
-  throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `${name} is not what was signed: its bytes were changed (FORMAT.md 2)`, {
-    hint: 'Copy the bundle again; if it stays so, get it again from the vendor.',
-  });
 }
 
 function missing(name: string): AirdockError {

@@ -4,6 +4,15 @@ import { AirdockError, systemCode } from '../errors.ts';
 
 const chunkSize = 1024 * 1024;
 
+export type ChunkOptions = {
+  signal?: AbortSignal | undefined;
+  /**
+   * A chunk is the consumer's only until it asks for the next one: two buffers in turn, instead of garbage that V8 lets
+   * grow to 64 MiB. Not for a consumer that hands chunks to a stream, which keeps them until they are sent.
+   */
+  lend?: boolean | undefined;
+};
+
 /**
  * A file that is opened once and read by position, so that one put in its place while it is read does not matter
  * (docs/FORMAT.md section 9; CVE-2020-25860 is what happens otherwise).
@@ -38,22 +47,30 @@ export class Source {
   /** Exactly so many bytes. @throws BUNDLE_TRUNCATED */
   async read(position: number, length: number): Promise<Buffer> {
     if (position + length > this.size) throw truncated(this.path);
-    // Not from the pool: a chunk may be handed on to another thread, or be kept.
     const buffer = Buffer.allocUnsafeSlow(length);
+    await this.#fill(buffer, position);
+    return buffer;
+  }
+
+  async #fill(buffer: Buffer, position: number): Promise<void> {
+    const { length } = buffer;
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
       if (bytesRead === 0) throw truncated(this.path);
       filled += bytesRead;
     }
-    return buffer;
   }
 
   /** The bytes in large chunks; the next one is on its way while the consumer works on this one. */
-  async *chunks(position: number, length: number, signal?: AbortSignal): AsyncIterable<Buffer> {
+  async *chunks(position: number, length: number, { signal, lend = false }: ChunkOptions = {}): AsyncIterable<Buffer> {
     const end = position + length;
+    if (end > this.size) throw truncated(this.path);
+    const lent = lend ? [0, 1].map(() => Buffer.allocUnsafeSlow(Math.min(chunkSize, length))) : [];
     const start = (from: number): Promise<Buffer> => {
-      const reading = this.read(from, Math.min(chunkSize, end - from));
+      const size = Math.min(chunkSize, end - from);
+      const buffer = lent[((from - position) / chunkSize) % 2]?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size);
+      const reading = this.#fill(buffer, from).then(() => buffer);
       // It is awaited in its turn; a consumer that stops early never asks for it.
       reading.catch(() => {});
       return reading;

@@ -1,5 +1,6 @@
 import { AirdockError, type ErrorCode } from '../errors.ts';
-import { openBundle, type BundleBlob, type OpenOptions, type Release } from './reader.ts';
+import { openBundle, type OpenOptions } from './reader.ts';
+import type { BundleBlob, Release } from './release.ts';
 
 export type Finding = { code: ErrorCode; text: string };
 
@@ -48,7 +49,7 @@ export async function* readAll(
   let done = 0;
   const pass = async (data: BundleBlob): Promise<Finding | undefined> => {
     try {
-      for await (const chunk of data.read()) {
+      for await (const chunk of data.read({ lend: true })) {
         done += chunk.length;
         onProgress?.(done, bundle.size);
       }

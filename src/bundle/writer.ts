@@ -3,16 +3,16 @@ import { createReadStream } from 'node:fs';
 import { finish, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { checkManifest } from './agreement.ts';
-import { blobsOf, derivedFiles, releaseEntries, type ReleaseEntry } from './layout.ts';
+import { blobsOf, derivedFiles, mtimeOf, releaseEntries, type ReleaseEntry } from './layout.ts';
 import { encodeManifest, parseManifest } from './manifest-codec.ts';
 import type { BundleManifest } from './manifest.ts';
 import { blobName, manifestName, signatureName, sumsName } from './names.ts';
-import { mtimeOf } from './reader.ts';
 import { encodeSlot, unsignedSlot } from './signature.ts';
 import { formatSums } from './sums.ts';
 import { archiveEnd, encodeHeader, maxEntrySize, padding } from './tar.ts';
 import { Target } from './target.ts';
 
+/** The writer is done with a chunk when it asks for the next, so `open` may lend its buffers. */
 export type BlobInput = { digest: Digest; size: number; open(): AsyncIterable<Buffer> };
 
 export type BundleInput = {
