@@ -57,9 +57,9 @@ export async function assertUnedited(place: Place, id: number): Promise<void> {
 
 /**
  * Makes the directory's files those of that side, whichever of them were there. An `.env` that was edited since keeps the
- * edit: only VERSION is set in it.
+ * edit: only VERSION is set in it. So does, with `keepAdded`, one that holds secrets which the transaction generated.
  */
-export async function putSide(place: Place, id: number, side: Side): Promise<void> {
+export async function putSide(place: Place, id: number, side: Side, keepAdded = false): Promise<void> {
   const compose = await savedFile(place, id, side, 'compose.yaml');
   if (compose) await replaceFile(path.join(place.directory, 'compose.yaml'), compose, { mode: modes['compose.yaml'] });
   else await removeTree(path.join(place.directory, 'compose.yaml'));
@@ -71,7 +71,7 @@ export async function putSide(place: Place, id: number, side: Side): Promise<voi
   if (found?.equals(env)) return;
   const edited = found !== undefined && !(other?.equals(found) ?? false);
   const version = parseEnvFile(env, '.env').get('VERSION') ?? '';
-  const bytes = edited ? parseEnvFile(found, '.env').set('VERSION', version).toBytes() : env;
+  const bytes = found !== undefined && (edited || keepAdded) ? parseEnvFile(found, '.env').set('VERSION', version).toBytes() : env;
   await replaceFile(file, bytes, found === undefined ? { mode: modes['.env'] } : {});
 }
 

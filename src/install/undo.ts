@@ -37,7 +37,7 @@ export async function undo(site: ManagedSite, record: TransactionRecord, plan: P
   try {
     await engineBack(site);
     await endOrphans(site, record.id);
-    const summary = switched ? await bringBack(site, record, plan?.added ?? []) : unchanged(site);
+    const summary = switched ? await bringBack(site, record, plan) : unchanged(site);
     site.state.commit(() => {
       site.journal.record(record.id, step, 'done', { summary });
       site.journal.end(record.id, outcome);
@@ -60,12 +60,12 @@ function unchanged(site: ManagedSite): string {
   return current ? `${current} is serving, untouched` : 'nothing was installed';
 }
 
-async function bringBack(site: ManagedSite, record: TransactionRecord, added: readonly string[]): Promise<string> {
+async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Plan | undefined): Promise<string> {
   if (record.from === null) return takeBackFirstInstall(site);
   const previous = site.state.release(record.from);
   if (!previous) throw new AirdockError('INTERNAL', `no record of ${record.from}`);
-  if (added.length > 0) await takeAway(site, added);
-  await putSide(site, record.id, 'before');
+  if (plan && plan.added.length > 0) await takeAway(site, plan.added);
+  await putSide(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
   await loadPrevious(site, previous);
   const compose = await site.compose();
   const database = databaseServiceOf(previous.manifest);
