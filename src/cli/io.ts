@@ -1,6 +1,7 @@
 import type { openCompose } from '../io/compose.ts';
 import type { openDocker } from '../io/docker.ts';
 import type { resolveEndpoint } from '../io/endpoint.ts';
+import type { openHelm } from '../io/helm.ts';
 import type { connect } from '../io/postgres.ts';
 import type { run } from '../io/process.ts';
 
@@ -10,5 +11,6 @@ export type Io = {
   resolveEndpoint: typeof resolveEndpoint;
   openDocker: typeof openDocker;
   openCompose: typeof openCompose;
+  openHelm: typeof openHelm;
   connect: typeof connect;
 };

@@ -35,6 +35,7 @@ const runtime: Runtime = {
     ...(await import('../io/endpoint.ts')),
     ...(await import('../io/docker.ts')),
     ...(await import('../io/compose.ts')),
+    ...(await import('../io/helm.ts')),
     ...(await import('../io/postgres.ts')),
   }),
 };

@@ -10,6 +10,7 @@ export type CommandModule = { declare(command: Command, act: Act): void };
  * is imported only when the command line names it, so it may import whatever its work needs.
  */
 const commands: readonly (readonly [name: string, summary: string, load: () => Promise<CommandModule>])[] = [
+  ['build', 'make the bundle of a release', () => import('./commands/build.ts')],
   ['keygen', 'make a signing key and its public key', () => import('./commands/keygen.ts')],
   ['sign', 'sign a bundle in place', () => import('./commands/sign.ts')],
   ['verify', 'check the signature and every byte of a bundle', () => import('./commands/verify.ts')],
@@ -26,13 +27,14 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
 export async function createProgram(args: readonly string[], act: Act): Promise<Command> {
   const program = new Command('airdock')
     .description('Carries a container application across an air gap and keeps it alive on the other side.')
-    .version(airdockVersion)
     .addOption(new Option('--json', 'one JSON document on stdout, progress as NDJSON on stderr'))
     .addOption(new Option('--debug', 'show the stack of an error'))
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('Run it with --help to see how it is used.')
     // For subcommands too; they inherit it. Set before they are made.
     .exitOverride();
+  // `build --version X` is the release's: the program's own flag exists only without a command.
+  if (!commands.some(([name]) => args.includes(name))) program.version(airdockVersion);
   for (const [name, summary, load] of commands) {
     const command = program.command(name).summary(summary).description(summary);
     if (args.includes(name)) (await load()).declare(command, act);

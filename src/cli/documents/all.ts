@@ -2,6 +2,7 @@ import { bundleManifest } from '../../bundle/manifest.ts';
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
+import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';
 import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
@@ -11,6 +12,7 @@ import { verifyDocument } from './verify.ts';
 
 /** Every JSON document of airdock; `node scripts/schemas.ts` publishes them in docs/schemas/. To add one: a line here. */
 export const documents = {
+  build: buildDocument,
   bundle: bundleManifest,
   error: errorDocument,
   history: historyDocument,

@@ -1,0 +1,106 @@
+import { homedir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { build, type BuildHost, type BuildOptions, type BuildResult } from '../../build/build.ts';
+import { gitRevision } from '../../build/revision.ts';
+import { parseSource } from '../../build/sources.ts';
+import { platform, version as versionSchema, type Platform } from '../../bundle/manifest.ts';
+import { signerOf, signWith } from '../../bundle/signature.ts';
+import { hexOf } from '../../digest.ts';
+import { AirdockError } from '../../errors.ts';
+import type { Act, CliContext } from '../context.ts';
+import type { BuildDocument } from '../documents/build.ts';
+import { addRegistryOptions, openRegistry, type RegistryFlags } from '../registry-options.ts';
+import { bytesText } from '../render/units.ts';
+import { addKeyOptions, findSigningKey, type KeyOptions } from '../signing-key.ts';
+import { airdockVersion } from '../version.ts';
+
+type Options = RegistryFlags &
+  KeyOptions & {
+    version: string;
+    config: string;
+    output: string;
+    platform: Platform;
+    source: string;
+    cacheDir?: string;
+    updateLock?: true;
+  };
+
+export function declare(command: Command, act: Act): void {
+  addRegistryOptions(addKeyOptions(command))
+    .description('Makes one bundle of a release: every image that its compose file and its chart name, and all else it needs.')
+    .requiredOption('--version <version>', 'the release, e.g. 0.4.0')
+    .option('--config <file>', 'what the release consists of', 'bundle.config.ts')
+    .option('--output <path>', 'the bundle, or a directory for it', '.')
+    .addOption(new Option('--platform <platform>', 'of the images').choices(platform.options).default('linux/amd64'))
+    .option('--source <source>', 'registry, engine, oci:DIR or archive:FILE, unless the configuration says', 'registry')
+    .option('--cache-dir <dir>', 'where blobs are kept between builds (default: ~/.cache/airdock)')
+    .option('--update-lock', 'accept tags that moved since they were first built')
+    .action(act(run));
+}
+
+async function run(context: CliContext, options: Options): Promise<void> {
+  const version = versionSchema.safeParse(options.version);
+  if (!version.success) {
+    throw new AirdockError('USAGE', `--version ${JSON.stringify(options.version)} is not a version: ${version.error.issues[0]?.message}`, {
+      hint: 'Give it as 0.4.0 or 0.4.0-rc.1.',
+    });
+  }
+  const key = await findSigningKey(context, options);
+  const io = await context.io();
+  const { registry, close } = await openRegistry(context, options);
+  const host: BuildHost = {
+    registry,
+    engine: async () => io.openDocker(await io.resolveEndpoint(context.env, io.run)),
+    helm: io.openHelm(io.run),
+    revision: (directory) => gitRevision(io.run, directory),
+    listener: context.listener,
+    now: () => context.now().getTime(),
+    signal: context.signal,
+  };
+  const wanted: BuildOptions = {
+    config: resolve(context.cwd, options.config),
+    version: version.data,
+    platform: options.platform,
+    output: resolve(context.cwd, options.output),
+    source: parseSource(options.source, context.cwd),
+    updateLock: options.updateLock ?? false,
+    cacheDirectory: cacheDirectory(context, options.cacheDir),
+    created: created(context),
+    builder: `airdock ${airdockVersion}`,
+    ...(key ? { sign: signWith(key) } : {}),
+  };
+  const result = await build(wanted, host).finally(close);
+  const fingerprint = key ? signerOf(key).fingerprint : null;
+  context.result(documentOf(result, fingerprint), textOf(context, result, fingerprint));
+}
+
+function textOf(context: CliContext, { path, size, digest }: BuildResult, fingerprint: string | null): string {
+  const signed = fingerprint === null ? 'not signed yet: airdock sign --key release.key' : `signed by ${fingerprint}`;
+  return `${relative(context.cwd, path)}  ${bytesText(size)}  sha256 ${hexOf(digest)}\n${signed}\n`;
+}
+
+function documentOf({ path, size, digest, manifest, lock, blobs }: BuildResult, key: string | null): BuildDocument {
+  const { product, version, platform: target, created: date, images } = manifest;
+  return { schema: 'airdock.build/1', product, version, platform: target, created: date, path, size, digest, key, images, lock, blobs };
+}
+
+function cacheDirectory(context: CliContext, given: string | undefined): string {
+  if (given !== undefined) return resolve(context.cwd, given);
+  const home = context.env['XDG_CACHE_HOME'] || join(context.env['HOME'] || homedir(), '.cache');
+  return join(home, 'airdock');
+}
+
+/** reproducible-builds.org: SOURCE_DATE_EPOCH, whole seconds. */
+function created(context: CliContext): Date {
+  const epoch = context.env['SOURCE_DATE_EPOCH'];
+  if (epoch === undefined || epoch === '') return context.now();
+  const seconds = Number(epoch);
+  // ustar has eleven octal digits for a time
+  if (!/^\d+$/.test(epoch) || seconds >= 8 ** 11) {
+    throw new AirdockError('USAGE', `SOURCE_DATE_EPOCH is ${JSON.stringify(epoch)}, not a number of seconds`, {
+      hint: 'Set it to what git log -1 --format=%ct prints, or unset it.',
+    });
+  }
+  return new Date(seconds * 1000);
+}

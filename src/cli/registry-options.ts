@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import { AirdockError } from '../errors.ts';
+import { dockerCredentials } from '../images/credentials.ts';
+import { Registry } from '../images/registry.ts';
+import { httpTransport, readCertificates } from '../images/transport.ts';
+import type { CliContext } from './context.ts';
+
+/** How registries are reached; for every command that talks to one. */
+export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; caFile?: string };
+
+export function addRegistryOptions(command: Command): Command {
+  return command
+    .option('--mirror <host=url>', 'where a registry is really read from, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)', addMirror)
+    .option('--insecure <host>', 'a registry without TLS (repeatable)', (host: string, all: string[] = []) => [...all, host])
+    .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system');
+}
+
+/** Call `close` at the end: connections are kept open. */
+export async function openRegistry(context: CliContext, flags: RegistryFlags): Promise<{ registry: Registry; close(): void }> {
+  const transport = httpTransport({ env: context.env, ca: certificates(context, flags.caFile) });
+  const registry = new Registry({
+    transport,
+    credentials: dockerCredentials(context.env, (await context.io()).run),
+    mirrors: flags.mirror ?? new Map(),
+    insecure: new Set(flags.insecure),
+    onRetry: (text) => context.listener({ type: 'note', text }),
+  });
+  return { registry, close: () => transport.close() };
+}
+
+function addMirror(text: string, all: Map<string, URL> = new Map()): Map<string, URL> {
+  const [, host, url] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (host === undefined || url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new InvalidArgumentError('It must be HOST=URL, e.g. ghcr.io=http://127.0.0.1:5000.');
+  }
+  return new Map([...all, [host, new URL(url)]]);
+}
+
+function certificates(context: CliContext, file: string | undefined): string[] {
+  if (file === undefined) return [];
+  const path = resolve(context.cwd, file);
+  const found = existsSync(path) ? readCertificates(path) : [];
+  if (found.length === 0) {
+    throw new AirdockError('FILE_NOT_FOUND', `${path} holds no certificates`, { hint: 'Give a PEM file to --ca-file.' });
+  }
+  return found;
+}
