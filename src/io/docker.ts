@@ -51,21 +51,20 @@ class Engine implements Docker {
   }
 
   async loadImages(tar: Readable, signal?: AbortSignal): Promise<void> {
-    const abort = () => tar.destroy(new AirdockError('INTERRUPTED', 'loading was interrupted', { cause: signal?.reason }));
-    if (signal?.aborted) abort();
-    signal?.addEventListener('abort', abort, { once: true });
     let broken: Error | undefined;
     tar.once('error', (error) => (broken = error));
     try {
-      const answer = await this.#ask(this.#api.loadImage(tar));
+      // The signal ends the request itself: the tar's source may be waiting for something that never comes.
+      const answer = await this.#ask(this.#api.loadImage(tar, signal ? { abortSignal: signal } : {}));
       const errors = await loadErrors(answer as Readable);
       if (broken) throw broken;
       if (errors.length > 0) throw new AirdockError('LOAD_FAILED', `the engine could not load the images: ${errors.join('; ')}`);
     } catch (error) {
+      if (signal?.aborted) throw new AirdockError('INTERRUPTED', 'loading was interrupted', { cause: signal.reason });
       // What went wrong with the tar says more than the connection that broke over it.
       throw broken ?? error;
     } finally {
-      signal?.removeEventListener('abort', abort);
+      tar.destroy();
     }
   }
 
