@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fingerprintOf, generateKeys, needsPassphrase, readPrivateKey, readPublicKey } from '../../src/bundle/keys.ts';
 
 const unreadable = expect.objectContaining({ code: 'KEY_UNREADABLE' });
 const pair = generateKeys('secret');
-const pem = (key: ReturnType<typeof generateKeyPairSync<'rsa'>>['publicKey']): string =>
-  key.export({ type: 'spki', format: 'pem' }) as string;
+const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' });
 
 describe('FORMAT.md 3, keys', () => {
   test('the private key is encrypted PKCS#8 and needs its password', () => {
@@ -40,7 +39,7 @@ describe('FORMAT.md 3, keys', () => {
     ];
     for (const { publicKey, privateKey } of others) {
       expect(() => readPublicKey(pem(publicKey))).toThrow(unreadable);
-      expect(() => readPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)).toThrow(unreadable);
+      expect(() => readPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }))).toThrow(unreadable);
     }
   });
 

@@ -27,7 +27,7 @@ describe('FORMAT.md 3, the signature', () => {
   test('the slot is 512 bytes: base64 on one line, then newlines', () => {
     const slot = encodeSlot(der);
     expect(slot).toHaveLength(slotSize);
-    expect(slot.toString()).toBe(`${der.toString('base64')}`.padEnd(512, '\n'));
+    expect(slot.toString()).toBe(der.toString('base64').padEnd(512, '\n'));
     expect(decodeSlot(slot).equals(der)).toBe(true);
   });
 

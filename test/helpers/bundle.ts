@@ -68,7 +68,7 @@ function layerTar(text: string): Buffer {
   const data = Buffer.from(text);
   const header = Buffer.alloc(512);
   header.write('hello.txt', 0);
-  header.write('0000644\0' + '0000000\0' + '0000000\0' + data.length.toString(8).padStart(11, '0') + '\0' + '00000000000\0', 100);
+  header.write(`0000644\0${'0000000\0'.repeat(2)}${data.length.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0`, 100);
   header.write('        0', 148);
   header.write('ustar\x0000', 257);
   const sum = header.reduce((total, byte) => total + byte, 0);

@@ -1,5 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { blobName, byName, signatureName, sumsName } from '../../src/bundle/names.ts';
+import { canonicalJson } from '../../src/bundle/canonical.ts';
+import { derivedFiles } from '../../src/bundle/layout.ts';
+import type { BundleManifest } from '../../src/bundle/manifest.ts';
+import { blobName, manifestName, signatureName, sumsName } from '../../src/bundle/names.ts';
 import { encodeSlot } from '../../src/bundle/signature.ts';
 import { formatSums } from '../../src/bundle/sums.ts';
 import { archiveEnd, encodeHeader, paddingOf } from '../../src/bundle/tar.ts';
@@ -74,6 +77,14 @@ export function edit(entries: readonly RawEntry[], name: string, from: string | 
   return replace(entries, name, name.startsWith('blobs/') ? { data, name: blobName(digestOf(data)) } : { data });
 }
 
+/** Changes `bundle.json`, derives what follows from it, lists and signs it all. */
+export function remanifest(entries: readonly RawEntry[], change: (manifest: BundleManifest) => BundleManifest): RawEntry[] {
+  const manifest = change(JSON.parse(dataOf(entries, manifestName).toString()) as BundleManifest);
+  let changed = replace(entries, manifestName, { data: canonicalJson(manifest) });
+  for (const [name, data] of derivedFiles(manifest.images)) changed = replace(changed, name, { data });
+  return relist(changed);
+}
+
 export function without(entries: readonly RawEntry[], name: string): RawEntry[] {
   return entries.filter((entry) => entry.name !== name);
 }
@@ -81,8 +92,4 @@ export function without(entries: readonly RawEntry[], name: string): RawEntry[] 
 export async function write(path: string, bytes: Buffer): Promise<string> {
   await writeFile(path, bytes);
   return path;
-}
-
-export function sortedNames(entries: readonly RawEntry[]): string[] {
-  return entries.map(({ name }) => name).toSorted(byName);
 }
