@@ -27,9 +27,10 @@ export function rewriteCompose(composeYaml: string, names: readonly Renamed[], e
     const tail = text.slice(start, end).endsWith('\n') ? '\n' : '';
     text = text.slice(0, start) + name + tail + text.slice(end);
   }
-  for (const service of servicesOf(parse(text))) {
-    const image = (service.toJS(parse(text)) as { image?: string }).image;
-    if (image === undefined || !wanted.has(canonical(image, env))) continue;
+  const { services = {} } = parse(text).toJS({ maxAliasCount: -1 }) as { services?: Record<string, { image?: string } | null> };
+  for (const service of Object.values(services)) {
+    const image = service?.image ?? '';
+    if (!wanted.has(canonical(image, env))) continue;
     throw new AirdockError('COMPOSE_INVALID', `airdock cannot replace the image ${image} in compose.yaml`, {
       hint: 'Write `image:` out in the service that uses it.',
     });
@@ -61,7 +62,8 @@ function servicesOf(document: Document): YAMLMap[] {
 }
 
 function keyOf(pair: Pair): unknown {
-  return isScalar(pair.key) ? pair.key.value : undefined;
+  // with `merge`, the value of the key << is a symbol
+  return isScalar(pair.key) ? (pair.key.source ?? pair.key.value) : undefined;
 }
 
 function parse(text: string): Document {
