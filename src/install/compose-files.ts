@@ -2,7 +2,12 @@ import path from 'node:path';
 import { readIfExists } from '../io/files.ts';
 import type { EnvFile } from './env-file.ts';
 
-const overrides = ['compose.override.yml', 'compose.override.yaml', 'docker-compose.override.yml', 'docker-compose.override.yaml'];
+const overrides = [
+  'compose.override.yml',
+  'compose.override.yaml',
+  'docker-compose.override.yml',
+  'docker-compose.override.yaml',
+];
 
 /**
  * The files that `docker compose` by hand would read in that directory once `compose.yaml` is there: COMPOSE_FILE of `.env`,
@@ -10,7 +15,10 @@ const overrides = ['compose.override.yml', 'compose.override.yaml', 'docker-comp
  */
 export async function composeFiles(directory: string, env: EnvFile | undefined, staged?: string): Promise<string[]> {
   const named = env?.get('COMPOSE_FILE') ?? '';
-  const files = named === '' ? ['compose.yaml', ...(await firstThere(directory, overrides))] : named.split(env?.get('COMPOSE_PATH_SEPARATOR') || ':');
+  const files =
+    named === ''
+      ? ['compose.yaml', ...(await firstThere(directory, overrides))]
+      : named.split(env?.get('COMPOSE_PATH_SEPARATOR') || ':');
   return files.map((file) => (file === 'compose.yaml' && staged !== undefined ? staged : path.resolve(directory, file)));
 }
 

@@ -15,7 +15,10 @@ export async function discardLocal(site: ManagedSite): Promise<void> {
   const stored = deployment?.current ? site.state.release(deployment.current) : undefined;
   const env = await readEnv(site.directory);
   if (!deployment || !stored || !env) return;
-  const version = env.get('VERSION') === undefined ? env.append([{ key: 'VERSION', value: stored.version }]) : env.set('VERSION', stored.version);
+  const version =
+    env.get('VERSION') === undefined
+      ? env.append([{ key: 'VERSION', value: stored.version }])
+      : env.set('VERSION', stored.version);
   await replaceFile(path.join(site.directory, '.env'), version.toBytes());
   const file = path.join(site.directory, 'compose.yaml');
   const found = await readIfExists(file);

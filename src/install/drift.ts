@@ -29,7 +29,10 @@ export async function findDrift(options: {
   const compose = await readIfExists(path.join(directory, 'compose.yaml'));
   if (compose === undefined) found.push({ what: 'compose.yaml', text: 'compose.yaml is gone' });
   else if (digestOf(compose) !== deployment.composeDigest)
-    found.push({ what: 'compose.yaml', text: 'compose.yaml was changed by hand; your own settings belong in compose.override.yaml' });
+    found.push({
+      what: 'compose.yaml',
+      text: 'compose.yaml was changed by hand; your own settings belong in compose.override.yaml',
+    });
   const env = await readEnv(directory);
   const version = env?.get('VERSION');
   if (version !== deployment.current)

@@ -16,7 +16,7 @@ import type { Finding, Plan } from './plan-document.ts';
 import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
 import { diskLedger, type DiskFacts } from './preflight/disk.ts';
 import { checkVersions } from './preflight/engine.ts';
-import { checkImages, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
+import { checkImages, checkNames, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
 import type { Release } from './release.ts';
 import type { Records, Site } from './site.ts';
 import { renderStaged, stageCompose, stageEnv, stageEnvBack, type Staged } from './stage.ts';
@@ -75,12 +75,14 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
 
   const names = await namesFor(release, engine, site, containers);
   const load = await planLoad(names, site.docker);
+  findings.push(...(await checkNames(names, site.docker, engine)));
   const merged = await envOf(kind, release, current, inputs, findings);
   const staged = merged && { compose: stageCompose(release, names, merged.bytes), env: merged.bytes };
   const model = staged && (await render(site, staged, findings));
 
   findings.push(...(await checkVersions(manifest, engine, await site.compose())));
-  if (model) findings.push(...(await checkImages(model.model, names, site.docker)), ...(await checkPorts(model.model, containers)));
+  if (model)
+    findings.push(...(await checkImages(model.model, names, site.docker)), ...(await checkPorts(model.model, containers)));
   const running = await currentServices(site, deployment);
   if (deployment?.current) {
     const stored = records?.state.release(deployment.current);
@@ -90,7 +92,9 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   }
   const adopted = deployment?.current ? records?.state.release(deployment.current)?.origin === 'adopted' : false;
   const database =
-    kind === 'upgrade' && current ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers) : undefined;
+    kind === 'upgrade' && current
+      ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers)
+      : undefined;
   findings.push(...(database?.findings ?? []));
 
   const missingBlobs = await options.missingBlobs(blobsOf(manifest.images));

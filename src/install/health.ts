@@ -45,7 +45,12 @@ export async function waitHealthy(options: HealthOptions): Promise<number> {
     else wrong = found.join('; ');
     if (greenSince !== undefined && performance.now() - greenSince >= window) return Math.round(greenSince - started);
     const lost = hopeless(containers, options.services);
-    if (lost) throw await failure(options, lost, `service ${lost.service} is ${lost.health === 'unhealthy' ? 'unhealthy' : 'restarting again and again'}; ${wrong}`);
+    if (lost)
+      throw await failure(
+        options,
+        lost,
+        lost.health === 'unhealthy' ? wrong : `service ${lost.service} restarts again and again; ${wrong}`,
+      );
     await sleep(interval, undefined, options.signal ? { signal: options.signal } : {});
   }
   throw await failure(options, undefined, `not healthy after ${Math.round(timeout / 1000)} s: ${wrong}`);
@@ -57,28 +62,42 @@ function containerProblems(containers: readonly ContainerInfo[], services: reado
     if (own.length === 0) return [`service ${service} has no container`];
     return own.flatMap((one) => {
       if (one.state === 'exited' && one.exitCode === 0) return [];
-      if (one.state !== 'running') return [`service ${service} is ${one.state}${one.exitCode === undefined ? '' : ` (${one.exitCode})`}`];
+      if (one.state !== 'running')
+        return [`service ${service} is ${one.state}${one.exitCode === undefined ? '' : ` (${one.exitCode})`}`];
       return one.health === 'unhealthy' || one.health === 'starting' ? [`service ${service} is ${one.health}`] : [];
     });
   });
 }
 
 function restartsOf(containers: readonly ContainerInfo[]): string {
-  return containers.map((one) => `${one.id}:${one.restarts}:${one.startedAt}`).toSorted().join();
+  return containers
+    .map((one) => `${one.id}:${one.restarts}:${one.startedAt}`)
+    .toSorted()
+    .join();
 }
 
 /** Docker's own verdict, after its retries; or a container that fell over three times. Waiting longer only lengthens the stop. */
 function hopeless(containers: readonly ContainerInfo[], services: readonly string[]): ContainerInfo | undefined {
-  return containers.find((one) => !one.oneOff && services.includes(one.service) && (one.health === 'unhealthy' || one.restarts >= 3));
+  return containers.find(
+    (one) => !one.oneOff && services.includes(one.service) && (one.health === 'unhealthy' || one.restarts >= 3),
+  );
 }
 
-async function failedChecks(options: HealthOptions, containers: readonly ContainerInfo[], checks: readonly HealthCheck[]): Promise<string[]> {
+async function failedChecks(
+  options: HealthOptions,
+  containers: readonly ContainerInfo[],
+  checks: readonly HealthCheck[],
+): Promise<string[]> {
   const answers = await Promise.all(checks.map((check) => ask(options, containers, check)));
   return answers.filter((answer) => answer !== undefined);
 }
 
 /** What is wrong with the answer; undefined when it is as declared. */
-async function ask(options: HealthOptions, containers: readonly ContainerInfo[], check: HealthCheck): Promise<string | undefined> {
+async function ask(
+  options: HealthOptions,
+  containers: readonly ContainerInfo[],
+  check: HealthCheck,
+): Promise<string | undefined> {
   const url = new URL(interpolate(check.url, (key) => options.env.get(key)));
   if (check.scope === 'internal') {
     const address = containers.find((one) => one.service === check.service && !one.oneOff && one.state === 'running')?.addresses;
@@ -91,12 +110,12 @@ async function ask(options: HealthOptions, containers: readonly ContainerInfo[],
     const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
     const response = await options.site.host.fetch(url, { signal, redirect: 'manual', headers: { connection: 'close' } });
     const body = await response.text();
-    if (response.status !== check.status) return `${check.name}: ${url} answers ${response.status}, not ${check.status}`;
+    if (response.status !== check.status) return `${check.name}: ${url.href} answers ${response.status}, not ${check.status}`;
     return check.json && jsonProblem(check, body);
   } catch (error) {
     options.signal?.throwIfAborted();
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    return `${check.name}: ${url} does not answer (${cause})`;
+    return `${check.name}: ${url.href} does not answer (${cause})`;
   }
 }
 
@@ -119,6 +138,6 @@ async function failure(options: HealthOptions, container: ContainerInfo | undefi
   const shown = container ?? containers.find((one) => containerProblems([one], [one.service]).length > 0);
   const logs = shown ? await options.site.docker.logs(shown.id, { tail: 5 }) : '';
   return new AirdockError('HEALTH_FAILED', logs === '' ? text : `${text}\nlast lines of ${shown?.service}:\n${logs.trimEnd()}`, {
-    hint: 'The whole log is in the report.',
+    hint: 'Give the vendor the report and the log.',
   });
 }

@@ -29,7 +29,9 @@ export type History = z.infer<typeof historyDocument>;
 export async function readHistory(host: Host, options: { directory: string }): Promise<History> {
   return lookAtSite(host, options, async (_site, records) => {
     if (!records) throw notADeployment(path.resolve(options.directory));
-    const history = records.journal.all().map(({ direction: _, outcome, ...rest }) => ({ ...rest, outcome: outcome ?? ('open' as const), rehearsed: false }));
+    const history = records.journal
+      .all()
+      .map(({ direction: _, outcome, ...rest }) => ({ ...rest, outcome: outcome ?? ('open' as const), rehearsed: false }));
     return { schema: 'airdock.history/1', history };
   });
 }

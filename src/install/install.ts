@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { sumsName } from '../bundle/names.ts';
 import { openBundle, type OpenBundle } from '../bundle/reader.ts';
 import { authorizeBy } from '../bundle/signature.ts';
 import { AirdockError } from '../errors.ts';
@@ -56,14 +57,20 @@ export async function planInstall(host: Host, options: BundleOptions): Promise<P
  * Verifies, asks, carries out.
  * @param consent shown the plan; false ends it without a change
  */
-export async function install(host: Host, options: BundleOptions, consent: (plan: Plan) => Promise<boolean>): Promise<InstallResult> {
+export async function install(
+  host: Host,
+  options: BundleOptions,
+  consent: (plan: Plan) => Promise<boolean>,
+): Promise<InstallResult> {
   const bundle = await verified(host, options);
   try {
     return await changeSite(host, options, async (site) => {
       const recovered = await recover(site);
       const deployment = site.state.deployment();
-      if (deployment?.current === bundle.manifest.version && deployment.phase === 'good' && !options.discardLocal)
+      if (deployment?.current === bundle.manifest.version && !options.discardLocal) {
+        await assertSameRelease(site, bundle);
         return { plan: undefined, recovered, finished: undefined, version: bundle.manifest.version };
+      }
       const { plan, facts } = await preflight(site, bundle, options);
       if (!(await consent(plan)))
         throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
@@ -78,6 +85,17 @@ export async function install(host: Host, options: BundleOptions, consent: (plan
   } finally {
     await bundle.close();
   }
+}
+
+/** A release has one content for ever: a rebuilt one under the same version would move names that running containers have. */
+async function assertSameRelease(site: ManagedSite, bundle: OpenBundle): Promise<void> {
+  const { version } = bundle.manifest;
+  if (site.state.release(version)?.origin !== 'bundle') return;
+  const installed = (await site.store.readRelease(version)).get(sumsName);
+  if (installed?.equals(bundle.sumsBytes)) return;
+  throw new AirdockError('UPGRADE_PATH_REFUSED', `another ${version} is installed here: the two bundles differ in content`, {
+    hint: 'Ask the vendor which one is right; a changed release should have a version of its own.',
+  });
 }
 
 async function verified(host: Host, options: BundleOptions): Promise<OpenBundle> {
@@ -147,12 +165,18 @@ async function adoptionFindings(site: Site): Promise<Facts['findings']> {
       text: elsewhere
         ? `the project ${site.project} belongs to ${elsewhere.workingDir}, not to ${site.directory}`
         : `the project ${site.project} has ${found.join(' and ')} that airdock did not make`,
-      fix: elsewhere ? 'Choose another --dir or --project.' : 'Take it over first: airdock adopt --bundle BUNDLE-OF-THE-RUNNING-VERSION',
+      fix: elsewhere
+        ? 'Choose another --dir or --project.'
+        : 'Take it over first: airdock adopt --bundle BUNDLE-OF-THE-RUNNING-VERSION',
     },
   ];
 }
 
-export async function openTrusted(host: Host, options: Pick<BundleOptions, 'bundle' | 'trust'>, pinned: readonly PinnedKey[]): Promise<OpenBundle> {
+export async function openTrusted(
+  host: Host,
+  options: Pick<BundleOptions, 'bundle' | 'trust'>,
+  pinned: readonly PinnedKey[],
+): Promise<OpenBundle> {
   const keys = [...pinned.map((key) => key.pem), ...(pinned.length === 0 ? options.trust : [])];
   if (keys.length === 0)
     throw new AirdockError('TRUST_NEEDED', 'no key is pinned for this deployment yet', {

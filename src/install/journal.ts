@@ -80,9 +80,16 @@ export function openJournal(state: State, clock: () => Date): Journal {
       ),
     has: (id, step, stepState) =>
       all('SELECT 1 FROM steps WHERE transaction_id = ? AND step = ? AND state = ?', id, step, stepState).length > 0,
-    turnToUndo: (id, error) => void run(`UPDATE transactions SET direction = 'undo', error = coalesce(error, ?) WHERE id = ?`, error, id),
+    turnToUndo: (id, error) =>
+      void run(`UPDATE transactions SET direction = 'undo', error = coalesce(error, ?) WHERE id = ?`, error, id),
     setBackup: (id, backup) => void run('UPDATE transactions SET backup = ? WHERE id = ?', backup, id),
     end: (id, outcome, error) =>
-      void run('UPDATE transactions SET outcome = ?, ended_at = ?, error = coalesce(error, ?) WHERE id = ?', outcome, now(), error ?? null, id),
+      void run(
+        'UPDATE transactions SET outcome = ?, ended_at = ?, error = coalesce(error, ?) WHERE id = ?',
+        outcome,
+        now(),
+        error ?? null,
+        id,
+      ),
   };
 }

@@ -18,7 +18,8 @@ import { sessionName } from './transaction.ts';
 export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
   await endProcesses(`${transactionVariable}=${transactionMark(site, id)}`);
   const own = await site.docker.containers({ label: `airdock.transaction=${id}` });
-  for (const container of own) if (container.oneOff && container.project === site.project) await site.docker.removeContainer(container.id);
+  for (const container of own)
+    if (container.oneOff && container.project === site.project) await site.docker.removeContainer(container.id);
   for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
     if (probe.state === 'created') await site.docker.removeContainer(probe.id);
   await endDatabaseSessions(site, id);
@@ -60,7 +61,10 @@ async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void>
   if (!access) return;
   const containers = await site.docker.containers({ project: site.project });
   if (databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
-  await endSessions({ compose: await site.compose(), service: access.service, user: access.user, database: access.name }, sessionName(id));
+  await endSessions(
+    { compose: await site.compose(), service: access.service, user: access.user, database: access.name },
+    sessionName(id),
+  );
 }
 
 /** A finished backup has its metadata; what has none was being made. */

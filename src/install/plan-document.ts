@@ -7,7 +7,18 @@ import { migrationClass } from '../bundle/manifest.ts';
  */
 
 /** The steps of a transaction (docs/adr/0001-transaction.md). */
-export const stepId = z.enum(['import', 'load', 'backup', 'switch', 'dependencies', 'migrate', 'database-service', 'up', 'health', 'good']);
+export const stepId = z.enum([
+  'import',
+  'load',
+  'backup',
+  'switch',
+  'dependencies',
+  'migrate',
+  'database-service',
+  'up',
+  'health',
+  'good',
+]);
 export type StepId = z.infer<typeof stepId>;
 
 export const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
@@ -31,9 +42,19 @@ export const planDocument = z.strictObject({
   read: z.strictObject({ blobs: z.int(), bytes: z.int() }),
   load: z.strictObject({ bytes: z.int() }),
   database: z.strictObject({ service: z.string(), name: z.string(), server: z.string(), bytes: z.int() }).nullable(),
-  env: z.strictObject({ add: z.array(z.string()), generated: z.array(z.string()), missing: z.array(z.string()), changed: z.array(z.string()) }),
+  env: z.strictObject({
+    add: z.array(z.string()),
+    generated: z.array(z.string()),
+    missing: z.array(z.string()),
+    changed: z.array(z.string()),
+  }),
   disk: z.array(
-    z.strictObject({ path: z.string(), needs: z.array(z.strictObject({ what: z.string(), bytes: z.int() })), total: z.int(), free: z.int() }),
+    z.strictObject({
+      path: z.string(),
+      needs: z.array(z.strictObject({ what: z.string(), bytes: z.int() })),
+      total: z.int(),
+      free: z.int(),
+    }),
   ),
   steps: z.array(z.strictObject({ id: stepId, stop: z.boolean(), estimate: z.number() })),
   recreated: z.array(z.string()),

@@ -18,7 +18,11 @@ export function classOfPath(migrations: readonly KnownMigration[], from: string,
 }
 
 /** The steps of a transaction, in order (docs/adr/0001-transaction.md). */
-export function stepsOf(kind: Plan['kind'], pathClass: MigrationClass | 'unknown', options: { database: boolean; recreatesDatabase: boolean; hasData: boolean }): StepId[] {
+export function stepsOf(
+  kind: Plan['kind'],
+  pathClass: MigrationClass | 'unknown',
+  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean },
+): StepId[] {
   const database: StepId[] = options.recreatesDatabase ? ['database-service'] : [];
   if (kind === 'rollback') return ['load', 'switch', ...database, 'up', 'health', 'good'];
   const backup: StepId[] = options.database ? ['backup'] : [];
@@ -100,10 +104,18 @@ function pathFindings(facts: Facts, pathClass: Plan['class']): Finding[] {
   const findings: Finding[] = [];
   const refuse = (code: string, text: string, fix: string) => findings.push({ code, text, fix });
   if (deployment?.product && deployment.product !== target.product)
-    refuse('PRODUCT_MISMATCH', `this deployment is ${deployment.product}, the bundle is ${target.product}`, 'Use another --dir for another product.');
+    refuse(
+      'PRODUCT_MISMATCH',
+      `this deployment is ${deployment.product}, the bundle is ${target.product}`,
+      'Use another --dir for another product.',
+    );
   const here = `${facts.engine.os}/${facts.engine.architecture}`;
   if (here !== target.platform)
-    refuse('PLATFORM_MISMATCH', `the bundle is for ${target.platform}, this engine is ${here}`, `Ask the vendor for the bundle for ${here}.`);
+    refuse(
+      'PLATFORM_MISMATCH',
+      `the bundle is for ${target.platform}, this engine is ${here}`,
+      `Ask the vendor for the bundle for ${here}.`,
+    );
   if (kind === 'rollback') return [...findings, ...rollbackFindings(facts, pathClass)];
   const highest = deployment?.highestGood ?? null;
   if (highest !== null && semver.lt(target.version, highest) && !facts.allowDowngrade)
@@ -114,14 +126,23 @@ function pathFindings(facts: Facts, pathClass: Plan['class']): Finding[] {
     );
   const schema = deployment?.schemaRelease ?? null;
   if (from === null && schema !== null && semver.lt(target.version, schema))
-    refuse('DOWNGRADE_REFUSED', `the database here was begun by ${schema}, which is newer than ${target.version}`, `Install ${schema} or later.`);
+    refuse(
+      'DOWNGRADE_REFUSED',
+      `the database here was begun by ${schema}, which is newer than ${target.version}`,
+      `Install ${schema} or later.`,
+    );
   if (from === null) return findings;
   if (semver.lt(target.version, from) && !facts.allowDowngrade && highest === null)
     refuse('DOWNGRADE_REFUSED', `${target.version} is older than ${from}, which runs here`, 'To go back, use airdock rollback.');
   if (!semver.satisfies(from, target.upgrade.from, { includePrerelease: true }))
-    refuse('UPGRADE_PATH_REFUSED', `${target.version} upgrades from ${target.upgrade.from} only, ${from} runs here`, nextStop(facts, from));
+    refuse(
+      'UPGRADE_PATH_REFUSED',
+      `${target.version} upgrades from ${target.upgrade.from} only, ${from} runs here`,
+      nextStop(facts, from),
+    );
   const stop = target.upgrade.stops.find((version) => semver.gt(version, from) && semver.lt(version, target.version));
-  if (stop !== undefined) refuse('UPGRADE_PATH_REFUSED', `the way from ${from} to ${target.version} stops at ${stop}`, `Install ${stop} first.`);
+  if (stop !== undefined)
+    refuse('UPGRADE_PATH_REFUSED', `the way from ${from} to ${target.version} stops at ${stop}`, `Install ${stop} first.`);
   if (pathClass === 'irreversible')
     refuse(
       'MIGRATION_CLASS_UNSUPPORTED',
@@ -181,7 +202,10 @@ function estimate(id: StepId, facts: Facts): number {
   const bytes = (per: number, count: number) => Math.round((count / per) * 10) / 10;
   switch (id) {
     case 'import':
-      return bytes(300e6, facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0));
+      return bytes(
+        300e6,
+        facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0),
+      );
     case 'load':
       return bytes(80e6, facts.load.uncompressedBytes);
     case 'backup':

@@ -14,7 +14,12 @@ import { undo } from './undo.ts';
 import { undoAdoption } from './adopt-undo.ts';
 import { writeReport } from './report.ts';
 
-export type Recovered = { transaction: number; kind: TransactionRecord['kind']; to: string; outcome: 'done' | 'undone' | 'rolled-back' };
+export type Recovered = {
+  transaction: number;
+  kind: TransactionRecord['kind'];
+  to: string;
+  outcome: 'done' | 'undone' | 'rolled-back';
+};
 
 /**
  * Finishes or undoes the transaction that was interrupted (docs/adr/0001-transaction.md, "Recovery"). Under the lock.
@@ -26,8 +31,16 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
     await sweep(site);
     return undefined;
   }
-  site.host.listener({ type: 'note', text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; putting that right first` });
-  const ended = (outcome: Recovered['outcome']): Recovered => ({ transaction: record.id, kind: record.kind, to: record.to, outcome });
+  site.host.listener({
+    type: 'note',
+    text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; putting that right first`,
+  });
+  const ended = (outcome: Recovered['outcome']): Recovered => ({
+    transaction: record.id,
+    kind: record.kind,
+    to: record.to,
+    outcome,
+  });
   await endOrphans(site, record.id);
   if (record.kind === 'adopt') {
     await undoAdoption(site, record);
@@ -45,7 +58,7 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
       throw error;
     }
   }
-  const outcome = await undo(site, record, plan, new AirdockError('INTERRUPTED', record.error ?? 'airdock was killed'));
+  const { outcome } = await undo(site, record, plan, new AirdockError('INTERRUPTED', record.error ?? 'airdock was killed'));
   await writeReport(site, record.id);
   return ended(outcome);
 }

@@ -4,20 +4,27 @@ import { replaceFile } from '../io/files.ts';
 import type { ManagedSite } from './site.ts';
 import { folderOf } from './transaction.ts';
 
-/** `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did. */
-export async function writeReport(site: ManagedSite, id: number, failure?: AirdockError): Promise<void> {
+/**
+ * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did.
+ * @returns its path
+ */
+export async function writeReport(site: ManagedSite, id: number, failure?: AirdockError): Promise<string> {
+  const file = path.join(folderOf(site, id), 'report.txt');
   const record = site.journal.all().find((one) => one.id === id);
-  if (!record) return;
+  if (!record) return file;
   const lines = [
     `airdock ${record.kind} ${record.from ?? '(nothing)'} -> ${record.to}, transaction ${id}, by ${record.operator}`,
     `started ${record.startedAt}, ended ${record.endedAt ?? '(open)'}, outcome ${record.outcome ?? 'open'}`,
     ...(record.backup === null ? [] : [`backup ${record.backup}`]),
     '',
-    ...site.journal.steps(id).map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
+    ...site.journal
+      .steps(id)
+      .map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
     ...(failure ? ['', failure.message, ...(failure.hint === undefined ? [] : ['', `Next: ${failure.hint}`])] : []),
     '',
   ];
-  await replaceFile(path.join(folderOf(site, id), 'report.txt'), lines.join('\n'), { mode: 0o600 });
+  await replaceFile(file, lines.join('\n'), { mode: 0o600 });
+  return file;
 }
 
 function text(detail: Record<string, unknown>): string {

@@ -17,7 +17,11 @@ import { readStoredRelease } from './stored-release.ts';
 export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean };
 export type RollbackResult = { plan: Plan; recovered: Recovered | undefined; finished: Finished };
 
-export async function rollback(host: Host, options: RollbackOptions, consent: (plan: Plan) => Promise<boolean>): Promise<RollbackResult> {
+export async function rollback(
+  host: Host,
+  options: RollbackOptions,
+  consent: (plan: Plan) => Promise<boolean>,
+): Promise<RollbackResult> {
   return changeSite(host, options, async (site) => {
     const deployment = site.state.deployment();
     if (!deployment) throw notADeployment(site.directory);
@@ -27,7 +31,8 @@ export async function rollback(host: Host, options: RollbackOptions, consent: (p
     const facts = await factsOf(site, release, options);
     const plan = makePlan(facts);
     assertClear(plan);
-    if (!(await consent(plan))) throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+    if (!(await consent(plan)))
+      throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
     if (options.discardLocal) await discardLocal(site);
     const transaction = await beginTransaction(site, { facts, plan, release });
     const finished = await runForward(
@@ -63,10 +68,13 @@ function targetOf(state: State, version: string | undefined): StoredRelease {
       hint: 'The store keeps releases from the first install or adoption on.',
     });
   }
-  if (version === current) throw new AirdockError('ROLLBACK_REFUSED', `${version} is current already`, { hint: `Kept releases: ${list}.` });
+  if (version === current)
+    throw new AirdockError('ROLLBACK_REFUSED', `${version} is current already`, { hint: `Kept releases: ${list}.` });
   const found = kept.find((release) => release.version === version);
   if (found) return found;
-  throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, { hint: `Kept releases: ${list}.` });
+  throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, {
+    hint: `Kept releases: ${list}.`,
+  });
 }
 
 /** Releases of the store that were good here once, but the current one. */

@@ -2,7 +2,9 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import type { Outcome } from './journal.ts';
 import type { StepId } from './plan-document.ts';
 import { higherVersion } from './plan.ts';
+import { prune } from './retention.ts';
 import { writeReport } from './report.ts';
+import type { ManagedSite } from './site.ts';
 import { backup } from './steps/backup.ts';
 import { commitGood } from './steps/good.ts';
 import { importRelease } from './steps/import.ts';
@@ -12,7 +14,7 @@ import { health, recreateDatabase, startDependencies, up } from './steps/service
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
 import { dropSides } from './switch-files.ts';
 import type { Progress, Transaction } from './transaction.ts';
-import { undo } from './undo.ts';
+import { undo, type Undone } from './undo.ts';
 
 /** Runs the steps of a transaction and keeps its journal (docs/adr/0001-transaction.md, "Steps"). */
 
@@ -59,12 +61,13 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
     // An engine that is away says nothing about the release: recovery goes on where this stopped.
     if (transaction.signal === undefined && isAirdockError(error, 'ENGINE_UNREACHABLE')) throw error;
     const failure = asFailure(error, transaction.signal);
-    await undo(site, record, transaction.plan, failure);
-    await writeReport(site, record.id, failure);
-    throw failure;
+    const undone = await undo(site, record, transaction.plan, failure);
+    const report = await writeReport(site, record.id, failure);
+    throw withOutcome(failure, site, record.id, undone, report);
   }
   await dropSides(site, record.id);
   await writeReport(site, record.id);
+  await prune(site);
   return { transaction: record.id, outcome: 'done', seconds };
 }
 
@@ -103,10 +106,22 @@ async function runStep(transaction: Transaction, id: StepId): Promise<number> {
   return Math.round(performance.now() - started) / 1000;
 }
 
+/** The first error, with what became of the deployment: what happened, what serves now, what to do next. */
+function withOutcome(failure: AirdockError, site: ManagedSite, id: number, undone: Undone, report: string): AirdockError {
+  const { product, current } = site.state.deployment() ?? { product: null, current: null };
+  const backupId = site.journal.all().find((one) => one.id === id)?.backup ?? null;
+  const kept = backupId === null ? '' : ` The backup ${backupId} was kept.`;
+  const state = current === null ? `Nothing is installed: ${undone.summary}.` : `${product ?? site.project} ${undone.summary}.`;
+  return new AirdockError(failure.code, `${failure.message}\n${state}${kept}`, {
+    hint: `${failure.hint ?? 'Run the same command again, or keep what serves now.'}\n  report: ${report}`,
+    cause: failure.cause,
+    details: { ...failure.details, transaction: id, outcome: undone.outcome, serving: current, backup: backupId, report },
+  });
+}
+
 function asFailure(error: unknown, signal: AbortSignal | undefined): AirdockError {
   if (signal?.aborted)
     return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again to go on.' });
   if (isAirdockError(error)) return error;
   return new AirdockError('STEP_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
 }
-

@@ -6,7 +6,10 @@ import type { ManagedSite } from './site.ts';
 /** Bringing services up and taking them away, the same in every direction of a transaction. */
 
 /** All services but the database's: nothing recreates that except the step which says so (DESIGN section 7). */
-export async function servicesOf(compose: Compose, manifest: BundleManifest): Promise<{ all: string[]; rolled: string[]; database: string | undefined }> {
+export async function servicesOf(
+  compose: Compose,
+  manifest: BundleManifest,
+): Promise<{ all: string[]; rolled: string[]; database: string | undefined }> {
   const all = Object.keys((await compose.config()).services);
   const declared = databaseServiceOf(manifest);
   const database = declared !== undefined && all.includes(declared) ? declared : undefined;

@@ -44,7 +44,14 @@ export async function openSite(host: Host, options: SiteOptions, recorded?: Depl
       hint: 'Leave --project out: the name was recorded at the first install or at adoption.',
     });
   const endpoint = recorded?.endpoint ?? (await host.resolveEndpoint());
-  const site = { host, directory, airdock: path.join(directory, '.airdock'), project, endpoint, docker: host.openDocker(endpoint) };
+  const site = {
+    host,
+    directory,
+    airdock: path.join(directory, '.airdock'),
+    project,
+    endpoint,
+    docker: host.openDocker(endpoint),
+  };
   return { ...site, ...composeMethods(site) };
 }
 

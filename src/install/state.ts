@@ -131,7 +131,7 @@ class SqliteState implements State {
       origin: row['origin'] as StoredRelease['origin'],
       manifest: bundleManifest.parse(JSON.parse(String(row['manifest']))),
       storedAt: String(row['stored_at']),
-      goodAt: row['good_at'] === null ? null : String(row['good_at']),
+      goodAt: typeof row['good_at'] === 'string' ? row['good_at'] : null,
     }));
   }
 
@@ -165,7 +165,12 @@ class SqliteState implements State {
   /** The newest word on a release wins: a vendor may correct a class that turned out wrong. */
   learnMigrations(list: readonly KnownMigration[]): void {
     for (const entry of list)
-      this.#run('INSERT OR REPLACE INTO migrations (version, class, summary) VALUES (?, ?, ?)', entry.version, entry.class, entry.summary);
+      this.#run(
+        'INSERT OR REPLACE INTO migrations (version, class, summary) VALUES (?, ?, ?)',
+        entry.version,
+        entry.class,
+        entry.summary,
+      );
   }
 
   pinnedKeys(): PinnedKey[] {
@@ -173,7 +178,12 @@ class SqliteState implements State {
   }
 
   pinKey(key: PinnedKey): void {
-    this.#run('INSERT OR IGNORE INTO trust (fingerprint, pem, pinned_at) VALUES (?, ?, ?)', key.fingerprint, key.pem, key.pinnedAt);
+    this.#run(
+      'INSERT OR IGNORE INTO trust (fingerprint, pem, pinned_at) VALUES (?, ?, ?)',
+      key.fingerprint,
+      key.pem,
+      key.pinnedAt,
+    );
   }
 
   commit<T>(work: () => T): T {

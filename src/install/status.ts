@@ -22,7 +22,9 @@ export const statusDocument = z.strictObject({
   interrupted: z
     .strictObject({ transaction: z.int(), kind: z.string(), from: z.string().nullable(), to: z.string(), startedAt: z.string() })
     .nullable(),
-  releases: z.array(z.strictObject({ version: z.string(), origin: z.string(), rollback: z.enum(['current', 'code', 'database', 'never good']) })),
+  releases: z.array(
+    z.strictObject({ version: z.string(), origin: z.string(), rollback: z.enum(['current', 'code', 'database', 'never good']) }),
+  ),
   keptDatabases: z.array(z.strictObject({ name: z.string() })),
 });
 export type Status = z.infer<typeof statusDocument>;

@@ -33,7 +33,12 @@ export async function saveSides(place: Place, id: number, staged: Staged): Promi
 }
 
 /** Undefined where there was no file. */
-export async function savedFile(place: Place, id: number, side: Side, name: 'compose.yaml' | '.env'): Promise<Buffer | undefined> {
+export async function savedFile(
+  place: Place,
+  id: number,
+  side: Side,
+  name: 'compose.yaml' | '.env',
+): Promise<Buffer | undefined> {
   return readIfExists(path.join(sideFolder(place, id, side), name));
 }
 
@@ -71,7 +76,8 @@ export async function putSide(place: Place, id: number, side: Side, keepAdded = 
   if (found?.equals(env)) return;
   const edited = found !== undefined && !(other?.equals(found) ?? false);
   const version = parseEnvFile(env, '.env').get('VERSION') ?? '';
-  const bytes = found !== undefined && (edited || keepAdded) ? parseEnvFile(found, '.env').set('VERSION', version).toBytes() : env;
+  const bytes =
+    found !== undefined && (edited || keepAdded) ? parseEnvFile(found, '.env').set('VERSION', version).toBytes() : env;
   await replaceFile(file, bytes, found === undefined ? { mode: modes['.env'] } : {});
 }
 

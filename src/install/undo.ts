@@ -17,17 +17,26 @@ import type { StoredRelease } from './state.ts';
 import { dropSides, putSide, sideDigest } from './switch-files.ts';
 import { readStoredRelease } from './stored-release.ts';
 
+/** `summary`: what serves now. */
+export type Undone = { outcome: Outcome; summary: string };
+
 /**
  * Takes a transaction back: nothing to do before the switch, the old version after it. Never interrupted by the signal that
  * may have caused it; may be repeated (docs/adr/0001-transaction.md, "Recovery").
  * @throws AirdockError UNDO_FAILED; the transaction then stays open
  */
-export async function undo(site: ManagedSite, record: TransactionRecord, plan: Plan | undefined, failure: Error): Promise<Outcome> {
+export async function undo(
+  site: ManagedSite,
+  record: TransactionRecord,
+  plan: Plan | undefined,
+  failure: Error,
+): Promise<Undone> {
   const switched = site.journal.has(record.id, 'switch', 'intent');
   const composeDigest = await sideDigest(site, record.id, 'before');
   site.state.commit(() => {
     site.journal.turnToUndo(record.id, failure.message);
-    if (switched) site.state.updateDeployment({ current: record.from, phase: record.from === null ? 'none' : 'good', composeDigest });
+    if (switched)
+      site.state.updateDeployment({ current: record.from, phase: record.from === null ? 'none' : 'good', composeDigest });
   });
   const outcome: Outcome = switched ? 'rolled-back' : 'undone';
   const step = 'undo';
@@ -44,7 +53,7 @@ export async function undo(site: ManagedSite, record: TransactionRecord, plan: P
     });
     await dropSides(site, record.id);
     listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: performance.now() - started });
-    return outcome;
+    return { outcome, summary };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     listener({ type: 'step-ended', step, outcome: 'failed', summary: text, milliseconds: performance.now() - started });
@@ -69,7 +78,8 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   await loadPrevious(site, previous);
   const compose = await site.compose();
   const database = databaseServiceOf(previous.manifest);
-  if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent')) await compose.up([database], { noDeps: true });
+  if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent'))
+    await compose.up([database], { noDeps: true });
   const services = await bringUp(compose, previous.manifest);
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   await waitHealthy({ site, manifest: previous.manifest, env, services });

@@ -14,7 +14,12 @@ export function databaseAccess(manifest: BundleManifest, env: EnvFile): Database
   const declared = manifest.database;
   if (declared === 'none' || declared.service === undefined) return undefined;
   const value = (key: string) => env.get(key) ?? '';
-  return { service: declared.service, user: value(declared.userKey), password: value(declared.passwordKey), name: value(declared.nameKey) };
+  return {
+    service: declared.service,
+    user: value(declared.userKey),
+    password: value(declared.passwordKey),
+    name: value(declared.nameKey),
+  };
 }
 
 /** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
@@ -61,7 +66,12 @@ export async function checkDatabase(
         `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes`,
       );
       const server = row?.version ?? '';
-      const database = { service: access.service, name: access.name, server: `PostgreSQL ${server}`, bytes: Number(row?.bytes ?? 0) };
+      const database = {
+        service: access.service,
+        name: access.name,
+        server: `PostgreSQL ${server}`,
+        bytes: Number(row?.bytes ?? 0),
+      };
       const wanted = manifest.requires.postgres;
       if (wanted === undefined || server.split('.')[0] === String(wanted)) return { database, findings: [] };
       return {

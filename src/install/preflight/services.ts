@@ -43,6 +43,22 @@ export async function checkImages(model: ComposeModel, names: readonly NamedImag
   return findings;
 }
 
+/** A product's name that containers, ours or a neighbour's, run under with another image: loading would move it away from them. */
+export async function checkNames(names: readonly NamedImage[], docker: Docker, engine: EngineInfo): Promise<Finding[]> {
+  const containers = await docker.containers();
+  return names.flatMap(({ image, name }) => {
+    const others = containers.filter((one) => one.image === name && one.imageId !== idOnStore(image, engine.store));
+    if (others.length === 0) return [];
+    return [
+      {
+        code: 'IMAGE_NAME_TAKEN',
+        text: `${name} is another image on this engine, and ${others.map((one) => one.name).join(', ')} runs it`,
+        fix: 'Ask the vendor why one version has two contents; remove those containers if they are not needed.',
+      },
+    ];
+  });
+}
+
 /** Services whose containers a plain `up` would make anew: another configuration, or another image behind the name. */
 export function recreatedServices(
   containers: readonly ContainerInfo[],
@@ -56,7 +72,9 @@ export function recreatedServices(
       containers.some((one) => {
         if (one.service !== service || one.oneOff) return false;
         const named = names.find((entry) => canonicalOf(entry.name) === canonicalOf(image ?? ''));
-        return one.configHash !== hashes.get(service) || (named !== undefined && idOnStore(named.image, engine.store) !== one.imageId);
+        return (
+          one.configHash !== hashes.get(service) || (named !== undefined && idOnStore(named.image, engine.store) !== one.imageId)
+        );
       }),
     )
     .map(([service]) => service);

@@ -35,6 +35,8 @@ export async function backup(transaction: Transaction, progress: Progress): Prom
 /** `20261122-2`: the day in UTC and a number within it. */
 async function nextId(folder: string, now: Date): Promise<string> {
   const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  const taken = (await readdir(folder)).filter((name) => name.startsWith(`${day}-`)).map((name) => Number.parseInt(name.slice(9), 10));
+  const taken = (await readdir(folder))
+    .filter((name) => name.startsWith(`${day}-`))
+    .map((name) => Number.parseInt(name.slice(9), 10));
   return `${day}-${Math.max(0, ...taken.filter(Number.isFinite)) + 1}`;
 }

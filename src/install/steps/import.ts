@@ -16,15 +16,28 @@ export async function importRelease({ site, bundle, signal }: Transaction, progr
   let done = 0;
   for await (const blob of bundle.blobs()) {
     if (!missing.delete(blob.digest)) continue;
-    await site.store.putBlob(blob.digest, blob.size, counted(blob.read(), (bytes) => progress((done += bytes), total), signal));
+    await site.store.putBlob(
+      blob.digest,
+      blob.size,
+      counted(blob.read(), (bytes) => progress((done += bytes), total), signal),
+    );
   }
   if (missing.size > 0)
-    throw new AirdockError('BLOB_MISSING', `the bundle leaves out ${[...missing.keys()].join(', ')}, and the store does not have it`, {
-      hint: 'Use the full bundle.',
-    });
+    throw new AirdockError(
+      'BLOB_MISSING',
+      `the bundle leaves out ${[...missing.keys()].join(', ')}, and the store does not have it`,
+      {
+        hint: 'Use the full bundle.',
+      },
+    );
   await site.store.putRelease(
     manifest.version,
-    new Map([...bundle.files, [manifestName, bundle.manifestBytes], [sumsName, bundle.sumsBytes], [signatureName, bundle.signatureBytes]]),
+    new Map([
+      ...bundle.files,
+      [manifestName, bundle.manifestBytes],
+      [sumsName, bundle.sumsBytes],
+      [signatureName, bundle.signatureBytes],
+    ]),
   );
   const now = site.host.clock().toISOString();
   site.state.commit(() => {
@@ -35,7 +48,11 @@ export async function importRelease({ site, bundle, signal }: Transaction, progr
   return `${fresh} new ${fresh === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(here)} already here`;
 }
 
-async function* counted(chunks: AsyncIterable<Buffer>, count: (bytes: number) => void, signal?: AbortSignal): AsyncGenerator<Buffer> {
+async function* counted(
+  chunks: AsyncIterable<Buffer>,
+  count: (bytes: number) => void,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     signal?.throwIfAborted();
     count(chunk.length);

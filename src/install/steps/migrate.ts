@@ -32,10 +32,14 @@ export async function migrate({ site, record, target, signal }: Transaction): Pr
       await sleep(1000 * attempt, undefined, signal ? { signal } : {});
       continue;
     }
-    throw new AirdockError('MIGRATION_FAILED', `the migration of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`, {
-      hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.`,
-      details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
-    });
+    throw new AirdockError(
+      'MIGRATION_FAILED',
+      `the migration of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`,
+      {
+        hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.`,
+        details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
+      },
+    );
   }
 }
 
@@ -46,6 +50,9 @@ function appliedIn(output: string): string {
 
 /** The last lines that say something: a traceback ends with its reason. */
 function lastWords(output: string): string {
-  const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   return lines.slice(-2).join(' — ') || 'it printed nothing';
 }

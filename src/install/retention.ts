@@ -1,0 +1,62 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { blobsOf } from '../bundle/layout.ts';
+import { removeTree } from '../io/files.ts';
+import { carriesVersion } from './image-names.ts';
+import type { ManagedSite } from './site.ts';
+import type { StoredRelease } from './state.ts';
+
+/** Besides the current one; the design asks for two in all. */
+const keptReleases = 2;
+const keptBackups = 5;
+
+/**
+ * After a transaction that became good: older releases, blobs that no kept release has, their names on the engine, older
+ * backups. A failure here is a warning: the release serves.
+ */
+export async function prune(site: ManagedSite): Promise<void> {
+  try {
+    const gone = releasesToDrop(site);
+    for (const release of gone) await dropRelease(site, release);
+    await site.store.pruneBlobs(
+      site.state.releases().flatMap(({ manifest }) => blobsOf(manifest.images).map((blob) => blob.digest)),
+    );
+    await pruneBackups(site);
+  } catch (error) {
+    site.host.listener({
+      type: 'warning',
+      text: `old releases could not be removed: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
+}
+
+/** Those that never became good here, and the good ones beyond the last few. */
+function releasesToDrop({ state }: ManagedSite): StoredRelease[] {
+  const current = state.deployment()?.current;
+  const others = state.releases().filter((release) => release.version !== current);
+  const good = others
+    .filter((release) => release.goodAt !== null)
+    .toSorted((a, b) => String(b.goodAt).localeCompare(String(a.goodAt)));
+  const kept = new Set(good.slice(0, keptReleases));
+  return others.filter((release) => !kept.has(release));
+}
+
+async function dropRelease(site: ManagedSite, { version, manifest }: StoredRelease): Promise<void> {
+  site.state.removeRelease(version);
+  await site.store.removeRelease(version);
+  const used = new Set((await site.docker.containers()).map((container) => container.image));
+  for (const { reference } of manifest.images)
+    if (carriesVersion(reference, version) && !used.has(reference)) await site.docker.removeImageTag(reference);
+}
+
+async function pruneBackups(site: ManagedSite): Promise<void> {
+  const folder = path.join(site.airdock, 'backups');
+  const byAge = (await readdir(folder).catch(() => [])).toSorted(byDayAndNumber);
+  for (const id of byAge.slice(0, -keptBackups)) await removeTree(path.join(folder, id));
+}
+
+function byDayAndNumber(a: string, b: string): number {
+  const [dayA = '', numberA = '0'] = a.split('-');
+  const [dayB = '', numberB = '0'] = b.split('-');
+  return dayA.localeCompare(dayB) || Number(numberA) - Number(numberB);
+}
