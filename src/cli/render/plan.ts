@@ -9,9 +9,17 @@ export function planText(plan: Plan): string {
     line('migration', [plan.class, ...plan.summaries].join('. '));
     line('', servingText(plan));
   }
-  line('images', `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`);
-  for (const image of plan.images.filter((one) => one.private)) line('', `${image.reference} as ${image.name}: the name may belong to others here`);
-  if (plan.database) line('database', `${plan.database.name} on ${plan.database.service} (${plan.database.server}), ${bytesText(plan.database.bytes)}`);
+  line(
+    'images',
+    `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`,
+  );
+  for (const image of plan.images.filter((one) => one.private))
+    line('', `${image.reference} as ${image.name}: the name may belong to others here`);
+  if (plan.database)
+    line(
+      'database',
+      `${plan.database.name} on ${plan.database.service} (${plan.database.server}), ${bytesText(plan.database.bytes)}`,
+    );
   for (const key of plan.env.add) line('.env', `+ ${key}${plan.env.generated.includes(key) ? '   (generated)' : ''}`);
   for (const key of plan.env.missing) line('.env', `! ${key}   required, not set`);
   if (plan.recreated.length > 0) line('recreated', plan.recreated.join(', '));

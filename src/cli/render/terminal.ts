@@ -1,9 +1,12 @@
-import { Listr, ListrLogger, ProcessOutput, type ListrDefaultRendererLogLevels } from 'listr2';
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput, type ListrDefaultRendererLogLevels } from 'listr2';
 import type { ProgressEvent } from '../../events.ts';
 import { colored, plain, runningText } from './lines.ts';
 import { textOf } from './plain.ts';
 import type { Renderer } from './renderer.ts';
 import { progressText } from './units.ts';
+
+/** Each redraw costs; the work may report every chunk. */
+const redrawInterval = 100;
 
 type Running = { step: string; since: number; show(text: string): void; stop(): Promise<void> };
 
@@ -16,6 +19,7 @@ export function terminalRenderer(out: NodeJS.WriteStream, now: () => number, use
   let queue = Promise.resolve();
   let running: Running | undefined;
   let lastText = '';
+  let lastShown = -Infinity;
 
   const draw = async (event: ProgressEvent): Promise<void> => {
     if (event.type === 'step-started') {
@@ -43,7 +47,10 @@ export function terminalRenderer(out: NodeJS.WriteStream, now: () => number, use
         if (event.type === 'step-started') lastText = '';
         enqueue(() => draw(event));
       } else if (running?.step === event.step) {
-        lastText = progressText(event.bytes, event.total, now() - running.since);
+        const time = now();
+        if (time - lastShown < redrawInterval) return;
+        lastShown = time;
+        lastText = progressText(event.bytes, event.total, time - running.since);
         running.show(lastText);
       }
     },
@@ -62,6 +69,11 @@ export function terminalRenderer(out: NodeJS.WriteStream, now: () => number, use
   };
 }
 
+/** Standard error is the terminal; listr2 would ask standard output, which may be a file. */
+class OnStandardError extends DefaultRenderer {
+  static override nonTTY = true;
+}
+
 function startStep(step: string, out: NodeJS.WriteStream, since: number): Running {
   const ended = Promise.withResolvers<void>();
   let show = (_text: string): void => {};
@@ -78,6 +90,7 @@ function startStep(step: string, out: NodeJS.WriteStream, since: number): Runnin
     {
       // Undo and signals belong to the runner of the transaction.
       registerSignalListeners: false,
+      renderer: OnStandardError,
       rendererOptions: {
         clearOutput: true,
         formatOutput: 'truncate',

@@ -1,0 +1,126 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { errorDocument } from '../../src/cli/documents/error.ts';
+import { inspectDocument } from '../../src/cli/documents/inspect.ts';
+import { verifyDocument } from '../../src/cli/documents/verify.ts';
+import { otherKey, temporaryFolder, testKey, writeTestBundle } from '../helpers/bundle.ts';
+import { airdock, type CliOptions, type CliResult } from '../helpers/cli.ts';
+import { putTogether, takeApart } from '../helpers/forge.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+const cli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  airdock(args, { cwd: folder.path, ...options });
+const trust = ['--trust', 'release.pub'];
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await writeTestBundle(folder.file('good.tar'));
+  await writeFile(folder.file('release.pub'), testKey.publicPem);
+  await writeFile(folder.file('other.pub'), otherKey.publicPem);
+  const entries = await takeApart(folder.file('good.tar'));
+  await writeFile(folder.file('slim.tar'), putTogether(entries.slice(0, -1)));
+  const bytes = await readFile(folder.file('good.tar'));
+  bytes[bytes.length - 1024 - 512] = 0;
+  await writeFile(folder.file('bad.tar'), bytes);
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+describe('airdock verify', () => {
+  test('a good bundle: exit 0', async () => {
+    const { code, stdout, stderr } = await cli(['verify', 'good.tar', ...trust]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `shop 0.3.0 is what ${testKey.fingerprint} signed.\n` });
+    expect(stderr).toMatch(/^ {2}✔ verify +signed by SHA256:\S+ +\d+\.\d s\n$/);
+  });
+
+  test('--trust may be given several times', async () => {
+    expect((await cli(['verify', 'good.tar', '--trust', 'other.pub', ...trust])).code).toBe(0);
+  });
+
+  test('--json: one document, progress as NDJSON', async () => {
+    const { stdout, stderr } = await cli(['verify', 'good.tar', ...trust, '--json']);
+    expect(verifyDocument.parse(JSON.parse(stdout))).toMatchObject({
+      ok: true,
+      product: 'shop',
+      version: '0.3.0',
+      key: testKey.fingerprint,
+    });
+    const events = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(events[0]).toEqual({ type: 'step-started', step: 'verify' });
+    expect(events.at(-1)).toMatchObject({ type: 'step-ended', outcome: 'done' });
+  });
+
+  test('a slim bundle is good, and says what it leaves out; --full wants it', async () => {
+    const slim = await cli(['verify', 'slim.tar', ...trust]);
+    expect(slim.code).toBe(0);
+    expect(slim.stdout).toMatch(/Left out, .*\(1\):\n {2}blobs\/sha256\//);
+    const full = await cli(['verify', 'slim.tar', ...trust, '--full', '--json']);
+    expect(full.code).toBe(4);
+    expect(verifyDocument.parse(JSON.parse(full.stdout))).toMatchObject({
+      ok: false,
+      findings: [{ code: 'BUNDLE_ENTRY_MISSING' }],
+    });
+  });
+
+  test.each([
+    ['a flipped byte', 4, ['verify', 'bad.tar', ...trust], 'BUNDLE_'],
+    ['another key', 4, ['verify', 'good.tar', '--trust', 'other.pub'], 'SIGNATURE_INVALID'],
+    ['no bundle at all', 4, ['verify', 'release.pub', ...trust], 'BUNDLE_'],
+  ])('%s: exit %i, the code is named', async (_what, exit, args, code) => {
+    const text = await cli(args);
+    expect(text.code).toBe(exit);
+    expect(text.stdout).toContain(code);
+    expect(text.stdout).toContain('Next: ');
+    const json = verifyDocument.parse(JSON.parse((await cli([...args, '--json'])).stdout));
+    expect(json.ok).toBe(false);
+    expect(json.findings[0]?.code).toContain(code);
+  });
+
+  test.each([
+    ['no key', 'TRUST_NEEDED', ['verify', 'good.tar']],
+    ['a key that is not there', 'FILE_NOT_FOUND', ['verify', 'good.tar', '--trust', 'none.pub']],
+    ['a key that is none', 'KEY_UNREADABLE', ['verify', 'good.tar', '--trust', 'good.tar']],
+    ['a bundle that is not there', 'FILE_NOT_FOUND', ['verify', 'none.tar', ...trust]],
+  ])('%s: exit 2', async (_what, code, args) => {
+    expect((await cli(args)).code).toBe(2);
+    const json = await cli([...args, '--json']);
+    expect(errorDocument.parse(JSON.parse(json.stdout))).toMatchObject({ code, exitCode: 2 });
+  });
+
+  test('an interruption: exit 130', async () => {
+    const { code } = await cli(['verify', 'good.tar', ...trust], { signal: AbortSignal.abort() });
+    expect(code).toBe(130);
+  });
+});
+
+describe('airdock inspect', () => {
+  test('shows what a bundle carries', async () => {
+    const { code, stdout } = await cli(['inspect', 'good.tar', ...trust]);
+    expect(code).toBe(0);
+    for (const text of [
+      'shop 0.3.0 for linux/amd64',
+      'docker.io/library/postgres:15',
+      'compose.yaml',
+      '0.3.0  expand',
+      testKey.fingerprint,
+    ]) {
+      expect(stdout).toContain(text);
+    }
+  });
+
+  test('--json', async () => {
+    const { stdout } = await cli(['inspect', 'slim.tar', ...trust, '--json']);
+    const document = inspectDocument.parse(JSON.parse(stdout));
+    expect(document.signature).toEqual({ key: testKey.fingerprint });
+    expect(document.images).toHaveLength(3);
+    expect(document.leftOut).toHaveLength(1);
+  });
+
+  test('shows nothing of a bundle that nobody trusted signed', async () => {
+    const { code, stdout } = await cli(['inspect', 'good.tar', '--trust', 'other.pub']);
+    expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
+    expect((await cli(['inspect', 'good.tar'])).code).toBe(2);
+  });
+});

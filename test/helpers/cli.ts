@@ -1,0 +1,35 @@
+import type { Prompt, Runtime } from '../../src/cli/context.ts';
+import { run } from '../../src/cli/run.ts';
+
+export type CliResult = { code: number; stdout: string; stderr: string };
+export type CliOptions = {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** What a person types, in order; without it there is no terminal. */
+  answers?: readonly string[];
+  signal?: AbortSignal;
+  io?: Runtime['io'];
+};
+
+/** Runs a command line in this process, as `main.ts` would. */
+export async function airdock(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  let stdout = '';
+  let stderr = '';
+  const code = await run(args, {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    env: options.env ?? {},
+    cwd: options.cwd ?? '/',
+    isTTY: false,
+    signal: options.signal ?? new AbortController().signal,
+    now: () => new Date(),
+    ...(options.answers ? { prompt: promptOf([...options.answers]) } : {}),
+    io: options.io ?? (() => Promise.reject(new Error('this test has no io'))),
+  });
+  return { code, stdout, stderr };
+}
+
+function promptOf(answers: string[]): Prompt {
+  const next = async (): Promise<string> => answers.shift() ?? '';
+  return { line: next, secret: next };
+}
