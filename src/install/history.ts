@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import type { Host } from './host.ts';
+import type { TransactionRecord } from './journal.ts';
 import { notADeployment } from './rollback.ts';
 import { lookAtSite } from './site.ts';
 
@@ -29,9 +30,10 @@ export type History = z.infer<typeof historyDocument>;
 export async function readHistory(host: Host, options: { directory: string }): Promise<History> {
   return lookAtSite(host, options, async (_site, records) => {
     if (!records) throw notADeployment(path.resolve(options.directory));
-    const history = records.journal
-      .all()
-      .map(({ direction: _, outcome, ...rest }) => ({ ...rest, outcome: outcome ?? ('open' as const), rehearsed: false }));
-    return { schema: 'airdock.history/1', history };
+    return { schema: 'airdock.history/1', history: records.journal.all().map(rowOf) };
   });
+}
+
+function rowOf({ id, kind, from, to, class: pathClass, startedAt, endedAt, outcome, backup, operator, error }: TransactionRecord): History['history'][number] {
+  return { id, kind, from, to, class: pathClass, startedAt, endedAt, outcome: outcome ?? 'open', backup, operator, rehearsed: false, error };
 }

@@ -1,9 +1,9 @@
 import { assertUnedited, putSide, sideDigest } from '../switch-files.ts';
 import type { Transaction } from '../transaction.ts';
 
-/** One commit names the new release; the files follow. `commitSwitch` is the point of no return to "undo: nothing". */
+/** One commit names the new release; the files follow. Taken up again after a kill, the files may be of either side. */
 export async function prepareSwitch({ site, record }: Transaction): Promise<() => void> {
-  await assertUnedited(site, record.id);
+  if (!site.journal.has(record.id, 'switch', 'intent')) await assertUnedited(site, record.id);
   const composeDigest = await sideDigest(site, record.id, 'after');
   return () => site.state.updateDeployment({ current: record.to, phase: 'trial', composeDigest });
 }
