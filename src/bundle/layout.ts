@@ -7,7 +7,7 @@ import { blobName, manifestName } from './names.ts';
 
 /** What follows from `bundle.json`: the derived files and the order of entries (docs/FORMAT.md sections 5 and 6). */
 
-export type BlobKind = 'manifest' | 'config' | 'layer';
+type BlobKind = 'manifest' | 'config' | 'layer';
 export type BlobRecord = { digest: Digest; size: number; kind: BlobKind };
 export type ReleaseEntry = { name: string; digest: Digest; size: number; /** FORMAT.md 7. */ mayBeLeftOut: boolean };
 /** An image's full name in the layout; undefined for one that gets none. */

@@ -3,7 +3,7 @@ import type { Act } from './context.ts';
 import { airdockVersion } from './version.ts';
 
 /** `commands/<name>.ts` exports this: arguments, options and the action. */
-export type CommandModule = { declare(command: Command, act: Act): void };
+type CommandModule = { declare(command: Command, act: Act): void };
 
 /**
  * To add a command: write `commands/<name>.ts` with `export function declare(command, act)`, and a line here. The module

@@ -39,8 +39,10 @@ async function newPassword(context: CliContext, options: Options): Promise<strin
   const given = await givenPassword(context, options);
   if (given === undefined && context.prompt) {
     const first = await context.prompt.secret('Password for the new key: ');
-    if (first !== (await context.prompt.secret('Once more: '))) throw new AirdockError('USAGE', 'the two passwords differ');
-    if (first !== '') return first;
+    if (first !== '') {
+      if (first === (await context.prompt.secret('Once more: '))) return first;
+      throw new AirdockError('USAGE', 'the two passwords differ');
+    }
   }
   if (given !== undefined && given !== '') return given;
   throw new AirdockError('USAGE', 'a key is never written without a password', {

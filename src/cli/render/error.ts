@@ -24,7 +24,7 @@ export function errorDocument(error: unknown): ErrorDocument {
 }
 
 /** Aborted work is INTERRUPTED; whatever else is not an AirdockError is a defect. */
-export function asAirdockError(error: unknown): AirdockError {
+function asAirdockError(error: unknown): AirdockError {
   if (error instanceof AirdockError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))) {
