@@ -29,7 +29,7 @@ function archiveOf(site: ManagedSite, chosen: readonly NamedImage[], omit: Reado
     images: chosen.map((entry) => entry.image),
     nameOf: (image) => names.get(image),
     leaveOut: (digest) => omit.has(digest),
-    openBlob: (digest) => site.store.openBlob(digest),
+    openBlob: (digest) => site.store.streamBlob(digest),
   });
 }
 

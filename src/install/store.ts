@@ -125,7 +125,7 @@ class DirectoryStore implements Store {
         details: { digest },
       });
     });
-    yield* handle.createReadStream({ highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>;
+    yield* handle.createReadStream({ highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>;
   }
 
   putRelease(version: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {

@@ -19,7 +19,7 @@ export async function importRelease({ site, bundle, signal }: Transaction, progr
     await site.store.putBlob(
       blob.digest,
       blob.size,
-      counted(blob.read(), (bytes) => progress((done += bytes), total), signal),
+      counted(blob.read({ lend: true }), (bytes) => progress((done += bytes), total), signal),
     );
   }
   if (missing.size > 0)
