@@ -3,12 +3,12 @@ const layer = (name, from, allowed) => ({
   name,
   severity: 'error',
   from: { path: from },
-  to: { path: '^src/', pathNot: [from, ...allowed.map((folder) => `^src/${folder}`), '^src/(errors|events|digest)\\.ts$'] },
+  to: { path: '^src/', pathNot: [from, ...allowed.map((folder) => `^src/${folder}`), '^src/(errors|events|digest|units)\\.ts$'] },
 });
 
 module.exports = {
   forbidden: [
-    layer('base-imports-nothing', '^src/(errors|events|digest)\\.ts$', []),
+    layer('base-imports-nothing', '^src/(errors|events|digest|units)\\.ts$', []),
     layer('io-stands-below', '^src/io/', []),
     layer('bundle-is-the-format', '^src/bundle/', []),
     layer('images-below-build-and-install', '^src/images/', ['io/', 'bundle/']),

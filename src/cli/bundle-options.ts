@@ -7,7 +7,8 @@ import { readTextFile } from './read-file.ts';
 import { addTrustOption, at, type TrustOptions } from './trust.ts';
 
 /** The options that `plan` and `install` share. */
-export type BundleFlags = TrustOptions & EnvOptions & { dir?: string; project?: string; allowDowngrade?: true; discardLocal?: true };
+export type BundleFlags = TrustOptions &
+  EnvOptions & { dir?: string; project?: string; allowDowngrade?: true; discardLocal?: true };
 
 export function addBundleOptions(command: Command): Command {
   addTrustOption(command.argument('<bundle>'))

@@ -10,9 +10,15 @@ const collect = (value: string, previous: readonly string[]): readonly string[] 
 
 export function addEnvOptions(command: Command): Command {
   return command
-    .addOption(new Option('--set <key=value>', 'a value for .env (may be given several times; not for secrets)').default([]).argParser(collect))
     .addOption(
-      new Option('--set-file <key=file>', 'a value for .env from a file, for secrets (may be given several times)').default([]).argParser(collect),
+      new Option('--set <key=value>', 'a value for .env (may be given several times; not for secrets)')
+        .default([])
+        .argParser(collect),
+    )
+    .addOption(
+      new Option('--set-file <key=file>', 'a value for .env from a file, for secrets (may be given several times)')
+        .default([])
+        .argParser(collect),
     );
 }
 

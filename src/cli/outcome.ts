@@ -35,6 +35,8 @@ export function outcomeText({ version, plan, recovered, finished }: Done): strin
 }
 
 export function recoveredText({ transaction, kind, to, outcome }: Recovered): string {
-  const what = { done: 'was finished', undone: 'was undone; nothing had been switched', 'rolled-back': 'was taken back' }[outcome];
+  const what = { done: 'was finished', undone: 'was undone; nothing had been switched', 'rolled-back': 'was taken back' }[
+    outcome
+  ];
   return `Transaction ${transaction} (${kind} ${to}) had been interrupted and ${what}.\n`;
 }

@@ -12,7 +12,11 @@ export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; ca
 
 export function addRegistryOptions(command: Command): Command {
   return command
-    .option('--mirror <host=url>', 'where a registry is really read from, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)', addMirror)
+    .option(
+      '--mirror <host=url>',
+      'where a registry is really read from, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)',
+      addMirror,
+    )
     .option('--insecure <host>', 'a registry without TLS (repeatable)', (host: string, all: string[] = []) => [...all, host])
     .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system');
 }

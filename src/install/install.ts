@@ -10,7 +10,7 @@ import { gatherFacts, type Facts } from './facts.ts';
 import type { Host } from './host.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
-import { durationText } from './quantities.ts';
+import { durationText } from '../units.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { Release } from './release.ts';
 import { runForward, type Finished } from './runner.ts';

@@ -2,7 +2,7 @@ import semver from 'semver';
 import type { BundleManifest, MigrationClass } from '../bundle/manifest.ts';
 import type { Facts } from './facts.ts';
 import type { Finding, Plan, StepId } from './plan-document.ts';
-import { bytesText } from './quantities.ts';
+import { bytesText } from '../units.ts';
 import type { KnownMigration } from './state.ts';
 
 /** The plan, made from facts alone: the same facts give the same plan. */

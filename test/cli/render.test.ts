@@ -5,7 +5,8 @@ import { ndjsonRenderer } from '../../src/cli/render/ndjson.ts';
 import { plainRenderer } from '../../src/cli/render/plain.ts';
 import type { Renderer } from '../../src/cli/render/renderer.ts';
 import { terminalRenderer } from '../../src/cli/render/terminal.ts';
-import { bytesText, durationText, progressText } from '../../src/cli/render/units.ts';
+import { progressText } from '../../src/cli/render/progress.ts';
+import { bytesText, durationText } from '../../src/units.ts';
 
 async function play(renderer: Renderer): Promise<void> {
   const { listener } = renderer;

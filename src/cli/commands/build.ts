@@ -11,7 +11,7 @@ import { AirdockError } from '../../errors.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { BuildDocument } from '../documents/build.ts';
 import { addRegistryOptions, openRegistry, type RegistryFlags } from '../registry-options.ts';
-import { bytesText } from '../render/units.ts';
+import { bytesText } from '../../units.ts';
 import { addKeyOptions, findSigningKey, type KeyOptions } from '../signing-key.ts';
 import { airdockVersion } from '../version.ts';
 
@@ -42,9 +42,13 @@ export function declare(command: Command, act: Act): void {
 async function run(context: CliContext, options: Options): Promise<void> {
   const version = versionSchema.safeParse(options.version);
   if (!version.success) {
-    throw new AirdockError('USAGE', `--version ${JSON.stringify(options.version)} is not a version: ${version.error.issues[0]?.message}`, {
-      hint: 'Give it as 0.4.0 or 0.4.0-rc.1.',
-    });
+    throw new AirdockError(
+      'USAGE',
+      `--version ${JSON.stringify(options.version)} is not a version: ${version.error.issues[0]?.message}`,
+      {
+        hint: 'Give it as 0.4.0 or 0.4.0-rc.1.',
+      },
+    );
   }
   const key = await findSigningKey(context, options);
   const io = await context.io();
@@ -82,7 +86,20 @@ function textOf(context: CliContext, { path, size, digest }: BuildResult, finger
 
 function documentOf({ path, size, digest, manifest, lock, blobs }: BuildResult, key: string | null): BuildDocument {
   const { product, version, platform: target, created: date, images } = manifest;
-  return { schema: 'airdock.build/1', product, version, platform: target, created: date, path, size, digest, key, images, lock, blobs };
+  return {
+    schema: 'airdock.build/1',
+    product,
+    version,
+    platform: target,
+    created: date,
+    path,
+    size,
+    digest,
+    key,
+    images,
+    lock,
+    blobs,
+  };
 }
 
 function cacheDirectory(context: CliContext, given: string | undefined): string {

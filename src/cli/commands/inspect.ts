@@ -4,7 +4,7 @@ import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
 import { shortDigest } from '../../digest.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { InspectDocument } from '../documents/inspect.ts';
-import { bytesText } from '../render/units.ts';
+import { bytesText } from '../../units.ts';
 import { addTrustOption, at, authorizeFrom, type TrustOptions } from '../trust.ts';
 
 export function declare(command: Command, act: Act): void {

@@ -24,7 +24,9 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
     ...(version === undefined ? {} : { version }),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
   };
-  const result = await rollback(await hostOf(context), options, (plan) => consent(context, planText(plan), 'Go back?', flags.yes));
+  const result = await rollback(await hostOf(context), options, (plan) =>
+    consent(context, planText(plan), 'Go back?', flags.yes),
+  );
   const done = { command: 'rollback' as const, version: result.plan.to, ...result };
   context.result(outcomeDocument(done), outcomeText(done));
 }

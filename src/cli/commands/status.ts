@@ -5,7 +5,9 @@ import { directoryOf, hostOf } from '../host.ts';
 
 export function declare(command: Command, act: Act): void {
   command
-    .description('Shows what runs here, what can be gone back to, and what differs from the records (exit 5 with such a difference).')
+    .description(
+      'Shows what runs here, what can be gone back to, and what differs from the records (exit 5 with such a difference).',
+    )
     .option('--dir <directory>', 'the directory of the deployment (default: this one)')
     .action(act(run));
 }
@@ -17,7 +19,9 @@ async function run(context: CliContext, flags: { dir?: string }): Promise<number
 }
 
 function textOf(status: Status): string {
-  const lines = [`${status.product ?? status.project} ${status.current ?? '(nothing installed)'}, project ${status.project}, ${status.directory}`];
+  const lines = [
+    `${status.product ?? status.project} ${status.current ?? '(nothing installed)'}, project ${status.project}, ${status.directory}`,
+  ];
   if (status.interrupted) {
     const { transaction, kind, to } = status.interrupted;
     lines.push(`  ! transaction ${transaction} (${kind} ${to}) is under way or was interrupted: airdock resume`);
@@ -25,8 +29,11 @@ function textOf(status: Status): string {
   for (const { service, image, state, health } of status.services)
     lines.push(`  ${service.padEnd(12)} ${(health === 'none' ? state : `${state}, ${health}`).padEnd(20)} ${image}`);
   for (const { version, origin, rollback } of status.releases)
-    lines.push(`  release ${version.padEnd(10)} ${rollback === 'code' ? `rollback: code only` : rollback}${origin === 'adopted' ? ' (adopted)' : ''}`);
+    lines.push(
+      `  release ${version.padEnd(10)} ${rollback === 'code' ? `rollback: code only` : rollback}${origin === 'adopted' ? ' (adopted)' : ''}`,
+    );
   for (const { what, text } of status.drift) lines.push(`  ! ${what}: ${text}`);
-  if (status.drift.length > 0) lines.push('Next: keep the change with airdock adopt, or undo it with --discard-local at the next install or rollback.');
+  if (status.drift.length > 0)
+    lines.push('Next: keep the change with airdock adopt, or undo it with --discard-local at the next install or rollback.');
   return `${lines.join('\n')}\n`;
 }

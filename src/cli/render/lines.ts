@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { ProgressEvent, StepOutcome } from '../../events.ts';
-import { durationText } from './units.ts';
+import { durationText } from '../../units.ts';
 
 /** The lines of a finished step, and of news between steps: the same on a terminal and in a log. */
 

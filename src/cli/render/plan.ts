@@ -1,5 +1,5 @@
 import type { Plan } from '../../install/plan-document.ts';
-import { bytesText } from './units.ts';
+import { bytesText } from '../../units.ts';
 
 /** The plan before the act, as an operator reads it (JOURNEY "The plan before the act"). */
 export function planText(plan: Plan): string {

@@ -3,7 +3,7 @@ import type { ProgressEvent } from '../../events.ts';
 import { colored, plain, runningText } from './lines.ts';
 import { textOf } from './plain.ts';
 import type { Renderer } from './renderer.ts';
-import { progressText } from './units.ts';
+import { progressText } from './progress.ts';
 
 /** Each redraw costs; the work may report every chunk. */
 const redrawInterval = 100;

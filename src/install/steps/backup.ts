@@ -4,7 +4,7 @@ import { backupDatabase } from '../../database/backup.ts';
 import { ensureDirectory } from '../../io/files.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { databaseAccess } from '../preflight/database.ts';
-import { bytesText } from '../quantities.ts';
+import { bytesText } from '../../units.ts';
 import { readEnv } from '../site.ts';
 import { sessionName, type Progress, type Transaction } from '../transaction.ts';
 

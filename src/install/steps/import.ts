@@ -1,7 +1,7 @@
 import { manifestName, signatureName, sumsName } from '../../bundle/names.ts';
 import { blobsOf } from '../../bundle/layout.ts';
 import { AirdockError } from '../../errors.ts';
-import { bytesText } from '../quantities.ts';
+import { bytesText } from '../../units.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
 /** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */

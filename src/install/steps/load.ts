@@ -1,5 +1,5 @@
 import { loadRelease } from '../load-release.ts';
-import { bytesText } from '../quantities.ts';
+import { bytesText } from '../../units.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
 /** The release's images into the engine: only what it lacks, every image compared afterwards. */

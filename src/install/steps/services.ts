@@ -1,7 +1,7 @@
 import { parseEnvFile } from '../env-file.ts';
 import { waitHealthy } from '../health.ts';
 import { databaseServiceOf } from '../plan.ts';
-import { durationText } from '../quantities.ts';
+import { durationText } from '../../units.ts';
 import { bringUp, dependencyServices, servicesOf, takeAway } from '../services.ts';
 import { readEnv } from '../site.ts';
 import type { Transaction } from '../transaction.ts';
