@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import type { Facts } from '../../src/install/facts.ts';
+import { classOfPath, makePlan, stepsOf } from '../../src/install/plan.ts';
+import { makeRelease } from '../helpers/bundle.ts';
+
+const known = [
+  { version: '0.3.0', class: 'expand', summary: 'adds a column' },
+  { version: '0.4.0', class: 'irreversible', summary: 'drops a column' },
+  { version: '0.4.1', class: 'none', summary: '' },
+] as const;
+
+describe('the class of a path', () => {
+  test.each([
+    ['0.2.4', '0.3.0', 'expand'],
+    ['0.3.0', '0.4.2', 'irreversible'], // a release that nobody lists changes no schema
+    ['0.4.0', '0.4.2', 'none'],
+    ['0.2.4', '0.2.9', 'none'],
+    ['0.2.4', '0.4.0', 'irreversible'],
+    ['0.4.0', '0.4.0', 'none'],
+  ])('from %s to %s is %s: the worst in (from, to]', (from, to, expected) => {
+    expect(classOfPath(known, from, to)).toBe(expected);
+  });
+});
+
+describe('steps', () => {
+  const plain = { database: true, recreatesDatabase: false, hasData: false };
+  test('an expand upgrade migrates before it switches', () => {
+    expect(stepsOf('upgrade', 'expand', plain)).toEqual([
+      'import',
+      'load',
+      'backup',
+      'migrate',
+      'switch',
+      'up',
+      'health',
+      'good',
+    ]);
+  });
+  test('a release that changes no schema is backed up and not migrated', () => {
+    expect(stepsOf('upgrade', 'none', plain)).toEqual(['import', 'load', 'backup', 'switch', 'up', 'health', 'good']);
+  });
+  test('a database service is recreated by a step of its own, and only when it changes', () => {
+    expect(stepsOf('upgrade', 'none', { ...plain, recreatesDatabase: true })).toContain('database-service');
+    expect(stepsOf('rollback', 'none', { ...plain, recreatesDatabase: true })).toEqual([
+      'load',
+      'switch',
+      'database-service',
+      'up',
+      'health',
+      'good',
+    ]);
+  });
+  test('a first install that was tried before is backed up: rows may be in its volumes', () => {
+    expect(stepsOf('install', 'none', plain)).not.toContain('backup');
+    expect(stepsOf('install', 'none', { ...plain, hasData: true })).toContain('backup');
+  });
+});
+
+const release = await makeRelease({ version: '0.3.0' });
+
+function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {}): Facts {
+  return {
+    kind: 'upgrade',
+    directory: '/opt/notes',
+    project: 'notes',
+    target: {
+      ...release.manifest,
+      product: 'notes',
+      upgrade: { from: '>=0.2.0', stops: [] },
+      migrations: [...known].filter((one) => one.version === '0.3.0'),
+      ...target,
+    },
+    signer: 'SHA256:x',
+    allowDowngrade: false,
+    deployment: {
+      product: 'notes',
+      project: 'notes',
+      endpoint: 'unix:///var/run/docker.sock',
+      current: '0.2.4',
+      phase: 'good',
+      schemaRelease: '0.2.4',
+      highestGood: '0.2.4',
+      securityFloor: null,
+      composeDigest: null,
+    },
+    migrations: [...known],
+    engine: { serverVersion: '28.5.2', rootDir: '/var/lib/docker', store: 'classic', architecture: 'amd64', os: 'linux' },
+    names: [],
+    load: { present: [], tag: [], load: [], omit: new Set(), bytes: 0, uncompressedBytes: 0 },
+    missingBlobs: [],
+    env: { add: [], generated: [], missing: [], changed: [] },
+    staged: undefined,
+    database: null,
+    disk: [],
+    recreated: [],
+    removed: [],
+    added: [],
+    volumes: [],
+    findings: [],
+    ...change,
+  };
+}
+
+const codes = (one: Facts): string[] => makePlan(one).findings.map((finding) => finding.code);
+const running = (change: Partial<NonNullable<Facts['deployment']>>): Facts['deployment'] => ({
+  ...facts().deployment!,
+  ...change,
+});
+
+describe('what stands against a path', () => {
+  test('nothing, on a plain upgrade', () => {
+    expect(codes(facts())).toEqual([]);
+  });
+  test('another product', () => {
+    expect(codes(facts({ deployment: running({ product: 'other' }) }))).toEqual(['PRODUCT_MISMATCH']);
+  });
+  test('another platform', () => {
+    expect(codes(facts({}, { platform: 'linux/arm64' }))).toEqual(['PLATFORM_MISMATCH']);
+  });
+  test('a version below the highest that was good, also after a rollback; --allow-downgrade is explicit', () => {
+    const deployment = running({ highestGood: '0.3.5' });
+    expect(codes(facts({ deployment }))).toEqual(['DOWNGRADE_REFUSED']);
+    expect(codes(facts({ deployment, allowDowngrade: true }))).toEqual([]);
+  });
+  test('a jump that the upgrade rules forbid, and a required stop', () => {
+    expect(codes(facts({}, { upgrade: { from: '>=0.3.0', stops: [] } }))).toEqual(['UPGRADE_PATH_REFUSED']);
+    expect(codes(facts({}, { upgrade: { from: '>=0.2.0', stops: ['0.2.9'] } }))).toEqual(['UPGRADE_PATH_REFUSED']);
+    expect(
+      codes(facts({ deployment: running({ current: '0.2.9' }) }, { upgrade: { from: '>=0.2.0', stops: ['0.2.9'] } })),
+    ).toEqual([]);
+  });
+  test('an irreversible migration anywhere on the way', () => {
+    const target = { version: '0.4.2', migrations: [...known] };
+    expect(codes(facts({}, target))).toEqual(['MIGRATION_CLASS_UNSUPPORTED']);
+    expect(codes(facts({ deployment: running({ current: '0.4.1', highestGood: '0.4.1' }) }, target))).toEqual([]);
+  });
+  test('a first install of less than what the database was begun by', () => {
+    const deployment = running({ current: null, highestGood: null, schemaRelease: '0.4.0' });
+    expect(codes(facts({ kind: 'install', deployment }))).toEqual(['DOWNGRADE_REFUSED']);
+  });
+  test('too little disk, with what needs it and how much to free', () => {
+    const disk = [
+      {
+        path: '/var/lib/docker',
+        free: 100e6,
+        needs: [
+          { what: 'images', bytes: 150e6 },
+          { what: 'reserve', bytes: 50e6 },
+        ],
+      },
+    ];
+    const [finding] = makePlan(facts({ disk })).findings;
+    expect(finding).toMatchObject({ code: 'DISK_FULL' });
+    expect(finding?.text).toContain('/var/lib/docker needs 200.0 MB, 100.0 MB are free (images 150.0 MB, reserve 50.0 MB)');
+    expect(finding?.fix).toContain('100.0 MB');
+  });
+});
+
+describe('a way back', () => {
+  const back = (target: string, deployment: Facts['deployment']): string[] =>
+    codes(facts({ kind: 'rollback', deployment }, { version: target }));
+  test('over expand: its code runs on the newer schema', () => {
+    expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' }))).toEqual([]);
+  });
+  test('not over irreversible, judged by the schema and not by what runs: the migration may have begun', () => {
+    expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.4.0' }))).toEqual(['ROLLBACK_REFUSED']);
+  });
+  test('not below the security floor', () => {
+    expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.3.0', securityFloor: '0.3.0' }))).toEqual([
+      'ROLLBACK_REFUSED',
+    ]);
+  });
+  test('to an older version is no downgrade', () => {
+    expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' }))).not.toContain(
+      'DOWNGRADE_REFUSED',
+    );
+  });
+});
