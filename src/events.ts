@@ -16,5 +16,3 @@ export type ProgressEvent =
   | { type: 'step-ended'; step: string; outcome: StepOutcome; summary: string; milliseconds: number };
 
 export type Listener = (event: ProgressEvent) => void;
-
-export const silent: Listener = () => {};

@@ -18,7 +18,7 @@ import {
 
 const service = z.string().min(1);
 
-export const imageSource = z.union([
+const imageSource = z.union([
   z.literal('registry'),
   /** The local Docker Engine. */
   z.literal('engine'),

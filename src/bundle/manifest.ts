@@ -19,7 +19,7 @@ export const productName = z
 const serviceName = z.string().regex(/^[a-zA-Z0-9._-]+$/, 'not a compose service name');
 const envKey = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not an environment variable name');
 /** `500ms`, `10s`, `2m`: one number and one unit. */
-export const duration = z.string().regex(/^\d+(ms|s|m)$/, 'a duration such as 500ms, 10s or 2m');
+const duration = z.string().regex(/^\d+(ms|s|m)$/, 'a duration such as 500ms, 10s or 2m');
 
 export const migrationClass = z.enum(['none', 'expand', 'irreversible']);
 export type MigrationClass = z.infer<typeof migrationClass>;
@@ -62,7 +62,6 @@ export const database = z.union([
     })
     .refine((value) => value.service !== undefined || value.urlKey !== undefined, 'service or urlKey is needed'),
 ]);
-export type DatabaseDeclaration = z.infer<typeof database>;
 
 export const redis = z.strictObject({ service: serviceName, kind: z.enum(['cache', 'state']) });
 export const upgradeRules = z.strictObject({
@@ -81,7 +80,7 @@ export const requirements = z.strictObject({
   postgres: z.int().positive().optional(),
 });
 
-export const layer = z.strictObject({
+const layer = z.strictObject({
   digest,
   size,
   mediaType: z.string(),
@@ -109,8 +108,8 @@ export const image = z.strictObject({
 });
 export type ImageRecord = z.infer<typeof image>;
 
-export const fileRole = z.enum(['readme', 'compose', 'env-template', 'values-template', 'chart', 'installer']);
-export const file = z.strictObject({ path: z.string(), digest, size, role: fileRole });
+const fileRole = z.enum(['readme', 'compose', 'env-template', 'values-template', 'chart', 'installer']);
+const file = z.strictObject({ path: z.string(), digest, size, role: fileRole });
 export type FileRecord = z.infer<typeof file>;
 
 export const bundleManifest = z.strictObject({

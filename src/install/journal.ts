@@ -5,9 +5,9 @@ import type { State } from './state.ts';
 /** The record of transactions and their steps in `state.db` (docs/adr/0001-transaction.md, "Steps"). */
 
 export type TransactionKind = 'install' | 'upgrade' | 'rollback' | 'adopt';
-export type Direction = 'forward' | 'undo';
+type Direction = 'forward' | 'undo';
 export type Outcome = 'done' | 'undone' | 'rolled-back';
-export type StepState = 'intent' | 'done' | 'failed' | 'undone';
+type StepState = 'intent' | 'done' | 'failed' | 'undone';
 
 export type TransactionRecord = {
   id: number;
@@ -24,7 +24,7 @@ export type TransactionRecord = {
   error: string | null;
 };
 
-export type StepRecord = { step: string; state: StepState; detail: Record<string, unknown>; at: string };
+type StepRecord = { step: string; state: StepState; detail: Record<string, unknown>; at: string };
 
 export type Journal = {
   begin(value: Pick<TransactionRecord, 'kind' | 'from' | 'to' | 'class' | 'operator'>): TransactionRecord;

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endSessions } from '../database/backup.ts';
+import { endSessions, unfinishedSuffix } from '../database/backup.ts';
 import { systemCode } from '../errors.ts';
 import { removeTree } from '../io/files.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -67,9 +66,8 @@ async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void>
   );
 }
 
-/** A finished backup has its metadata; what has none was being made. */
+/** A finished backup got its name by a rename. */
 async function removePartialBackups(site: ManagedSite): Promise<void> {
   const folder = path.join(site.airdock, 'backups');
-  for (const name of await readdir(folder).catch(() => []))
-    if (!existsSync(path.join(folder, name, 'metadata.json'))) await removeTree(path.join(folder, name));
+  for (const name of await readdir(folder).catch(() => [])) if (name.endsWith(unfinishedSuffix)) await removeTree(path.join(folder, name));
 }

@@ -7,7 +7,7 @@ import { migrationClass } from '../bundle/manifest.ts';
  */
 
 /** The steps of a transaction (docs/adr/0001-transaction.md). */
-export const stepId = z.enum([
+const stepId = z.enum([
   'import',
   'load',
   'backup',
@@ -21,7 +21,7 @@ export const stepId = z.enum([
 ]);
 export type StepId = z.infer<typeof stepId>;
 
-export const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
+const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
 export type Finding = z.infer<typeof finding>;
 
 export const planDocument = z.strictObject({

@@ -35,7 +35,7 @@ export type ManagedSite = Site & Records & { store: Store };
 
 export type SiteOptions = { directory: string; project?: string };
 
-export async function openSite(host: Host, options: SiteOptions, recorded?: Deployment): Promise<Site> {
+async function openSite(host: Host, options: SiteOptions, recorded?: Deployment): Promise<Site> {
   const directory = path.resolve(options.directory);
   const env = await readEnv(directory);
   const project = recorded?.project ?? options.project ?? projectName(directory, env?.get('COMPOSE_PROJECT_NAME'));

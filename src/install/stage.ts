@@ -35,7 +35,7 @@ export function stageCompose(release: Release, names: readonly NamedImage[], env
 }
 
 /** Writes the staged files and opens compose over them, with the operator's own files and the real project directory. */
-export async function composeOverStaged(site: Site, folder: string, staged: Staged): Promise<Compose> {
+async function composeOverStaged(site: Site, folder: string, staged: Staged): Promise<Compose> {
   const file = path.join(folder, 'compose.yaml');
   const envFile = path.join(folder, '.env');
   await replaceFile(file, staged.compose, { mode: 0o600 });

@@ -23,7 +23,7 @@ export function checkRunning(containers: readonly ContainerInfo[], services: rea
   });
 }
 
-export function isWell(container: ContainerInfo): boolean {
+function isWell(container: ContainerInfo): boolean {
   if (container.state === 'exited') return container.exitCode === 0;
   return container.state === 'running' && container.health !== 'unhealthy';
 }
