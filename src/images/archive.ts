@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
 import type { Digest } from '../digest.ts';
 import { AirdockError, systemCode } from '../errors.ts';
+import { diskError } from '../io/files.ts';
 import { canonicalOf, OciLayout } from './layout.ts';
 import { corrupt, type ManifestBytes } from './manifest.ts';
 import type { ImageName } from './reference.ts';
@@ -101,33 +102,36 @@ export async function openArchive(path: string, scratch: string): Promise<Archiv
   const magic = Buffer.alloc(2);
   await handle.read(magic, 0, 2, 0);
   if (magic[0] !== 0x1f || magic[1] !== 0x8b) return new Archive(await tarTree(handle, path));
+  await handle.close();
   try {
-    const plain = await spool(handle.createReadStream({ start: 0, autoClose: false }).pipe(createGunzip()), scratch);
-    return new Archive(await tarTree(plain, path));
+    return new Archive(await tarTree(await spool([createReadStream(path), createGunzip({ chunkSize: 1 << 18 })], scratch), path));
   } catch (error) {
     if (!systemCode(error)?.startsWith('Z_')) throw error;
     throw corrupt(path, 'its compression is damaged', error);
-  } finally {
-    await handle.close();
   }
 }
 
 /** The stream of `docker save` has no random access: it goes to a nameless file first. */
-export async function archiveFromStream(stream: AsyncIterable<Buffer>, label: string, scratch: string): Promise<Archive> {
-  return new Archive(await tarTree(await spool(stream, scratch), label), 'engine');
+export async function archiveFromStream(stream: Readable, label: string, scratch: string): Promise<Archive> {
+  return new Archive(await tarTree(await spool([stream], scratch), label), 'engine');
 }
 
-async function spool(stream: AsyncIterable<Buffer>, scratch: string): Promise<FileHandle> {
+async function spool(streams: readonly [Readable, ...Duplex[]], scratch: string): Promise<FileHandle> {
   await mkdir(scratch, { recursive: true });
   const path = join(scratch, `spool-${randomBytes(8).toString('hex')}`);
   const handle = await open(path, 'wx+', 0o600);
   try {
     await unlink(path);
-    await pipeline(Readable.from(stream), createWriteStream(path, { fd: handle.fd, autoClose: false, highWaterMark: 1 << 20 }));
+    await pipeline([
+      ...streams,
+      async (chunks: AsyncIterable<Buffer>) => {
+        for await (const chunk of chunks) await handle.writeFile(chunk);
+      },
+    ]);
     return handle;
   } catch (error) {
     await handle.close();
-    throw error;
+    throw diskError(error, scratch);
   }
 }
 

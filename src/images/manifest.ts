@@ -46,7 +46,7 @@ export type ParsedManifest =
 export function parseManifest(found: { bytes: Buffer; mediaType?: string }, where: string): ParsedManifest {
   const document = parseJson(found.bytes, 'manifest', where);
   const members = z
-    .object({ mediaType: z.string().optional(), schemaVersion: z.number().optional(), manifests: z.unknown(), layers: z.unknown() })
+    .object({ mediaType: z.string().optional(), schemaVersion: z.number().optional(), manifests: z.unknown().optional() })
     .safeParse(document).data;
   // A manifest's own word counts before the header's: a registry may answer application/json.
   const mediaType = members?.mediaType ?? knownType(found.mediaType) ?? (members?.manifests ? ociIndex : ociManifest);

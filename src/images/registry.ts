@@ -176,14 +176,14 @@ export class Registry implements ImageSource {
   async #authorized(asked: Asked): Promise<HttpResponse> {
     const { base } = this.#endpoint(asked.name);
     const key = `${base.href} ${asked.name.repository}`;
-    const used = await this.#authorization.get(key);
-    const first = await this.#follow(asked, used);
+    const used = this.#authorization.get(key);
+    const first = await this.#follow(asked, await used);
     if (first.status !== 401) return first;
     const challenge = parseChallenge(first.headers['www-authenticate']);
     if (!challenge) return first;
     await bodyOf(first);
     // Another download may have renewed it meanwhile: one token for all.
-    if ((await this.#authorization.get(key)) === used) {
+    if (this.#authorization.get(key) === used) {
       const renewed = this.#answer(asked, challenge);
       this.#authorization.set(key, renewed);
       renewed.catch(() => this.#authorization.delete(key));

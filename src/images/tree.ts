@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { readFile, stat, type FileHandle } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { Header, Pax } from 'tar';
 import { systemCode } from '../errors.ts';
@@ -44,9 +44,12 @@ export function directoryTree(root: string): FileTree {
 
 type Entry = { offset: number; size: number };
 
-/** @param handle a plain tar; closed by `close` */
+/** @param handle a plain tar; closed by `close`, and when it cannot be read */
 export async function tarTree(handle: FileHandle, label: string): Promise<FileTree> {
-  const entries = await indexTar(handle, label);
+  const entries = await indexTar(handle, label).catch(async (error: unknown) => {
+    await handle.close();
+    throw error;
+  });
   return {
     label,
     size: async (path) => entries.get(path)?.size,
@@ -63,10 +66,6 @@ export async function tarTree(handle: FileHandle, label: string): Promise<FileTr
     },
     close: () => handle.close(),
   };
-}
-
-export async function openTar(path: string): Promise<FileTree> {
-  return tarTree(await open(path, 'r'), path);
 }
 
 async function* range(handle: FileHandle, start: number, length: number, label: string): AsyncIterable<Buffer> {
