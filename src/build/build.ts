@@ -94,7 +94,13 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
     assertComplete(asked, records);
     const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
     const state = checkLock(known, locked);
-    const manifest = releaseManifest({ ...options, loaded, revision: await host.revision(loaded.directory), images: records, files: release.records });
+    const manifest = releaseManifest({
+      ...options,
+      loaded,
+      revision: await host.revision(loaded.directory),
+      images: records,
+      files: release.records,
+    });
     await steps.run('migration', async () => ({ result: undefined, summary: migrationSummary(manifest) }));
 
     const written = await steps.run('bundle', async () => {
@@ -108,7 +114,12 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
   }
 }
 
-async function resolveAll(wanted: readonly WantedImage[], sources: Sources, options: BuildOptions, signal?: AbortSignal): Promise<ResolvedImage[]> {
+async function resolveAll(
+  wanted: readonly WantedImage[],
+  sources: Sources,
+  options: BuildOptions,
+  signal?: AbortSignal,
+): Promise<ResolvedImage[]> {
   const limit = limiter(parallel);
   return allOrNone(signal, (stop) =>
     wanted.map(({ name, source, where }) =>
@@ -125,17 +136,29 @@ async function resolveAll(wanted: readonly WantedImage[], sources: Sources, opti
   );
 }
 
-async function collectAll(resolved: readonly ResolvedImage[], wanted: readonly WantedImage[], options: BuildOptions, host: BuildHost) {
+async function collectAll(
+  resolved: readonly ResolvedImage[],
+  wanted: readonly WantedImage[],
+  options: BuildOptions,
+  host: BuildHost,
+) {
   const start = host.now();
-  const total = resolved.flatMap(({ layers }) => layers).reduce((sum, layer) => sum + (layer.kind === 'stored' ? layer.descriptor.size : 0), 0);
+  const total = resolved
+    .flatMap(({ layers }) => layers)
+    .reduce((sum, layer) => sum + (layer.kind === 'stored' ? layer.descriptor.size : 0), 0);
   let bytes = 0;
   const cache = new BlobCache(options.cacheDirectory, (more) => {
     bytes += more;
     host.listener({ type: 'progress', step: 'blobs', bytes, ...(total > 0 ? { total: Math.max(total, bytes) } : {}) });
   });
   const limit = limiter(parallel);
-  const collected = await allOrNone(host.signal, (stop) =>
-    resolved.map((image, index) => collectImage(image, cache, wanted[index]?.usedBy ?? [], limit, stop)),
+  const layers = resolved
+    .flatMap((image) => image.layers)
+    .flatMap((layer) => (layer.kind === 'stored' ? layer.descriptor.digest : []));
+  const collected = await cleaningUp(cache, layers, () =>
+    allOrNone(host.signal, (stop) =>
+      resolved.map((image, index) => collectImage(image, cache, wanted[index]?.usedBy ?? [], limit, stop)),
+    ),
   );
   const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob.size]));
   const size = [...blobs.values()].reduce((sum, one) => sum + one, 0);
@@ -152,18 +175,25 @@ async function write(
   host: BuildHost,
 ): Promise<{ size: number; digest: Digest }> {
   const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob]));
-  try {
-    return await writeBundle(path, {
+  return cleaningUp(cache, blobs.keys(), () =>
+    writeBundle(path, {
       manifest,
       files: release.files,
       blobs: [...blobs.values()],
       sign: options.sign,
       signal: host.signal,
       onProgress: (bytes, total) => host.listener({ type: 'progress', step: 'bundle', bytes, total }),
-    });
+    }),
+  );
+}
+
+/** A damaged cache must not fail every build from now on. */
+async function cleaningUp<T>(cache: BlobCache, digests: Iterable<Digest>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (!isAirdockError(error, 'SOURCE_CORRUPT')) throw error;
-    const damaged = await cache.dropDamaged(blobs.keys());
+    const damaged = await cache.dropDamaged(digests);
     if (damaged.length === 0) throw error;
     throw new AirdockError('SOURCE_CORRUPT', `the cache ${cache.directory} was damaged: ${damaged.join(', ')}`, {
       hint: 'What was damaged is removed. Run the same command again.',
@@ -190,7 +220,9 @@ function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
 /** The others have a digest of their own for each platform, and it may have to be made first. */
 function lockedAfter(collected: readonly Collected[], resolved: readonly ResolvedImage[], platform: Platform): Locked[] {
   return collected.flatMap(({ record }, index) =>
-    resolved[index]?.source.origin === 'registry' ? [] : [{ key: `${record.reference} ${platform}`, digest: record.manifestDigest }],
+    resolved[index]?.source.origin === 'registry'
+      ? []
+      : [{ key: `${record.reference} ${platform}`, digest: record.manifestDigest }],
   );
 }
 
@@ -199,12 +231,17 @@ async function outputPath({ output, version, platform }: BuildOptions, product: 
   if (found?.isDirectory()) return join(output, `${product}-${version}-${platform.replace('/', '-')}.bundle.tar`);
   const parent = await stat(dirname(output)).catch(() => undefined);
   if (parent?.isDirectory()) return output;
-  throw new AirdockError('FILE_NOT_FOUND', `there is no directory ${dirname(output)} for the bundle`, { hint: 'Make it, or correct --output.' });
+  throw new AirdockError('FILE_NOT_FOUND', `there is no directory ${dirname(output)} for the bundle`, {
+    hint: 'Make it, or correct --output.',
+  });
 }
 
 function warningsOf({ compose, chart }: ReleaseFiles): string[] {
   if (!chart || chart.helm !== undefined) return compose.warnings;
-  return [...compose.warnings, 'helm is not in PATH: the chart was not rendered, and images that only it names would be left out'];
+  return [
+    ...compose.warnings,
+    'helm is not in PATH: the chart was not rendered, and images that only it names would be left out',
+  ];
 }
 
 function withAsker(error: unknown, where: string): unknown {

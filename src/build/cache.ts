@@ -139,7 +139,8 @@ export class BlobCache implements BlobStore {
     let waiting = 0;
     const flush = async (): Promise<void> => {
       const { bytesWritten } = waiting > 0 ? await handle.writev(pending, position) : { bytesWritten: 0 };
-      if (bytesWritten < waiting) await handle.write(Buffer.concat(pending).subarray(bytesWritten), 0, null, position + bytesWritten);
+      if (bytesWritten < waiting)
+        await handle.write(Buffer.concat(pending).subarray(bytesWritten), 0, null, position + bytesWritten);
       position += waiting;
       pending = [];
       waiting = 0;
@@ -162,7 +163,7 @@ export class BlobCache implements BlobStore {
 
   /** Takes over a partial blob: a free one, or one of a process that is gone. */
   async #adopt(part: string, mine: string): Promise<boolean> {
-    const prefix = `${part.slice(this.directory.length + 1)}`;
+    const prefix = part.slice(this.directory.length + 1);
     const candidates = (await readdir(this.directory)).filter((name) => name === prefix || name.startsWith(`${prefix}.`));
     for (const name of candidates) {
       const pid = Number(name.slice(prefix.length + 1).split('.')[0]);
@@ -203,7 +204,7 @@ export class BlobCache implements BlobStore {
     try {
       return (await stat(this.#path(digest))).size === size;
     } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false;
+      if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return false;
       throw error;
     }
   }

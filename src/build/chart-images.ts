@@ -5,7 +5,11 @@ import { asked, type AskedImage } from './asked.ts';
 
 /** Finds every image in the pod specs of rendered manifests, wherever they are (CronJobs, hooks, custom resources). */
 
-export type Rendered = { manifests: string; /** The values that made it, merged. */ values: unknown; /** For messages. */ with: string };
+export type Rendered = {
+  manifests: string;
+  /** The values that made it, merged. */ values: unknown;
+  /** For messages. */ with: string;
+};
 
 /** @throws AirdockError CHART_INVALID, IMAGE_UNPINNED, REFERENCE_INVALID */
 export function chartImages(rendered: readonly Rendered[]): AskedImage[] {

@@ -61,7 +61,7 @@ export async function packChart(chart: StagedChart): Promise<Buffer> {
     { cwd: dirname(chart.path), gzip: { level: 9 }, portable: true },
     chart.files.map((file) => `${chart.name}/${file}`),
   );
-  for await (const chunk of packed) chunks.push(chunk as Buffer);
+  for await (const chunk of packed) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

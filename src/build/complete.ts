@@ -46,13 +46,18 @@ export function assertComplete(asked: readonly AskedImage[], records: readonly I
   throw new AirdockError(
     'IMAGE_INCOMPLETE',
     missing.map(({ name, where }) => `${where} asks for ${name.canonical}, and the bundle would not have it`).join('; '),
-    { hint: 'Add it to images in the configuration.', details: { missing: missing.map(({ name, where }) => ({ image: name.canonical, where })) } },
+    {
+      hint: 'Add it to images in the configuration.',
+      details: { missing: missing.map(({ name, where }) => ({ image: name.canonical, where })) },
+    },
   );
 }
 
 /** `compose api`, `compose worker` -> `compose api worker`; what the chart and the configuration say stays as it is. */
 function grouped(usedBy: readonly string[]): string[] {
-  const services = [...new Set(usedBy.filter((text) => text.startsWith('compose ')).map((text) => text.slice('compose '.length)))];
+  const services = [
+    ...new Set(usedBy.filter((text) => text.startsWith('compose ')).map((text) => text.slice('compose '.length))),
+  ];
   const others = [...new Set(usedBy.filter((text) => !text.startsWith('compose ')))];
   return [...(services.length > 0 ? [`compose ${services.join(' ')}`] : []), ...others];
 }

@@ -35,7 +35,11 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
   if (!isMap(document.contents)) throw invalid(file, 'it is not a compose file', 'It must have services.');
   const included = entry(document, document.contents, 'include');
   if (included) {
-    throw invalid(at(included), 'include names other files, and the bundle carries one compose file', 'Write it as one: docker compose config.');
+    throw invalid(
+      at(included),
+      'include names other files, and the bundle carries one compose file',
+      'Write it as one: docker compose config.',
+    );
   }
   const all = entry(document, document.contents, 'services');
   if (!isMap(all) || all.items.length === 0) throw invalid(file, 'there are no services', 'It must have services.');
@@ -52,22 +56,34 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
     for (const profile of strings(document, entry(document, node, 'profiles'))) profiles.add(profile);
     warnings.push(...leftOut(document, node, service, at));
 
-    const image = inherited(document, all, node, 'image', (where, why) => invalid(at(where), why, 'Write the service out in this file.'));
+    const image = inherited(document, all, node, 'image', (where, why) =>
+      invalid(at(where), why, 'Write the service out in this file.'),
+    );
     if (image === undefined) {
       if (inherited(document, all, node, 'build', () => undefined) !== undefined) {
-        throw new AirdockError('IMAGE_UNPINNED', `${at(key)}: service ${service} has build: and no image:, so its image has no name to carry`, {
-          hint: 'Add image: name:${VERSION} beside build:, push it, and build the bundle again.',
-          details: { where: at(key), service },
-        });
+        throw new AirdockError(
+          'IMAGE_UNPINNED',
+          `${at(key)}: service ${service} has build: and no image:, so its image has no name to carry`,
+          {
+            hint: 'Add image: name:${VERSION} beside build:, push it, and build the bundle again.',
+            details: { where: at(key), service },
+          },
+        );
       }
       throw invalid(at(key), `service ${service} has no image`, 'Give it an image.');
     }
-    if (!isScalar(image) || typeof image.value !== 'string') throw invalid(at(image), `image of ${service} is not a text`, 'Write image: name:tag');
+    if (!isScalar(image) || typeof image.value !== 'string')
+      throw invalid(at(image), `image of ${service} is not a text`, 'Write image: name:tag');
     const where = at(image);
     const { value: reference, missing, malformed } = interpolate(image.value, values);
-    if (malformed) throw invalid(where, `${image.value} is not an interpolation that compose reads`, 'Write ${NAME} or ${NAME:-default}.');
+    if (malformed)
+      throw invalid(where, `${image.value} is not an interpolation that compose reads`, 'Write ${NAME} or ${NAME:-default}.');
     if (missing.length > 0) {
-      throw invalid(where, `image of ${service} needs ${missing.join(', ')}, which the env template does not set`, 'Give it a default: ${NAME:-default}, or a value in the template.');
+      throw invalid(
+        where,
+        `image of ${service} needs ${missing.join(', ')}, which the env template does not set`,
+        'Give it a default: ${NAME:-default}, or a value in the template.',
+      );
     }
     images.push(asked(reference, `compose ${service}`, where));
   }

@@ -21,8 +21,9 @@ export function keyPosition(path: string, keys: readonly PropertyKey[]): number 
 
 /** Comments become spaces, newlines stay. */
 function blank(text: string): string {
-  return text.replaceAll(/("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (all, string?: string) =>
-    string === undefined ? all.replaceAll(/[^\n]/g, ' ') : string,
+  return text.replaceAll(
+    /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    (all, string?: string) => (string === undefined ? all.replaceAll(/[^\n]/g, ' ') : string),
   );
 }
 

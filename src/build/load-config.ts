@@ -49,10 +49,7 @@ function evaluate(path: string): unknown {
       specifier === 'airdock' ? { url: publicModule, format: 'module-typescript', shortCircuit: true } : next(specifier, context),
   });
   try {
-    const require = createRequire(pathToFileURL(path));
-    // Edited and built again in one process (tests): never the module of before.
-    delete require.cache[path];
-    return (require(path) as { default?: unknown }).default;
+    return (createRequire(pathToFileURL(path))(path) as { default?: unknown }).default;
   } catch (error) {
     if (isAirdockError(error)) throw error;
     throw notLoadable(path, error);
@@ -65,7 +62,9 @@ function notLoadable(path: string, error: unknown): AirdockError {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const message = error instanceof Error ? error.message.trim() : String(error);
   // A syntax error's stack begins with `FILE:LINE`, a thrown error's has `at … (file:///FILE:LINE:COLUMN)`.
-  const line = [...stack.matchAll(/([^\s()]+?):(\d+)(?::\d+)?\)?$/gm)].find(([, file]) => file?.replace(/^file:\/\//, '') === path)?.[2];
+  const line = [...stack.matchAll(/([^\s()]+?):(\d+)(?::\d+)?\)?$/gm)].find(
+    ([, file]) => file?.replace(/^file:\/\//, '') === path,
+  )?.[2];
   return new AirdockError('CONFIG_NOT_LOADABLE', `${path}${line === undefined ? '' : `:${line}`} cannot be loaded: ${message}`, {
     hint: 'Correct the file. It is run as TypeScript whose types are only stripped: no enums, no decorators.',
     cause: error,
@@ -90,16 +89,24 @@ function invalid(path: string, error: z.ZodError): AirdockError {
 type Problem = { key: string; text: string; line?: number };
 
 function problem(path: string, keys: readonly PropertyKey[], why: string): Problem {
-  const key = keys.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').replace(/^\./, '');
+  const key = keys
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
   const line = keyPosition(path, keys);
-  return { key, text: `${path}${line === undefined ? '' : `:${line}`} ${key || 'default export'}: ${why}`, ...(line === undefined ? {} : { line }) };
+  return {
+    key,
+    text: `${path}${line === undefined ? '' : `:${line}`} ${key || 'default export'}: ${why}`,
+    ...(line === undefined ? {} : { line }),
+  };
 }
 
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_union') {
     const nested = issue.errors.flat();
     const deepest = nested.toSorted((a, b) => b.path.length - a.path.length)[0];
-    if (deepest === undefined || deepest.path.length === 0) return `none of what may stand here (${nested.map((one) => one.message).join('; ')})`;
+    if (deepest === undefined || deepest.path.length === 0)
+      return `none of what may stand here (${nested.map((one) => one.message).join('; ')})`;
     return `${deepest.path.join('.')}: ${deepest.message}`;
   }
   if (issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)) return 'is missing';

@@ -40,7 +40,9 @@ export async function readLock(path: string): Promise<Lock> {
 export function checkLock(lock: Lock, found: readonly Locked[]): { unchanged: number; added: number } {
   const moved = found.filter(({ key, digest }) => lock.images[key] !== undefined && lock.images[key] !== digest);
   if (moved.length > 0) {
-    const list = moved.map(({ key, digest }) => `${key} is now ${shortDigest(digest)}, was ${shortDigest(lock.images[key] ?? digest)}`);
+    const list = moved.map(
+      ({ key, digest }) => `${key} is now ${shortDigest(digest)}, was ${shortDigest(lock.images[key] ?? digest)}`,
+    );
     throw new AirdockError('LOCK_MISMATCH', `${list.join('; ')} (${lock.path})`, {
       hint: 'The tag was moved since it was first built. If that is meant, build with --update-lock; if not, find out who moved it.',
       details: { moved: moved.map(({ key, digest }) => ({ image: key, was: lock.images[key], is: digest })) },

@@ -39,7 +39,12 @@ export async function readRelease(loaded: LoadedConfig, options: ReleaseOptions)
   await add('readme', 'README.md', join(beside, 'README.md'), 'the operator’s guide beside the compose file');
   let chart: ReleaseFiles['chart'];
   if (config.chart) {
-    await add('values-template', 'values-template.yaml', join(beside, 'values-template.yaml'), 'the values template beside the compose file');
+    await add(
+      'values-template',
+      'values-template.yaml',
+      join(beside, 'values-template.yaml'),
+      'the values template beside the compose file',
+    );
     const packed = await readChart(loaded, config.chart, options);
     contents.set('chart', packed.file);
     chart = packed.chart;
@@ -68,7 +73,10 @@ async function readChart(
     const defaults = await readFile(join(staged.path, 'values.yaml'), 'utf8').then(yaml, () => ({}));
     const runs = own.length > 0 ? own : [undefined];
     for (const [index, run] of runs.entries()) {
-      const manifests = await helm.template(staged.name, staged.path, { values: run ? [run.path] : [], ...(signal ? { signal } : {}) });
+      const manifests = await helm.template(staged.name, staged.path, {
+        values: run ? [run.path] : [],
+        ...(signal ? { signal } : {}),
+      });
       const values = mergeValues(defaults, yaml(texts[index]?.toString('utf8') ?? ''));
       rendered.push({ manifests, values, with: run ? `${chart.path} with ${run.file}` : chart.path });
     }

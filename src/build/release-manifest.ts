@@ -67,14 +67,19 @@ export function checkAgainstCompose({ config, path }: LoadedConfig, version: str
   const problems = named
     .filter(([, service]) => service !== undefined && !services.includes(service))
     .map(([key, service]) => `${path} ${key}: the compose file has no service ${service}`);
-  for (const [key, range] of Object.entries({ 'upgrade.from': config.upgrade.from, 'requires.engine': config.requires.engine, 'requires.compose': config.requires.compose })) {
+  for (const [key, range] of Object.entries({
+    'upgrade.from': config.upgrade.from,
+    'requires.engine': config.requires.engine,
+    'requires.compose': config.requires.compose,
+  })) {
     if (semver.validRange(range) === null) problems.push(`${path} ${key}: ${JSON.stringify(range)} is not a semver range`);
   }
   if (config.securityFloor !== undefined && semver.gt(config.securityFloor, version)) {
     problems.push(`${path} securityFloor: ${config.securityFloor} is above the version that is built, ${version}`);
   }
   for (const [index, check] of config.health.entries()) {
-    if (check.scope === 'internal' && check.service === undefined) problems.push(`${path} health[${index}].service: an internal check needs one`);
+    if (check.scope === 'internal' && check.service === undefined)
+      problems.push(`${path} health[${index}].service: an internal check needs one`);
   }
   if (problems.length === 0) return;
   throw new AirdockError('CONFIG_INVALID', problems.join('\n'), { hint: `The compose file has: ${services.join(', ')}.` });

@@ -18,7 +18,9 @@ export function parseSize(text: number | string, where: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text) ?? [];
   const factor = Object.entries(units).find(([name]) => name === unit)?.[1];
   if (number === undefined || factor === undefined) {
-    throw new AirdockError('CONFIG_INVALID', `${where}: ${JSON.stringify(text)} is not a size`, { hint: 'Write it as 500MB or 2GiB.' });
+    throw new AirdockError('CONFIG_INVALID', `${where}: ${JSON.stringify(text)} is not a size`, {
+      hint: 'Write it as 500MB or 2GiB.',
+    });
   }
   return Math.round(Number(number) * factor);
 }

@@ -11,15 +11,15 @@ export class Steps {
   }
 
   async run<T>(step: string, work: () => Promise<{ result: T; summary: string }>): Promise<T> {
-    const { listener, now } = this.#host;
-    const start = now();
+    const { listener } = this.#host;
+    const start = this.#host.now();
     listener({ type: 'step-started', step });
     try {
       const { result, summary } = await work();
-      listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: now() - start });
+      listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: this.#host.now() - start });
       return result;
     } catch (error) {
-      listener({ type: 'step-ended', step, outcome: 'failed', summary: '', milliseconds: now() - start });
+      listener({ type: 'step-ended', step, outcome: 'failed', summary: '', milliseconds: this.#host.now() - start });
       throw error;
     }
   }

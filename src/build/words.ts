@@ -7,8 +7,8 @@ import type { ReleaseFiles } from './release-files.ts';
 
 /** What a build says while it runs (JOURNEY). */
 
-export function imagesSummary(count: number, state: { unchanged: number; added: number }, updated: boolean): string {
-  const parts = [`${count} resolved`];
+export function imagesSummary(total: number, state: { unchanged: number; added: number }, updated: boolean): string {
+  const parts = [`${total} resolved`];
   if (updated) parts.push('the lock file is written anew');
   else {
     if (state.unchanged > 0) parts.push(`${state.unchanged} in the lock file unchanged`);
@@ -33,7 +33,10 @@ export function imageLines(resolved: readonly ResolvedImage[], wanted: readonly 
 export function indexPins(resolved: readonly ResolvedImage[]): string[] {
   return resolved
     .filter(({ name, indexDigest }) => indexDigest !== undefined && name.digest === indexDigest)
-    .map(({ name }) => `${name.canonical} is pinned to an index; the bundle carries its manifest for one platform, under a name of its own`);
+    .map(
+      ({ name }) =>
+        `${name.canonical} is pinned to an index; the bundle carries its manifest for one platform, under a name of its own`,
+    );
 }
 
 export function completeSummary({ compose, chart }: ReleaseFiles): string {

@@ -17,7 +17,7 @@ export function addRegistryOptions(command: Command): Command {
       'where a registry is really read from, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)',
       addMirror,
     )
-    .option('--insecure <host>', 'a registry without TLS (repeatable)', (host: string, all: string[] = []) => [...all, host])
+    .option('--insecure <host>', 'a registry without TLS (repeatable)', (host: string, all?: string[]) => [...(all ?? []), host])
     .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system');
 }
 
@@ -34,12 +34,12 @@ export async function openRegistry(context: CliContext, flags: RegistryFlags): P
   return { registry, close: () => transport.close() };
 }
 
-function addMirror(text: string, all: Map<string, URL> = new Map()): Map<string, URL> {
+function addMirror(text: string, all?: Map<string, URL>): Map<string, URL> {
   const [, host, url] = /^([^=]+)=(.+)$/.exec(text) ?? [];
   if (host === undefined || url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw new InvalidArgumentError('It must be HOST=URL, e.g. ghcr.io=http://127.0.0.1:5000.');
   }
-  return new Map([...all, [host, new URL(url)]]);
+  return new Map([...(all ?? []), [host, new URL(url)]]);
 }
 
 function certificates(context: CliContext, file: string | undefined): string[] {

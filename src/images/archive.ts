@@ -52,9 +52,13 @@ export class Archive implements ArchiveSource {
     if ((await this.#tree.size('index.json')) !== undefined) return undefined;
     const bytes = await this.#tree.read('manifest.json');
     if (!bytes) {
-      throw new AirdockError('IMAGE_NOT_FOUND', `${this.#tree.label} holds no images: neither index.json nor manifest.json is there`, {
-        hint: 'Name an archive that was made by docker save, skopeo or docker buildx.',
-      });
+      throw new AirdockError(
+        'IMAGE_NOT_FOUND',
+        `${this.#tree.label} holds no images: neither index.json nor manifest.json is there`,
+        {
+          hint: 'Name an archive that was made by docker save, skopeo or docker buildx.',
+        },
+      );
     }
     const parsed = saved.safeParse(tryJson(bytes));
     if (!parsed.success) throw corrupt(this.label(), 'manifest.json is not what docker save writes', parsed.error);

@@ -52,9 +52,13 @@ async function fetchToken(request: AuthRequest): Promise<string> {
   }
   const url = new URL(realm);
   if (url.protocol !== 'https:' && registry.protocol === 'https:') {
-    throw new AirdockError('REGISTRY_PROTOCOL', `${host} asks for credentials to be sent to ${url.origin}, which is not encrypted`, {
-      hint: 'airdock does not do that. The token service of the registry must be reached by https.',
-    });
+    throw new AirdockError(
+      'REGISTRY_PROTOCOL',
+      `${host} asks for credentials to be sent to ${url.origin}, which is not encrypted`,
+      {
+        hint: 'airdock does not do that. The token service of the registry must be reached by https.',
+      },
+    );
   }
   const service = challenge.parameters['service'];
   const scope = challenge.parameters['scope'] ?? request.scope;
@@ -70,8 +74,18 @@ async function fetchToken(request: AuthRequest): Promise<string> {
   const response = await transport
     .send(
       refresh === undefined
-        ? { url, headers: credentials && !('identityToken' in credentials) ? { authorization: basic(credentials) } : {}, ...signal }
-        : { url, method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString(), ...signal },
+        ? {
+            url,
+            headers: credentials && !('identityToken' in credentials) ? { authorization: basic(credentials) } : {},
+            ...signal,
+          }
+        : {
+            url,
+            method: 'POST',
+            headers: { 'content-type': 'application/x-www-form-urlencoded' },
+            body: form.toString(),
+            ...signal,
+          },
     )
     .catch((error: unknown) => {
       throw networkError(error, url.host, `a token for ${request.what}`);

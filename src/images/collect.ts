@@ -92,7 +92,9 @@ export async function resolveImage(
   const config = parseConfig(configBytes, where);
   checkPlatform(config, platform, name);
   checkCount(config, manifest.layers.length, where);
-  const layers = manifest.layers.map((descriptor, index) => pending(source, name, descriptor, config.diffIds[index] as Digest, signal));
+  const layers = manifest.layers.map((descriptor, index) =>
+    pending(source, name, descriptor, config.diffIds[index] as Digest, signal),
+  );
   return {
     name,
     source,
@@ -115,7 +117,12 @@ export async function collectImage(
   const options = signal ? { signal } : {};
   const got = await Promise.all(image.layers.map((layer) => limit(() => collectLayer(image, layer, store, options))));
   const configDigest = digestOf(image.config);
-  const manifest = image.manifest ?? makeManifest(image.config, got.map(({ record }) => record));
+  const manifest =
+    image.manifest ??
+    makeManifest(
+      image.config,
+      got.map(({ record }) => record),
+    );
   return {
     record: {
       reference: image.name.canonical,
@@ -147,7 +154,13 @@ async function collectLayer(
       what,
       ...options,
     });
-    const record = { digest, size, mediaType, diffId: layer.diffId, uncompressedSize: await uncompressedSize(blob, await blob.ends(), what) };
+    const record = {
+      digest,
+      size,
+      mediaType,
+      diffId: layer.diffId,
+      uncompressedSize: await uncompressedSize(blob, await blob.ends(), what),
+    };
     return { record, blob };
   }
   const what = `${source.label(name)}, layer ${layer.diffId} of ${name.canonical}`;
@@ -169,7 +182,13 @@ async function collectLayer(
   };
 }
 
-function pending(source: ImageSource, name: ImageName, descriptor: Descriptor, diffId: Digest, signal?: AbortSignal): PendingLayer {
+function pending(
+  source: ImageSource,
+  name: ImageName,
+  descriptor: Descriptor,
+  diffId: Digest,
+  signal?: AbortSignal,
+): PendingLayer {
   if (descriptor.size >= layerLimit) throw tooLarge(descriptor.digest, descriptor.size, name);
   const compression = compressionOf(descriptor.mediaType);
   if (compression === 'gzip') return { kind: 'stored', diffId, descriptor };
@@ -180,9 +199,13 @@ function pending(source: ImageSource, name: ImageName, descriptor: Descriptor, d
   }
   if (source.origin === 'registry') {
     const how = compression === 'zstd' ? 'zstd, which Docker Engine 20.10 cannot load' : 'not compressed';
-    throw new AirdockError('IMAGE_UNSUPPORTED', `${name.canonical} has a layer that is ${how}; its digest would not survive recompression`, {
-      hint: 'Push the image with gzip layers, e.g. docker buildx build --output type=image,compression=gzip,force-compression=true,push=true',
-    });
+    throw new AirdockError(
+      'IMAGE_UNSUPPORTED',
+      `${name.canonical} has a layer that is ${how}; its digest would not survive recompression`,
+      {
+        hint: 'Push the image with gzip layers, e.g. docker buildx build --output type=image,compression=gzip,force-compression=true,push=true',
+      },
+    );
   }
   const open = () => inflated(source.blob(name, descriptor, signal ? { signal } : {}));
   return { kind: 'raw', diffId, open };
@@ -201,7 +224,13 @@ function makeManifest(config: Buffer, layers: readonly LayerRecord[]): ManifestB
   return { bytes, digest: digestOf(bytes), mediaType: ociManifest };
 }
 
-async function readConfig(source: ImageSource, name: ImageName, wanted: Descriptor, where: string, signal?: AbortSignal): Promise<Buffer> {
+async function readConfig(
+  source: ImageSource,
+  name: ImageName,
+  wanted: Descriptor,
+  where: string,
+  signal?: AbortSignal,
+): Promise<Buffer> {
   if (wanted.size > configLimit) throw corrupt(where, `its configuration has ${wanted.size} bytes`);
   const chunks: Buffer[] = [];
   for await (const chunk of source.blob(name, wanted, signal ? { signal } : {})) chunks.push(chunk);

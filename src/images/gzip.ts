@@ -34,7 +34,10 @@ export async function uncompressedSize(blob: Blob, trailer: { first: Buffer; las
  * A raw layer as gzip: level 6 of Node's zlib, no name, mtime 0 (Node writes neither), so that the same layer always gives
  * the same bytes with the same Node. The digest of the tar is known once the output has ended.
  */
-export async function* gzipped(raw: AsyncIterable<Buffer>, whenDone: (diffId: Digest, size: number) => void): AsyncIterable<Buffer> {
+export async function* gzipped(
+  raw: AsyncIterable<Buffer>,
+  whenDone: (diffId: Digest, size: number) => void,
+): AsyncIterable<Buffer> {
   const tar = new DigestStream();
   const gzip = createGzip({ level: 6, chunkSize: 1 << 17 });
   const compress = pipeline(Readable.from(raw), tar, gzip);

@@ -73,13 +73,19 @@ export function openLayout(directory: string): OciLayout {
 /** Tools name images in a layout by the full reference, by the tag alone, or not at all. */
 function matching(entries: readonly Descriptor[], name: ImageName): Descriptor | undefined {
   const fits = (test: (text: string) => boolean) =>
-    entries.find((entry) => [entry.annotations?.['io.containerd.image.name'], refName(entry)].some((text) => text !== undefined && test(text)));
+    entries.find((entry) =>
+      [entry.annotations?.['io.containerd.image.name'], refName(entry)].some((text) => text !== undefined && test(text)),
+    );
   const plain = name.tag === undefined ? undefined : `${name.registry}/${name.repository}:${name.tag}`;
   return (
     (name.digest === undefined ? undefined : entries.find((entry) => entry.digest === name.digest)) ??
     fits((text) => [name.canonical, plain].includes(canonicalOf(text))) ??
-    (name.digest === undefined ? undefinedUnlessOne(entries.filter((entry) => refName(entry) === name.tag && !fullName(entry))) : undefined) ??
-    (name.digest === undefined ? undefinedUnlessOne(entries.filter((entry) => !fullName(entry) && refName(entry) === undefined)) : undefined)
+    (name.digest === undefined
+      ? undefinedUnlessOne(entries.filter((entry) => refName(entry) === name.tag && !fullName(entry)))
+      : undefined) ??
+    (name.digest === undefined
+      ? undefinedUnlessOne(entries.filter((entry) => !fullName(entry) && refName(entry) === undefined))
+      : undefined)
   );
 }
 

@@ -92,9 +92,13 @@ export function selectPlatform(manifests: readonly Descriptor[], platform: Platf
 }
 
 export function platformMissing(reference: string, platform: Platform, names: readonly string[]): AirdockError {
-  return new AirdockError('PLATFORM_MISSING', `${reference} does not exist for ${platform}, only for ${names.join(', ') || 'none'}`, {
-    hint: `Push the image for ${platform} too, or build with --platform.`,
-  });
+  return new AirdockError(
+    'PLATFORM_MISSING',
+    `${reference} does not exist for ${platform}, only for ${names.join(', ') || 'none'}`,
+    {
+      hint: `Push the image for ${platform} too, or build with --platform.`,
+    },
+  );
 }
 
 function platformName(found: Descriptor['platform']): string {

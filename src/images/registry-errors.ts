@@ -67,7 +67,10 @@ function networkHint(code: string | undefined, host: string): string {
 export function isPassing(error: unknown): boolean {
   const code = networkCode(error);
   if (isCertificateProblem(code)) return false;
-  return code === undefined || !['ENOTFOUND', 'ECONNREFUSED', 'EPROTO', 'ERR_INVALID_URL'].includes(code) && !code.startsWith('ERR_SSL');
+  return (
+    code === undefined ||
+    (!['ENOTFOUND', 'ECONNREFUSED', 'EPROTO', 'ERR_INVALID_URL'].includes(code) && !code.startsWith('ERR_SSL'))
+  );
 }
 
 function isCertificateProblem(code: string | undefined): boolean {

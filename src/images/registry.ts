@@ -106,7 +106,8 @@ export class Registry implements ImageSource {
       // RFC 9110 section 14.2: a server may ignore Range and send all
       let skip = response.status === 206 ? 0 : from;
       const range = /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1];
-      if (response.status === 206 && range !== undefined && Number(range) !== from) throw protocol(`bytes from ${range}, not ${from}`);
+      if (response.status === 206 && range !== undefined && Number(range) !== from)
+        throw protocol(`bytes from ${range}, not ${from}`);
       let left = wanted.size - from;
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
         const part = skip > 0 ? chunk.subarray(skip) : chunk;
@@ -124,7 +125,13 @@ export class Registry implements ImageSource {
     const what = `the manifest of ${name.canonical}${reference === name.tag || name.digest === reference ? '' : ` (${reference})`}`;
     const host = this.#endpoint(name).base.host;
     for (let attempt = 1; ; attempt += 1) {
-      const response = await this.#ask({ name, path: `manifests/${reference}`, what, headers: { accept: acceptedManifests }, signal });
+      const response = await this.#ask({
+        name,
+        path: `manifests/${reference}`,
+        what,
+        headers: { accept: acceptedManifests },
+        signal,
+      });
       let bytes: Buffer | undefined;
       try {
         bytes = await readBody(response.body as AsyncIterable<Buffer>, manifestLimit);

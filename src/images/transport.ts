@@ -79,7 +79,8 @@ export function isLoopback(hostname: string): boolean {
 /** A PEM file of certificates. */
 export function readCertificates(path: string): string[] {
   return (
-    readFileSync(path, 'utf8').match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? []
+    readFileSync(path, 'utf8').match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]+?-----END (?:TRUSTED )?CERTIFICATE-----/g) ??
+    []
   );
 }
 

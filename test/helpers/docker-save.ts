@@ -21,7 +21,10 @@ export async function writeTar(path: string, files: Readonly<Record<string, Cont
 }
 
 /** As `docker save` of a classic store writes it: raw layers, one directory each; a shared layer is a symlink. */
-export function dockerSaved(images: readonly TestImage[], tags = (image: TestImage): string[] | null => [image.record.reference]) {
+export function dockerSaved(
+  images: readonly TestImage[],
+  tags = (image: TestImage): string[] | null => [image.record.reference],
+) {
   const files: Record<string, Content> = {};
   const first = new Map<Digest, string>();
   const list = images.map((image, number) => {
@@ -40,10 +43,15 @@ export function dockerSaved(images: readonly TestImage[], tags = (image: TestIma
 }
 
 /** An OCI image layout with the image's own manifest. */
-export function ociLayoutFiles(images: readonly TestImage[], annotations = (image: TestImage): Record<string, string> | undefined => ({
-  'org.opencontainers.image.ref.name': image.record.reference,
-})): Record<string, Content> {
-  const blobs = images.flatMap((image) => [...image.blobs].map(([digest, bytes]): [string, Buffer] => [`blobs/sha256/${hexOf(digest)}`, bytes]));
+export function ociLayoutFiles(
+  images: readonly TestImage[],
+  annotations = (image: TestImage): Record<string, string> | undefined => ({
+    'org.opencontainers.image.ref.name': image.record.reference,
+  }),
+): Record<string, Content> {
+  const blobs = images.flatMap((image) =>
+    [...image.blobs].map(([digest, bytes]): [string, Buffer] => [`blobs/sha256/${hexOf(digest)}`, bytes]),
+  );
   const manifests = images.map((image) => ({
     mediaType: image.record.manifestMediaType,
     digest: image.record.manifestDigest,

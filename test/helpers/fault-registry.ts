@@ -62,7 +62,8 @@ export class FaultRegistry implements AsyncDisposable {
     const [, repository = '', kind, reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
     if (kind === 'manifests') {
       const found = this.manifests.get(`${repository}:${reference}`);
-      if (!found) return void response.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
+      if (!found)
+        return void response.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
       return void response.writeHead(200, { 'content-type': found.mediaType }).end(found.bytes);
     }
     const blob = this.blobs.get(parseDigest(reference));
@@ -78,7 +79,13 @@ export class FaultRegistry implements AsyncDisposable {
 }
 
 /** Sends so many bytes of a body that is announced in full, then cuts the connection. */
-export function dropAfter(response: ServerResponse, bytes: Buffer, count: number, headers: Record<string, string> = {}, status = 200): true {
+export function dropAfter(
+  response: ServerResponse,
+  bytes: Buffer,
+  count: number,
+  headers: Record<string, string> = {},
+  status = 200,
+): true {
   response.writeHead(status, { 'content-length': String(bytes.length), ...headers });
   response.write(bytes.subarray(0, count), () => response.destroy());
   return true;

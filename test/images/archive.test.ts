@@ -55,14 +55,19 @@ test.each([false, true])('docker save of a classic store, gzipped: %s', async (g
   const again = await collect(archive, 'ghcr.io/acme/api:1', folder.file('cache2'));
   expect(again.record).toEqual(first.record);
   await archive.close();
-  if (gzip) expect(await readdir(folder.file('scratch'))).toEqual([]);
+  expect(await readdir(folder.file('scratch')).catch(() => [])).toEqual([]);
 });
 
 test('an image exported by its id has no name: taken when it is the only one', async () => {
   await using folder = await temporaryFolder();
-  await writeTar(folder.file('x.tar'), dockerSaved([api], () => null));
+  await writeTar(
+    folder.file('x.tar'),
+    dockerSaved([api], () => null),
+  );
   const archive = await openArchive(folder.file('x.tar'), folder.path);
-  await checkMade(await collect(archive, 'ghcr.io/acme/api:1', folder.file('cache')), api);
+  const collected = await collect(archive, 'ghcr.io/acme/api:1', folder.file('cache'));
+  expect(collected.record.configDigest).toBe(api.record.configDigest);
+  await checkMade(collected, api);
   await archive.close();
 });
 
@@ -103,7 +108,10 @@ test('an archive cut short, and one that is none', async () => {
 });
 
 test.each([
-  ['the full name', (image: TestImage) => ({ 'io.containerd.image.name': image.record.reference, 'org.opencontainers.image.ref.name': '1' })],
+  [
+    'the full name',
+    (image: TestImage) => ({ 'io.containerd.image.name': image.record.reference, 'org.opencontainers.image.ref.name': '1' }),
+  ],
   ['the reference', (image: TestImage) => ({ 'org.opencontainers.image.ref.name': image.record.reference })],
 ])('an OCI layout keeps the manifest byte for byte; named by %s', async (_, annotations) => {
   await using folder = await temporaryFolder();
@@ -116,7 +124,10 @@ test.each([
 test('an OCI layout of one image, named by the tag or not at all', async () => {
   for (const annotations of [{ 'org.opencontainers.image.ref.name': '1' }, undefined]) {
     await using folder = await temporaryFolder();
-    await writeFolder(folder.path, ociLayoutFiles([api], () => annotations as Record<string, string>));
+    await writeFolder(
+      folder.path,
+      ociLayoutFiles([api], () => annotations),
+    );
     expect((await collect(openLayout(folder.path), 'ghcr.io/acme/api:1', folder.file('cache'))).record.manifestDigest).toBe(
       api.record.manifestDigest,
     );
@@ -144,11 +155,17 @@ test('a blob that the layout lacks, or has with other bytes', async () => {
 
 test('the engine: the containerd store gives the manifest of the registry, the classic one none', async () => {
   await using folder = await temporaryFolder();
-  await writeTar(folder.file('containerd.tar'), ociLayoutFiles([api], (image) => ({ 'io.containerd.image.name': image.record.reference })));
+  await writeTar(
+    folder.file('containerd.tar'),
+    ociLayoutFiles([api], (image) => ({ 'io.containerd.image.name': image.record.reference })),
+  );
   await writeTar(folder.file('classic.tar'), dockerSaved([api]));
   const engine = (file: string): Engine =>
     new Engine(
-      { inspectImage: async (reference) => (reference === 'ghcr.io/acme/api:1' ? { id: 'x' } : undefined), saveImage: async () => createReadStream(folder.file(file)) },
+      {
+        inspectImage: async (reference) => (reference === 'ghcr.io/acme/api:1' ? { id: 'x' } : undefined),
+        saveImage: async () => createReadStream(folder.file(file)),
+      },
       folder.file('scratch'),
     );
   const containerd = await collect(engine('containerd.tar'), 'ghcr.io/acme/api:1', folder.file('cache'));
@@ -156,7 +173,9 @@ test('the engine: the containerd store gives the manifest of the registry, the c
   const classic = await collect(engine('classic.tar'), 'ghcr.io/acme/api:1', folder.file('cache'));
   await checkMade(classic, api);
   expect(classic.record.origin).toBe('engine');
-  await expect(collect(engine('classic.tar'), 'ghcr.io/acme/api:2', folder.file('cache'))).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+  await expect(collect(engine('classic.tar'), 'ghcr.io/acme/api:2', folder.file('cache'))).rejects.toMatchObject({
+    code: 'IMAGE_NOT_FOUND',
+  });
   expect((await stat(folder.file('scratch'))).isDirectory()).toBe(true);
   expect(await readdir(folder.file('scratch'))).toEqual([]);
 });

@@ -55,8 +55,19 @@ test('the manifest of a tag, byte for byte, and the blobs of it', async () => {
 
 test('an index: the entry of the platform; attestations are no images; the index digest is recorded', async () => {
   registry.add(image, 'acme/api', 'direct');
-  const attestation = { ...entry('unknown', 'unknown', { annotations: { 'vnd.docker.reference.type': 'attestation-manifest' } }), digest: `sha256:${'1'.repeat(64)}` };
-  const digest = put('1', { schemaVersion: 2, mediaType: index, manifests: [attestation, { ...entry('arm64'), digest: `sha256:${'2'.repeat(64)}` }, entry('amd64')] }, index);
+  const attestation = {
+    ...entry('unknown', 'unknown', { annotations: { 'vnd.docker.reference.type': 'attestation-manifest' } }),
+    digest: `sha256:${'1'.repeat(64)}`,
+  };
+  const digest = put(
+    '1',
+    {
+      schemaVersion: 2,
+      mediaType: index,
+      manifests: [attestation, { ...entry('arm64'), digest: `sha256:${'2'.repeat(64)}` }, entry('amd64')],
+    },
+    index,
+  );
   const found = await resolve();
   expect(found.indexDigest).toBe(digest);
   expect(found.manifest?.digest).toBe(image.record.manifestDigest);
@@ -88,8 +99,15 @@ test('zstd and uncompressed layers of a registry are refused with a hint', async
   for (const type of ['application/vnd.oci.image.layer.v1.tar+zstd', 'application/vnd.oci.image.layer.v1.tar']) {
     registry.add(image, 'acme/api', '1');
     const manifest = manifestOf(image);
-    put('1', { schemaVersion: 2, ...manifest, layers: manifest.layers.map((layer) => ({ ...layer, mediaType: type })) }, image.record.manifestMediaType);
-    await expect(resolve()).rejects.toMatchObject({ code: 'IMAGE_UNSUPPORTED', hint: expect.stringContaining('compression=gzip') });
+    put(
+      '1',
+      { schemaVersion: 2, ...manifest, layers: manifest.layers.map((layer) => ({ ...layer, mediaType: type })) },
+      image.record.manifestMediaType,
+    );
+    await expect(resolve()).rejects.toMatchObject({
+      code: 'IMAGE_UNSUPPORTED',
+      hint: expect.stringContaining('compression=gzip'),
+    });
   }
 });
 
@@ -100,12 +118,23 @@ test('zstd layers of an OCI layout are compressed anew', async () => {
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: image.record.configDigest, size: blobs[0]?.length },
-      layers: blobs.slice(1).map((bytes) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd', digest: digestOf(bytes), size: bytes.length })),
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: image.record.configDigest,
+        size: blobs[0]?.length,
+      },
+      layers: blobs.slice(1).map((bytes) => ({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+zstd',
+        digest: digestOf(bytes),
+        size: bytes.length,
+      })),
     }),
   );
   const files = Object.fromEntries([...blobs, manifest].map((bytes) => [`blobs/sha256/${digestOf(bytes).slice(7)}`, bytes]));
-  const entries = { schemaVersion: 2, manifests: [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(manifest), size: manifest.length }] };
+  const entries = {
+    schemaVersion: 2,
+    manifests: [{ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf(manifest), size: manifest.length }],
+  };
   await writeFolder(folder.path, { ...files, 'index.json': JSON.stringify(entries) });
   const found = await resolveImage(openLayout(folder.path), parseReference('ghcr.io/acme/api:1'), 'linux/amd64');
   const { record, blobs: made } = await collectImage(found, new BlobCache(folder.file('cache')), [], limiter(2));
@@ -118,7 +147,11 @@ test('zstd layers of an OCI layout are compressed anew', async () => {
 test('a layer of 8 GiB is refused before it is fetched', async () => {
   registry.add(image, 'acme/api', '1');
   const manifest = manifestOf(image);
-  put('1', { schemaVersion: 2, ...manifest, layers: manifest.layers.map((layer) => ({ ...layer, size: 8 * 2 ** 30 })) }, image.record.manifestMediaType);
+  put(
+    '1',
+    { schemaVersion: 2, ...manifest, layers: manifest.layers.map((layer) => ({ ...layer, size: 8 * 2 ** 30 })) },
+    image.record.manifestMediaType,
+  );
   await expect(resolve()).rejects.toMatchObject({ code: 'LAYER_TOO_LARGE', exitCode: 3 });
 });
 
@@ -126,7 +159,10 @@ test('a configuration that counts other layers than the manifest is refused', as
   registry.add(image, 'acme/api', '1');
   const manifest = manifestOf(image);
   put('1', { schemaVersion: 2, ...manifest, layers: manifest.layers.slice(1) }, image.record.manifestMediaType);
-  await expect(resolve()).rejects.toMatchObject({ code: 'SOURCE_CORRUPT', message: expect.stringContaining('1 layers, the configuration 2') });
+  await expect(resolve()).rejects.toMatchObject({
+    code: 'SOURCE_CORRUPT',
+    message: expect.stringContaining('1 layers, the configuration 2'),
+  });
 });
 
 test('a layer with other bytes of the same length: SOURCE_CORRUPT, and it is not kept', async () => {

@@ -23,10 +23,21 @@ test('no configuration: anonymous', async () => {
 
 test('auths: by host, by URL, the Hub under its old name; a password may have colons', async () => {
   const { ask } = await withConfig({
-    auths: { 'ghcr.io': { auth }, 'https://quay.io/v1/': { auth }, 'https://index.docker.io/v1/': { auth }, 'id.io': { auth: '', identitytoken: 't' } },
+    auths: {
+      'ghcr.io': { auth },
+      'https://quay.io/v1/': { auth },
+      'https://index.docker.io/v1/': { auth },
+      'id.io': { auth: '', identitytoken: 't' },
+    },
   });
   const me = { username: 'me', password: 's:ecret' };
-  expect(await Promise.all(['ghcr.io', 'quay.io', 'docker.io', 'id.io', 'other.io'].map(ask))).toEqual([me, me, me, { identityToken: 't' }, undefined]);
+  expect(await Promise.all(['ghcr.io', 'quay.io', 'docker.io', 'id.io', 'other.io'].map(ask))).toEqual([
+    me,
+    me,
+    me,
+    { identityToken: 't' },
+    undefined,
+  ]);
 });
 
 test('a helper executable: the host on stdin, the variables of its own, before auths', async () => {
@@ -42,7 +53,10 @@ test('a helper executable: the host on stdin, the variables of its own, before a
 });
 
 test('a helper that knows nothing: auths, then anonymous', async () => {
-  const { ask } = await withConfig({ credsStore: 'store', auths: { 'ghcr.io': { auth } } }, { store: 'echo "credentials not found in native keychain"; exit 1' });
+  const { ask } = await withConfig(
+    { credsStore: 'store', auths: { 'ghcr.io': { auth } } },
+    { store: 'echo "credentials not found in native keychain"; exit 1' },
+  );
   expect(await ask('ghcr.io')).toEqual({ username: 'me', password: 's:ecret' });
   expect(await ask('quay.io')).toBeUndefined();
 });
@@ -67,7 +81,10 @@ test.each([
 
 test('a helper that is not installed, or is no name of a program', async () => {
   const { ask } = await withConfig({ credsStore: 'absent' });
-  await expect(ask('ghcr.io')).rejects.toMatchObject({ code: 'REGISTRY_UNAUTHORIZED', message: expect.stringContaining('docker-credential-absent') });
+  await expect(ask('ghcr.io')).rejects.toMatchObject({
+    code: 'REGISTRY_UNAUTHORIZED',
+    message: expect.stringContaining('docker-credential-absent'),
+  });
   const { ask: other } = await withConfig({ credsStore: '../../bin/sh' });
   await expect(other('ghcr.io')).rejects.toMatchObject({ code: 'REGISTRY_UNAUTHORIZED' });
 });

@@ -37,16 +37,14 @@ describe('canonical references', () => {
     [hex, 'id'],
     [`${'a'.repeat(600)}:1`, 'too long'],
   ])('refuses %j', (text, why) => {
-    expect(() => parseReference(text)).toThrowError(expect.objectContaining({ code: 'REFERENCE_INVALID', message: expect.stringContaining(why) }));
+    expect(() => parseReference(text)).toThrowError(
+      expect.objectContaining({ code: 'REFERENCE_INVALID', message: expect.stringContaining(why) }),
+    );
   });
 
   test('pinned: a digest, or a tag other than latest', () => {
-    expect(['a:1', `a@sha256:${hex}`, `a:latest@sha256:${hex}`, 'a', 'a:latest'].map((text) => isPinned(parseReference(text)))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect(
+      ['a:1', `a@sha256:${hex}`, `a:latest@sha256:${hex}`, 'a', 'a:latest'].map((text) => isPinned(parseReference(text))),
+    ).toEqual([true, true, true, false, false]);
   });
 });

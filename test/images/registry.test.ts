@@ -333,7 +333,9 @@ test('a proxy is asked for what NO_PROXY does not name', async () => {
     insecure: new Set(['registry.invalid', 'direct.invalid']),
   });
   await through.resolve(parseReference('registry.invalid/acme/api:1'));
-  await expect(through.resolve(parseReference('direct.invalid/acme/api:1'))).rejects.toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+  await expect(through.resolve(parseReference('direct.invalid/acme/api:1'))).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+  });
   await through.resolve(name());
   expect(asked).toEqual(['http://registry.invalid/v2/acme/api/manifests/1']);
   expect(registry.seen).toHaveLength(1);
@@ -348,6 +350,9 @@ test('interrupted within a blob: INTERRUPTED, no more requests', async () => {
     response.write(large.subarray(0, 1000), () => stop.abort());
     return true;
   };
-  await expect(read(client().blob(name(), wanted, { signal: stop.signal }))).rejects.toMatchObject({ code: 'INTERRUPTED', exitCode: 130 });
+  await expect(read(client().blob(name(), wanted, { signal: stop.signal }))).rejects.toMatchObject({
+    code: 'INTERRUPTED',
+    exitCode: 130,
+  });
   expect(registry.seen).toHaveLength(1);
 });

@@ -52,9 +52,9 @@ async function run(context: CliContext, options: Options): Promise<void> {
   }
   const key = await findSigningKey(context, options);
   const io = await context.io();
-  const { registry, close } = await openRegistry(context, options);
+  const connection = await openRegistry(context, options);
   const host: BuildHost = {
-    registry,
+    registry: connection.registry,
     engine: async () => io.openDocker(await io.resolveEndpoint(context.env, io.run)),
     helm: io.openHelm(io.run),
     revision: (directory) => gitRevision(io.run, directory),
@@ -74,7 +74,7 @@ async function run(context: CliContext, options: Options): Promise<void> {
     builder: `airdock ${airdockVersion}`,
     ...(key ? { sign: signWith(key) } : {}),
   };
-  const result = await build(wanted, host).finally(close);
+  const result = await build(wanted, host).finally(() => connection.close());
   const fingerprint = key ? signerOf(key).fingerprint : null;
   context.result(documentOf(result, fingerprint), textOf(context, result, fingerprint));
 }
