@@ -1,0 +1,107 @@
+// NodePad's releases as bundles: built by the real `airdock build`, from the repository's own configuration and templates
+// and a loopback registry with the stand-in's images. Built once for a whole run.
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { startRegistry } from './registry.ts';
+import { runFolder, runName } from './run-folder.ts';
+
+const root = join(import.meta.dirname, '../..');
+const password = 'for tests only';
+
+type Releases = {
+  /** The bundle of that version. @throws when it was not asked for */
+  path(version: string): string;
+  /** The public key, PEM, as a file. */
+  readonly trust: string;
+  /** What `airdock build` and `airdock sign` take. */
+  readonly key: { readonly file: string; readonly passwordFile: string };
+  /** A project directory with the configuration that these bundles were built from. */
+  readonly project: string;
+};
+
+/** What is there already is not built again, by this test file or another one of the run. */
+export async function bundles(...versions: string[]): Promise<Releases> {
+  const folder = runFolder('releases');
+  await mkdir(folder, { recursive: true });
+  const key = { file: join(folder, 'release.key'), passwordFile: join(folder, 'password') };
+  const releases: Releases = {
+    path: (version) => {
+      const path = join(folder, `nodepad-${version}-linux-amd64.bundle.tar`);
+      if (!existsSync(path)) throw new Error(`bundles() was not asked for ${version}`);
+      return path;
+    },
+    trust: join(folder, 'release.pub'),
+    key,
+    project: join(folder, 'project'),
+  };
+  if (!existsSync(releases.trust)) await makeKey(folder, key.passwordFile);
+  const missing = versions.filter((version) => !existsSync(join(folder, `nodepad-${version}-linux-amd64.bundle.tar`)));
+  if (missing.length > 0) {
+    await withRegistry(missing, async (address) => {
+      for (const version of missing) {
+        await copyProject(releases.project, version);
+        await mkdir(join(folder, 'new'), { recursive: true });
+        await build(releases, version, address, join(folder, 'new'));
+        const name = `nodepad-${version}-linux-amd64.bundle.tar`;
+        await rename(join(folder, 'new', name), join(folder, name));
+      }
+    });
+  }
+  return releases;
+}
+
+/** Runs `work` while a loopback registry serves the images of these releases, and only then. */
+export async function withRegistry<T>(versions: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
+  const registry = await startRegistry({ name: runName('images') });
+  try {
+    await execa(join(root, 'test/fixtures/nodepad/push-images'), [registry.address, ...versions], { stdin: 'ignore' });
+    return await work(registry.address);
+  } finally {
+    await registry.stop();
+  }
+}
+
+/** `airdock build` with every registry name led to that address, helm on PATH; throws when it fails. */
+export async function build(
+  { project, key }: Releases,
+  version: string,
+  address: string,
+  output: string,
+  env: Record<string, string> = {},
+): Promise<void> {
+  const mirrors = ['ghcr.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=http://${address}`]);
+  const signing = ['--key', key.file, '--key-password-file', key.passwordFile];
+  const cache = ['--cache-dir', runFolder('releases', 'cache')];
+  await execa(join(root, 'bin/airdock'), ['build', '--version', version, '--output', output, ...mirrors, ...signing, ...cache], {
+    cwd: project,
+    env: { PATH: `${helmFolder()}:${process.env['PATH'] ?? ''}`, ...env },
+    stdin: 'ignore',
+  });
+}
+
+async function makeKey(folder: string, passwordFile: string): Promise<void> {
+  await writeFile(passwordFile, `${password}\n`);
+  await execa(join(root, 'bin/airdock'), ['keygen', '--out', 'release', '--key-password-file', passwordFile], {
+    cwd: folder,
+    stdin: 'ignore',
+  });
+}
+
+/** The build writes its lock file beside the configuration, so it gets a copy. 0.5.0 asks for 0.4.0 first, the only one that does. */
+async function copyProject(project: string, version: string): Promise<void> {
+  await mkdir(project, { recursive: true });
+  await cp(join(root, 'templates'), join(project, 'templates'), { recursive: true });
+  const config = await readFile(join(root, 'bundle.config.ts'), 'utf8');
+  const changed = version === '0.5.0' ? config.replace(`from: '>=0.2.0'`, `from: '>=0.4.0'`) : config;
+  if (version === '0.5.0' && changed === config) throw new Error('bundle.config.ts has no such upgrade rule');
+  await writeFile(join(project, 'bundle.config.ts'), changed);
+  if (!existsSync(join(project, 'node_modules'))) await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
+}
+
+function helmFolder(): string {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  return join(process.env['AIRDOCK_DEV'] ?? join(cache, 'airdock-dev'), 'helm/4');
+}
