@@ -3,12 +3,12 @@ import { createReadStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { digestOf, hexOf } from '../digest.ts';
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 import type { ExecOptions } from '../io/compose.ts';
 import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
 import { HashedFile } from './hashed-file.ts';
-import { type DatabaseTarget, serverVersion, tool } from './server.ts';
+import { type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
 import { databaseSettings } from './settings.ts';
 
 export { backupMetadata, type BackupMetadata } from './backup-metadata.ts';
@@ -57,6 +57,8 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
     return { dumpPath: join(directory, 'dump'), bytes, sha256, seconds: metadata.seconds, metadata };
   } catch (error) {
     await removeTree(unfinished);
+    // The tool in the container goes on without us (FACTS section 2), and would hold its locks.
+    if (isAirdockError(error, 'INTERRUPTED')) await endSessions(options, options.applicationName).catch(() => 0);
     throw asBackupFailure(error, unfinished);
   }
 }
@@ -90,7 +92,11 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
 async function writeDump(path: string, options: BackupOptions): Promise<{ bytes: number; sha256: string }> {
   const command = ['pg_dump', '-Fc', '--no-password', '-U', options.user, '-d', options.database];
   const file = new HashedFile(path, options.onProgress);
-  await tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout: file });
+  try {
+    await tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout: file });
+  } finally {
+    file.destroy();
+  }
   return { bytes: file.bytes, sha256: hexOf(file.digest()) };
 }
 
