@@ -93,8 +93,7 @@ class Document implements EnvFile {
     for (const { key, value = '', line, comments = [] } of entries) {
       if (this.#all(key).length > 0) throw new AirdockError('ENV_INVALID', `${this.#name} sets ${key} already`);
       const assignment = line === undefined ? `${toBytes(key)}=${encode(toBytes(value), '')}` : toBytes(line);
-      const lines = [...comments.map(toBytes), assignment];
-      text += lines.map((line) => line + newline).join('');
+      text += [...comments.map(toBytes), assignment].map((row) => row + newline).join('');
     }
     return new Document(text, this.#name);
   }
