@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
-import type { BundleManifest } from '../bundle/manifest.ts';
+import type { BundleManifest, ImageRecord } from '../bundle/manifest.ts';
 import type { Digest } from '../digest.ts';
 import { isAirdockError } from '../errors.ts';
 import type { ComposeModel } from '../io/compose.ts';
@@ -74,7 +74,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   const findings: Finding[] = [];
 
   const names = await namesFor(release, engine, site, containers);
-  const load = await planLoad(names, site.docker);
+  const load = await planLoad(names, site.docker, knownImages(records));
   findings.push(...(await checkNames(names, site.docker, engine)));
   const merged = await envOf(kind, release, current, inputs, findings);
   const staged = merged && { compose: stageCompose(release, names, merged.bytes), env: merged.bytes };
@@ -87,7 +87,14 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   if (deployment?.current) {
     const stored = records?.state.release(deployment.current);
     if (kind === 'upgrade') findings.push(...checkRunning(containers, running));
-    const drift = await findDrift({ directory: site.directory, deployment, release: stored, containers, engine });
+    const drift = await findDrift({
+      directory: site.directory,
+      deployment,
+      release: stored,
+      containers,
+      engine,
+      docker: site.docker,
+    });
     if (!options.discardLocal) findings.push(...drift.map(driftFinding));
   }
   const adopted = deployment?.current ? records?.state.release(deployment.current)?.origin === 'adopted' : false;
@@ -134,6 +141,11 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     volumes: (await site.docker.volumes(site.project)).map((volume) => volume.name),
     findings,
   };
+}
+
+/** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */
+export function knownImages(records: Pick<Records, 'state'> | undefined): ImageRecord[] {
+  return (records?.state.releases() ?? []).flatMap((release) => release.manifest.images);
 }
 
 async function envOf(

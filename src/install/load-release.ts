@@ -1,5 +1,6 @@
 import { dockerArchive } from '../bundle/archive.ts';
 import { AirdockError } from '../errors.ts';
+import { knownImages } from './facts.ts';
 import { carriesVersion, idOnStore, type NamedImage } from './image-names.ts';
 import { loadImages, type LoadReport } from './load-images.ts';
 import type { ManagedSite } from './site.ts';
@@ -17,6 +18,7 @@ export async function loadRelease(
   return loadImages({
     images,
     docker: site.docker,
+    known: knownImages(site),
     archive: (chosen, omit) => archiveOf(site, chosen, omit),
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),

@@ -15,7 +15,13 @@ import { readStoredRelease } from './stored-release.ts';
 /** Back to a release that the store keeps, without a network (DESIGN section 8, classes `none` and `expand`). */
 
 export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean };
-export type RollbackResult = { plan: Plan; recovered: Recovered | undefined; finished: Finished };
+export type RollbackResult = {
+  version: string;
+  plan: Plan | undefined;
+  recovered: Recovered | undefined;
+  /** Undefined when that release is current already. */
+  finished: Finished | undefined;
+};
 
 export async function rollback(
   host: Host,
@@ -26,6 +32,8 @@ export async function rollback(
     const deployment = site.state.deployment();
     if (!deployment) throw notADeployment(site.directory);
     const recovered = await recover(site);
+    const { current } = site.state.deployment() ?? {};
+    if (current && options.version === current) return { version: current, plan: undefined, recovered, finished: undefined };
     const stored = targetOf(site.state, options.version);
     const release = await readStoredRelease(site.store, stored);
     const facts = await factsOf(site, release, options);
@@ -39,7 +47,7 @@ export async function rollback(
       transaction,
       plan.steps.map((step) => step.id),
     );
-    return { plan, recovered, finished };
+    return { version: plan.to, plan, recovered, finished };
   });
 }
 
@@ -68,8 +76,6 @@ function targetOf(state: State, version: string | undefined): StoredRelease {
       hint: 'The store keeps releases from the first install or adoption on.',
     });
   }
-  if (version === current)
-    throw new AirdockError('ROLLBACK_REFUSED', `${version} is current already`, { hint: `Kept releases: ${list}.` });
   const found = kept.find((release) => release.version === version);
   if (found) return found;
   throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, {

@@ -27,6 +27,6 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
   const result = await rollback(await hostOf(context), options, (plan) =>
     consent(context, planText(plan), 'Go back?', flags.yes),
   );
-  const done = { command: 'rollback' as const, version: result.plan.to, ...result };
+  const done = { command: 'rollback' as const, ...result };
   context.result(outcomeDocument(done), outcomeText(done));
 }
