@@ -1,3 +1,4 @@
+import { interpolate } from '../bundle/interpolation.ts';
 import { AirdockError } from '../errors.ts';
 import { type Assignment, decode, encode, scan } from './env-syntax.ts';
 
@@ -5,6 +6,8 @@ import { type Assignment, decode, encode, scan } from './env-syntax.ts';
 export interface EnvFile {
   /** As compose reads it, variables in it left alone. Undefined when absent. The last one wins when a key is there twice. */
   get(key: string): string | undefined;
+  /** As services get it: with variables of the same file put in, except between single quotes. */
+  expanded(key: string): string | undefined;
   /** Each once, in the order of the file. */
   keys(): string[];
   /** Line numbers (from 1) at which the key is set. */
@@ -51,6 +54,12 @@ class Document implements EnvFile {
     const found = this.#all(key).at(-1);
     if (!found || found.inherited) return undefined;
     return fromBytes(decode(this.#text.slice(found.start, found.end), found.quote));
+  }
+
+  expanded(key: string): string | undefined {
+    const value = this.get(key);
+    if (value === undefined || this.#all(key).at(-1)?.quote === "'") return value;
+    return interpolate(value, (name) => (name === key ? undefined : this.get(name)));
   }
 
   keys(): string[] {

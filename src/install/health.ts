@@ -98,7 +98,7 @@ async function ask(
   containers: readonly ContainerInfo[],
   check: HealthCheck,
 ): Promise<string | undefined> {
-  const url = new URL(interpolate(check.url, (key) => options.env.get(key)));
+  const url = new URL(interpolate(check.url, (key) => options.env.expanded(key)));
   if (check.scope === 'internal') {
     const address = containers.find((one) => one.service === check.service && !one.oneOff && one.state === 'running')?.addresses;
     const ip = address && Object.values(address)[0];

@@ -31,7 +31,7 @@ export function stageEnvBack(release: Release, current: Buffer): MergedEnv {
 /** compose.yaml of the release with the names that its images have on this engine. */
 export function stageCompose(release: Release, names: readonly NamedImage[], env: Buffer): Buffer {
   const values = parseEnvFile(env, '.env');
-  return Buffer.from(rewriteCompose(releaseFile(release, 'compose.yaml').toString(), names, (key) => values.get(key)));
+  return Buffer.from(rewriteCompose(releaseFile(release, 'compose.yaml').toString(), names, (key) => values.expanded(key)));
 }
 
 /** Writes the staged files and opens compose over them, with the operator's own files and the real project directory. */

@@ -77,3 +77,16 @@ test.each([
 ])('%j is refused with its line', (text, message) => {
   expect(() => parseEnvFile(text)).toThrow(message);
 });
+
+describe('values as services get them', () => {
+  const env = parseEnvFile(`A=one\nPLAIN=$A-$$x\nDOUBLE="${'${A}'}/${'${NONE:-two}'}"\nSINGLE='$A'\nSELF=$SELF\n`);
+  test.each([
+    ['PLAIN', 'one-$x'],
+    ['DOUBLE', 'one/two'],
+    ['SINGLE', '$A'],
+    ['SELF', ''],
+    ['NONE', undefined],
+  ])('%s is %s', (key, expected) => {
+    expect(env.expanded(key)).toBe(expected);
+  });
+});

@@ -13,7 +13,7 @@ export type DatabaseAccess = { service: string; user: string; password: string; 
 export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
   const declared = manifest.database;
   if (declared === 'none' || declared.service === undefined) return undefined;
-  const value = (key: string) => env.get(key) ?? '';
+  const value = (key: string) => env.expanded(key) ?? '';
   return {
     service: declared.service,
     user: value(declared.userKey),
@@ -37,7 +37,7 @@ export async function checkDatabase(
   const nothing = (finding?: Finding) => ({ database: null, findings: finding ? [finding] : [] });
   const declared = manifest.database;
   if (declared === 'none') return nothing();
-  if (declared.urlKey !== undefined && (env.get(declared.urlKey) ?? '') !== '')
+  if (declared.urlKey !== undefined && (env.expanded(declared.urlKey) ?? '') !== '')
     return nothing({
       code: 'DATABASE_ELSEWHERE',
       text: `${declared.urlKey} in .env names an external database, which this airdock cannot back up yet`,
