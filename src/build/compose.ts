@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { AirdockError } from '../errors.ts';
 import { asked, type AskedImage } from './asked.ts';
-import { interpolate } from './interpolate.ts';
+import { interpolation } from '../bundle/interpolation.ts';
 
 export type ComposeFile = {
   services: string[];
@@ -75,7 +75,11 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
     if (!isScalar(image) || typeof image.value !== 'string')
       throw invalid(at(image), `image of ${service} is not a text`, 'Write image: name:tag');
     const where = at(image);
-    const { value: reference, missing, malformed } = interpolate(image.value, values);
+    const {
+      value: reference,
+      missing,
+      malformed,
+    } = interpolation(image.value, (key) => (Object.hasOwn(values, key) ? values[key] : undefined));
     if (malformed)
       throw invalid(where, `${image.value} is not an interpolation that compose reads`, 'Write ${NAME} or ${NAME:-default}.');
     if (missing.length > 0) {

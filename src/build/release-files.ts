@@ -10,7 +10,7 @@ import type { AskedImage } from './asked.ts';
 import { packChart, stageChart } from './chart.ts';
 import { chartImages, mergeValues, type Rendered } from './chart-images.ts';
 import { readCompose, type ComposeFile } from './compose.ts';
-import { envDefaults } from './interpolate.ts';
+import { envDefaults } from './env-defaults.ts';
 import type { LoadedConfig } from './load-config.ts';
 
 /** The small files of a release, and the images that they ask for. */
@@ -72,14 +72,12 @@ async function readChart(
   if (found !== undefined) {
     const defaults = await readFile(join(staged.path, 'values.yaml'), 'utf8').then(yaml, () => ({}));
     const runs = own.length > 0 ? own : [undefined];
-    for (const [index, run] of runs.entries()) {
-      const manifests = await helm.template(staged.name, staged.path, {
-        values: run ? [run.path] : [],
-        ...(signal ? { signal } : {}),
-      });
-      const values = mergeValues(defaults, yaml(texts[index]?.toString('utf8') ?? ''));
-      rendered.push({ manifests, values, with: run ? `${chart.path} with ${run.file}` : chart.path });
-    }
+    const one = async (run: (typeof runs)[number], text: string): Promise<Rendered> => ({
+      manifests: await helm.template(staged.name, staged.path, { values: run ? [run.path] : [], ...(signal ? { signal } : {}) }),
+      values: mergeValues(defaults, yaml(text)),
+      with: run ? `${chart.path} with ${run.file}` : chart.path,
+    });
+    rendered.push(...(await Promise.all(runs.map((run, index) => one(run, texts[index]?.toString('utf8') ?? '')))));
   }
   return {
     file: { path: `chart/${staged.name}-${version}.tgz`, bytes: await packChart(staged) },

@@ -1,53 +1,79 @@
-/**
- * Variables in a compose value, as the Compose Specification ("Interpolation") says: `$KEY`, `${KEY}`, `${KEY:-default}`,
- * `${KEY-default}`, `${KEY:?error}`, `${KEY?error}`, `${KEY:+other}`, `${KEY+other}`, `$$` for a dollar. Defaults may nest.
- * A key without a value becomes the empty string.
- */
-export function interpolate(text: string, value: (key: string) => string | undefined): string {
-  let out = '';
-  for (let at = 0; at < text.length;) {
-    if (text[at] !== '$') {
-      out += text[at++];
-      continue;
-    }
-    if (text[at + 1] === '$') {
-      out += '$';
-      at += 2;
-      continue;
-    }
-    const plain = /^[A-Za-z_][A-Za-z0-9_]*/.exec(text.slice(at + 1));
-    if (plain) {
-      out += value(plain[0]) ?? '';
-      at += 1 + plain[0].length;
-      continue;
-    }
-    const end = text[at + 1] === '{' ? closing(text, at + 1) : -1;
-    if (end === -1) {
-      out += text[at++];
-      continue;
-    }
-    out += expand(text.slice(at + 2, end), value);
-    at = end + 1;
-  }
-  return out;
+export type Lookup = (key: string) => string | undefined;
+
+export type Interpolated = {
+  value: string;
+  /** Variables without a value and without a default; they became ''. */
+  missing: string[];
+  /** There is a `$` that begins no variable. */
+  malformed: boolean;
+};
+
+/** The text with its variables put in; those without a value become ''. */
+export function interpolate(text: string, lookup: Lookup): string {
+  return interpolation(text, lookup).value;
 }
 
-function closing(text: string, open: number): number {
+/**
+ * Compose interpolation (compose-spec, "Interpolation"): `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`,
+ * `${NAME:?error}`, `${NAME?error}`, `${NAME:+replacement}`, `${NAME+replacement}`, `$$`; defaults may nest.
+ */
+export function interpolation(text: string, lookup: Lookup): Interpolated {
+  const missing: string[] = [];
+  let malformed = false;
+
+  const expand = (source: string): string => {
+    let out = '';
+    for (let i = 0; i < source.length; i += 1) {
+      const char = source[i];
+      if (char !== '$') {
+        out += char;
+        continue;
+      }
+      const rest = source.slice(i + 1);
+      if (rest.startsWith('$')) {
+        out += '$';
+        i += 1;
+        continue;
+      }
+      const bare = /^[A-Za-z_][A-Za-z0-9_]*/.exec(rest)?.[0];
+      if (bare !== undefined) {
+        out += replace(bare, '', '');
+        i += bare.length;
+        continue;
+      }
+      const end = rest.startsWith('{') ? closing(rest) : -1;
+      const [, name, operator = '', word = ''] = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])(.*))?$/s.exec(rest.slice(1, end)) ?? [];
+      if (end === -1 || name === undefined) {
+        malformed = true;
+        out += char;
+        continue;
+      }
+      out += replace(name, operator, word);
+      i += end + 1;
+    }
+    return out;
+  };
+
+  const replace = (name: string, operator: string, word: string): string => {
+    const value = lookup(name);
+    const present = operator.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
+    if (operator.endsWith('+')) return present ? expand(word) : '';
+    if (present) return value ?? '';
+    if (operator.endsWith('-')) return expand(word);
+    missing.push(name);
+    return '';
+  };
+
+  return { value: expand(text), missing, malformed };
+}
+
+/** Index of the brace that closes the one at 0. */
+function closing(text: string): number {
   let depth = 0;
-  for (let at = open; at < text.length; at++) {
-    if (text[at] === '{') depth++;
-    if (text[at] === '}' && --depth === 0) return at;
+  for (let i = 0; i < text.length; i += 1) {
+    if (text[i] === '{') depth += 1;
+    else if (text[i] === '}') depth -= 1;
+    if (depth === 0) return i;
   }
   return -1;
-}
-
-function expand(body: string, value: (key: string) => string | undefined): string {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)(:?[-?+])?([^]*)$/.exec(body);
-  if (!match) return '';
-  const [, key = '', operator = '', rest = ''] = match;
-  const found = value(key);
-  const there = found !== undefined && (found !== '' || !operator.startsWith(':'));
-  if (operator.endsWith('+')) return there ? interpolate(rest, value) : '';
-  if (there) return found;
-  return operator.endsWith('-') ? interpolate(rest, value) : '';
 }

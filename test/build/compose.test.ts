@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readCompose } from '../../src/build/compose.ts';
-import { envDefaults, interpolate } from '../../src/build/interpolate.ts';
+import { envDefaults } from '../../src/build/env-defaults.ts';
 import { isAirdockError, type AirdockError } from '../../src/errors.ts';
 import { composeText } from '../helpers/release-folder.ts';
 
@@ -73,22 +73,6 @@ test('files beside it that it mounts are warned of: the bundle does not carry th
     'compose.yaml:5: a mounts ./nginx.conf, which the bundle does not carry',
     'compose.yaml:7: a mounts ../x, which the bundle does not carry',
   ]);
-});
-
-test.each([
-  ['$A-${B}', '1-2'],
-  ['$$A', '$A'],
-  ['${X:-d}${X-e}', 'de'],
-  ['${E:-d}|${E-d}', 'd|'],
-  ['${A:+yes}${X:+no}', 'yes'],
-  ['${X:-${A}${Y:-z}}', '1z'],
-  ['a$', 'a$'],
-])('interpolation of %s', (text, value) => {
-  expect(interpolate(text, { A: '1', B: '2', E: '' }).value).toBe(value);
-});
-
-test('variables without a value are named, also required ones; a default is not asked for when it is not needed', () => {
-  expect(interpolate('${X}${Y:?why}$Z${A:-$W}', { A: '1' }).missing).toEqual(['X', 'Y', 'Z']);
 });
 
 test('defaults of an env template', () => {
