@@ -17,6 +17,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['inspect', 'show what a bundle carries', () => import('./commands/inspect.ts')],
   ['plan', 'show what an install would do', () => import('./commands/plan.ts')],
   ['install', 'install a release, or upgrade to it', () => import('./commands/install.ts')],
+  ['adopt', 'take over a deployment that was made by hand', () => import('./commands/adopt.ts')],
   ['status', 'show what runs and what differs', () => import('./commands/status.ts')],
   ['history', 'show what was done', () => import('./commands/history.ts')],
   ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],

@@ -22,6 +22,14 @@ export async function composeFiles(directory: string, env: EnvFile | undefined, 
   return files.map((file) => (file === 'compose.yaml' && staged !== undefined ? staged : path.resolve(directory, file)));
 }
 
+/** The same where `compose.yaml` may have any of the names that compose looks for; undefined when there is none. */
+export async function filesByHand(directory: string, env: EnvFile | undefined): Promise<string[] | undefined> {
+  if ((env?.get('COMPOSE_FILE') ?? '') !== '') return composeFiles(directory, env);
+  const main = await firstThere(directory, ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']);
+  if (main.length === 0) return undefined;
+  return [...main, ...(await firstThere(directory, overrides))].map((file) => path.resolve(directory, file));
+}
+
 async function firstThere(directory: string, names: readonly string[]): Promise<string[]> {
   for (const name of names) if (await readIfExists(path.join(directory, name))) return [name];
   return [];

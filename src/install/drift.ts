@@ -2,10 +2,12 @@ import path from 'node:path';
 import { z } from 'zod';
 import { digestOf } from '../digest.ts';
 import type { ContainerInfo } from '../io/container.ts';
-import type { EngineInfo } from '../io/docker.ts';
+import type { Docker, EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
 import { parseReference, type ImageName } from '../images/reference.ts';
-import { carriesVersion, idOnStore } from './image-names.ts';
+import { pinnedServices } from './adopt-pins.ts';
+import { carriesVersion } from './image-names.ts';
+import { runsImage } from './running-image.ts';
 import type { Deployment, StoredRelease } from './state.ts';
 import { readEnv } from './site.ts';
 
@@ -22,8 +24,9 @@ export async function findDrift(options: {
   release: StoredRelease | undefined;
   containers: readonly ContainerInfo[];
   engine: EngineInfo;
+  docker: Pick<Docker, 'inspectImage'>;
 }): Promise<Drift[]> {
-  const { directory, deployment, release, containers, engine } = options;
+  const { directory, deployment, release, containers, engine, docker } = options;
   if (deployment.current === null) return [];
   const found: Drift[] = [];
   const compose = await readIfExists(path.join(directory, 'compose.yaml'));
@@ -37,24 +40,31 @@ export async function findDrift(options: {
   const version = env?.get('VERSION');
   if (version !== deployment.current)
     found.push({ what: '.env', text: `VERSION in .env is ${version ?? 'not set'}, installed is ${deployment.current}` });
-  return release ? [...found, ...containerDrift(release, containers, engine)] : found;
+  return release ? [...found, ...(await containerDrift(release, containers, { directory, engine, docker }))] : found;
 }
 
 /**
  * Containers that run another image than the installed release's: product images by repository, fixed ones by their whole
- * name. What an operator added besides is left alone.
+ * name unless adoption kept the operator's. What an operator added besides is left alone.
  */
-function containerDrift(release: StoredRelease, containers: readonly ContainerInfo[], engine: EngineInfo): Drift[] {
-  return containers.flatMap((container) => {
+async function containerDrift(
+  release: StoredRelease,
+  containers: readonly ContainerInfo[],
+  options: { directory: string; engine: EngineInfo; docker: Pick<Docker, 'inspectImage'> },
+): Promise<Drift[]> {
+  const pinned = await pinnedServices(options.directory);
+  const found: Drift[] = [];
+  for (const container of containers) {
     const image = release.manifest.images.find((one) => isMeant(one.reference, container.image, release.version));
-    if (container.oneOff || image === undefined || container.imageId === idOnStore(image, engine.store)) return [];
-    return [
-      {
-        what: 'container' as const,
-        text: `service ${container.service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the image of ${release.version}`,
-      },
-    ];
-  });
+    if (container.oneOff || image === undefined) continue;
+    if (pinned.has(container.service) && !carriesVersion(image.reference, release.version)) continue;
+    if (await runsImage(container, image, options.engine.store, options.docker)) continue;
+    found.push({
+      what: 'container',
+      text: `service ${container.service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the image of ${release.version}`,
+    });
+  }
+  return found;
 }
 
 function isMeant(reference: string, running: string, version: string): boolean {

@@ -50,7 +50,9 @@ export async function readStatus(host: Host, options: { directory: string }): Pr
         .map(({ service, image, state, health, startedAt }) => ({ service, image, state, health, startedAt }))
         .toSorted((a, b) => a.service.localeCompare(b.service)),
       // Within a transaction a difference is not drift: recovery puts it right.
-      drift: open ? [] : await findDrift({ directory: site.directory, deployment, release, containers, engine }),
+      drift: open
+        ? []
+        : await findDrift({ directory: site.directory, deployment, release, containers, engine, docker: site.docker }),
       interrupted: open ? interruptedOf(open) : null,
       releases: releasesOf(records),
       keptDatabases: [],

@@ -1,4 +1,5 @@
 import { bundleManifest } from '../../bundle/manifest.ts';
+import { adoptDocument } from '../../install/adopt-document.ts';
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
@@ -12,6 +13,7 @@ import { verifyDocument } from './verify.ts';
 
 /** Every JSON document of airdock; `node scripts/schemas.ts` publishes them in docs/schemas/. To add one: a line here. */
 export const documents = {
+  adopt: adoptDocument,
   build: buildDocument,
   bundle: bundleManifest,
   error: errorDocument,

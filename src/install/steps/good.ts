@@ -14,6 +14,10 @@ export function commitGood({ site, record, target }: Transaction): void {
       securityFloor: floorAfter(before?.securityFloor ?? null, manifest.securityFloor),
       schemaRelease: higherVersion(before?.schemaRelease ?? null, manifest.version),
     });
+    // what was adopted without a bundle did not know its product: this one says it
+    for (const release of state.releases())
+      if (release.origin === 'adopted')
+        state.putRelease({ ...release, manifest: { ...release.manifest, product: manifest.product } });
     state.markGood(manifest.version, site.host.clock().toISOString());
     journal.record(record.id, 'good', 'done');
     journal.end(record.id, 'done');

@@ -5,7 +5,10 @@ import { bytesText } from '../../units.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
 /** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
-export async function importRelease({ site, bundle, signal }: Transaction, progress: Progress): Promise<string> {
+export async function importRelease(
+  { site, bundle, signal }: Pick<Transaction, 'site' | 'bundle' | 'signal'>,
+  progress: Progress,
+): Promise<string> {
   if (!bundle) throw new AirdockError('INTERNAL', 'a bundle is imported by the process that opened it');
   const { manifest } = bundle;
   const blobs = blobsOf(manifest.images);
