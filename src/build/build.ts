@@ -179,7 +179,11 @@ async function write(
     writeBundle(path, {
       manifest,
       files: release.files,
-      blobs: [...blobs.values()],
+      blobs: [...blobs.values()].map((blob) => ({
+        digest: blob.digest,
+        size: blob.size,
+        open: () => blob.lend?.() ?? blob.open(),
+      })),
       sign: options.sign,
       signal: host.signal,
       onProgress: (bytes, total) => host.listener({ type: 'progress', step: 'bundle', bytes, total }),

@@ -9,6 +9,8 @@ import { diskError } from '../io/files.ts';
 
 export type CacheStatistics = { blobs: number; fromCache: number; fetchedBytes: number };
 
+const chunkSize = 1 << 20;
+
 type Wanted = { digest: Digest; size: number };
 type Options = { what?: string; signal?: AbortSignal };
 
@@ -81,7 +83,7 @@ export class BlobCache implements BlobStore {
     for (const digest of new Set(digests)) {
       const hash = createHash('sha256');
       try {
-        for await (const chunk of createReadStream(this.#path(digest), { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+        for await (const chunk of lend(this.#path(digest))) hash.update(chunk);
       } catch (error) {
         if (systemCode(error) === 'ENOENT') continue;
         throw error;
@@ -135,28 +137,15 @@ export class BlobCache implements BlobStore {
     signal?: AbortSignal,
   ): Promise<number> {
     let position = offset;
-    let pending: Buffer[] = [];
-    let waiting = 0;
-    const flush = async (): Promise<void> => {
-      const { bytesWritten } = waiting > 0 ? await handle.writev(pending, position) : { bytesWritten: 0 };
-      if (bytesWritten < waiting)
-        await handle.write(Buffer.concat(pending).subarray(bytesWritten), 0, null, position + bytesWritten);
-      position += waiting;
-      pending = [];
-      waiting = 0;
-    };
-    try {
-      for await (const chunk of chunks) {
-        signal?.throwIfAborted();
-        hash.update(chunk);
-        pending.push(chunk);
-        waiting += chunk.length;
-        this.statistics.fetchedBytes += chunk.length;
-        this.#onBytes(chunk.length);
-        if (waiting >= 1 << 20) await flush();
-      }
-    } finally {
-      await flush();
+    for await (const chunk of chunks) {
+      signal?.throwIfAborted();
+      // The disk and the hash work at the same time; both are done with the chunk before the next is asked for.
+      const writing = writeAll(handle, chunk, position);
+      hash.update(chunk);
+      await writing;
+      position += chunk.length;
+      this.statistics.fetchedBytes += chunk.length;
+      this.#onBytes(chunk.length);
     }
     return position;
   }
@@ -216,6 +205,7 @@ export class BlobCache implements BlobStore {
       size,
       open: () => createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>,
       ends: () => readEnds(path, size),
+      lend: () => lend(path),
     };
   }
 
@@ -224,15 +214,41 @@ export class BlobCache implements BlobStore {
   }
 }
 
+async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < chunk.length;) {
+    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
+    written += bytesWritten;
+  }
+}
+
 async function rehash(handle: FileHandle, hash: ReturnType<typeof createHash>, limit: number): Promise<number> {
   const { size } = await handle.stat();
   const usable = size > limit ? 0 : size;
   await handle.truncate(usable);
   if (usable === 0) return 0;
-  for await (const chunk of handle.createReadStream({ start: 0, end: usable - 1, autoClose: false, highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-  }
+  for await (const chunk of lentChunks(handle, usable)) hash.update(chunk);
   return usable;
+}
+
+async function* lend(path: string): AsyncIterable<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    yield* lentChunks(handle, Infinity);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The first `size` bytes of a file, in two buffers that take turns. */
+async function* lentChunks(handle: FileHandle, size: number): AsyncIterable<Buffer> {
+  const buffers = [Buffer.allocUnsafeSlow(chunkSize), Buffer.allocUnsafeSlow(chunkSize)];
+  for (let turn = 0, position = 0; position < size; turn = 1 - turn) {
+    const buffer = buffers[turn] as Buffer;
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - position), position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 async function readEnds(path: string, size: number): Promise<{ first: Buffer; last: Buffer }> {

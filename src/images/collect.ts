@@ -17,8 +17,11 @@ import { compressionOf, ociConfig, ociGzipLayer, ociManifest } from './media-typ
 import type { ImageName } from './reference.ts';
 import { hasRawImages, type Blob, type ImageSource } from './source.ts';
 
-/** A blob in the store, with the bytes that tell its uncompressed size. */
-export type StoredBlob = Blob & { ends(): Promise<{ first: Buffer; last: Buffer }> };
+/**
+ * A blob in the store, with the bytes that tell its uncompressed size. What `lend` gives is the consumer's only until it asks
+ * for the next chunk: two buffers in turn, where garbage would grow by tens of MiB.
+ */
+export type StoredBlob = Blob & { ends(): Promise<{ first: Buffer; last: Buffer }>; lend(): AsyncIterable<Buffer> };
 
 /** Where blobs are kept while a bundle is made. */
 export type BlobStore = {
@@ -49,7 +52,7 @@ export type ResolvedImage = {
   layers: PendingLayer[];
 };
 
-export type Collected = { record: ImageRecord; blobs: Blob[] };
+export type Collected = { record: ImageRecord; blobs: (Blob & { lend?(): AsyncIterable<Buffer> })[] };
 
 /** docs/FORMAT.md section 8. */
 const configLimit = 4 << 20;
@@ -145,7 +148,7 @@ async function collectLayer(
   layer: PendingLayer,
   store: BlobStore,
   options: { signal?: AbortSignal },
-): Promise<{ record: LayerRecord; blob: Blob }> {
+): Promise<{ record: LayerRecord; blob: StoredBlob }> {
   const { name, source } = image;
   if (layer.kind === 'stored') {
     const { digest, size, mediaType } = layer.descriptor;
@@ -233,7 +236,7 @@ async function readConfig(
 ): Promise<Buffer> {
   if (wanted.size > configLimit) throw corrupt(where, `its configuration has ${wanted.size} bytes`);
   const chunks: Buffer[] = [];
-  for await (const chunk of source.blob(name, wanted, signal ? { signal } : {})) chunks.push(chunk);
+  for await (const chunk of source.blob(name, wanted, signal ? { signal } : {})) chunks.push(Buffer.from(chunk));
   const bytes = Buffer.concat(chunks);
   expectDigest(bytes, wanted.digest, `${where}, configuration`);
   return bytes;

@@ -21,7 +21,10 @@ export type ImageSource = {
   /** What the reference names now: a manifest or an index. @throws AirdockError *_NOT_FOUND and what the source can meet */
   resolve(name: ImageName, signal?: AbortSignal): Promise<ManifestBytes>;
   manifest(name: ImageName, digest: Digest, signal?: AbortSignal): Promise<ManifestBytes>;
-  /** From `offset` on; at most `size` bytes, fewer only with an error. */
+  /**
+   * From `offset` on; at most `size` bytes, fewer only with an error. A chunk is the consumer's only until it asks for the
+   * next one.
+   */
   blob(name: ImageName, wanted: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer>;
 };
 
