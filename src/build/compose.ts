@@ -79,7 +79,7 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
       value: reference,
       missing,
       malformed,
-    } = interpolation(image.value, (key) => (Object.hasOwn(values, key) ? values[key] : undefined));
+    } = interpolation(image.value, (name) => (Object.hasOwn(values, name) ? values[name] : undefined));
     if (malformed)
       throw invalid(where, `${image.value} is not an interpolation that compose reads`, 'Write ${NAME} or ${NAME:-default}.');
     if (missing.length > 0) {

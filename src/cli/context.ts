@@ -1,5 +1,5 @@
 import type { Listener } from '../events.ts';
-import type { Io } from './io.ts';
+import type { Io, Tools } from './io.ts';
 
 export type TextSink = { write(text: string): unknown };
 
@@ -28,6 +28,7 @@ export type Runtime = {
   readonly prompt?: Prompt;
   /** The effects on the outside, imported when a command asks for them. */
   readonly io: () => Promise<Io>;
+  readonly tools: () => Promise<Tools>;
 };
 
 /** What a command receives. */

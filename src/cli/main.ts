@@ -30,6 +30,7 @@ const runtime: Runtime = {
   ...(process.stdin.isTTY && process.stderr.isTTY
     ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
     : {}),
+  tools: async () => ({ ...(await import('../io/process.ts')), ...(await import('../io/helm.ts')) }),
   io: async () => ({
     ...(await import('../io/process.ts')),
     ...(await import('../io/endpoint.ts')),

@@ -26,7 +26,7 @@ export async function openRegistry(context: CliContext, flags: RegistryFlags): P
   const transport = httpTransport({ env: context.env, ca: certificates(context, flags.caFile) });
   const registry = new Registry({
     transport,
-    credentials: dockerCredentials(context.env, (await context.io()).run),
+    credentials: dockerCredentials(context.env, (await context.tools()).run),
     mirrors: flags.mirror ?? new Map(),
     insecure: new Set(flags.insecure),
     onRetry: (text) => context.listener({ type: 'note', text }),

@@ -1,5 +1,7 @@
 import type { Prompt, Runtime } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
+import { openHelm } from '../../src/io/helm.ts';
+import { run as runProgram } from '../../src/io/process.ts';
 
 export type CliResult = { code: number; stdout: string; stderr: string };
 export type CliOptions = {
@@ -24,6 +26,7 @@ export async function airdock(args: readonly string[], options: CliOptions = {})
     signal: options.signal ?? new AbortController().signal,
     now: () => new Date(),
     ...(options.answers ? { prompt: promptOf([...options.answers]) } : {}),
+    tools: async () => ({ run: runProgram, openHelm }),
     io: options.io ?? (() => Promise.reject(new Error('this test has no io'))),
   });
   return { code, stdout, stderr };

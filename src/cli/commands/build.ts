@@ -51,13 +51,16 @@ async function run(context: CliContext, options: Options): Promise<void> {
     );
   }
   const key = await findSigningKey(context, options);
-  const io = await context.io();
+  const tools = await context.tools();
   const connection = await openRegistry(context, options);
   const host: BuildHost = {
     registry: connection.registry,
-    engine: async () => io.openDocker(await io.resolveEndpoint(context.env, io.run)),
-    helm: io.openHelm(io.run),
-    revision: (directory) => gitRevision(io.run, directory),
+    engine: async () => {
+      const io = await context.io();
+      return io.openDocker(await io.resolveEndpoint(context.env, io.run));
+    },
+    helm: tools.openHelm(tools.run),
+    revision: (directory) => gitRevision(tools.run, directory),
     listener: context.listener,
     now: () => context.now().getTime(),
     signal: context.signal,
