@@ -20,6 +20,7 @@ export type HealthOptions = {
   signal?: AbortSignal | undefined;
 };
 
+const unhealthyGrace = 10_000;
 const containerDefaults = { window: 1000, interval: 500, timeout: 120_000 };
 
 /** @returns milliseconds until green began. @throws AirdockError HEALTH_FAILED saying what was wrong last */
@@ -34,6 +35,7 @@ export async function waitHealthy(options: HealthOptions): Promise<number> {
   let greenSince: number | undefined;
   let restarts: string | undefined;
   let wrong = 'nothing answered yet';
+  const unhealthySince = new Map<string, number>();
   while (performance.now() - started < timeout) {
     options.signal?.throwIfAborted();
     const containers = await options.site.docker.containers({ project: options.site.project });
@@ -44,7 +46,7 @@ export async function waitHealthy(options: HealthOptions): Promise<number> {
     if (found.length === 0) greenSince ??= performance.now();
     else wrong = found.join('; ');
     if (greenSince !== undefined && performance.now() - greenSince >= window) return Math.round(greenSince - started);
-    const lost = hopeless(containers, options.services);
+    const lost = hopeless(containers, options.services, unhealthySince);
     if (lost)
       throw await failure(
         options,
@@ -76,11 +78,22 @@ function restartsOf(containers: readonly ContainerInfo[]): string {
     .join();
 }
 
-/** Docker's own verdict, after its retries; or a container that fell over three times. Waiting longer only lengthens the stop. */
-function hopeless(containers: readonly ContainerInfo[], services: readonly string[]): ContainerInfo | undefined {
-  return containers.find(
-    (one) => !one.oneOff && services.includes(one.service) && (one.health === 'unhealthy' || one.restarts >= 3),
-  );
+/**
+ * Docker's own verdict, after its retries, if it stays so: on a busy machine a start may outlast them. Or a container that
+ * fell over three times. Waiting longer only lengthens the stop.
+ */
+function hopeless(
+  containers: readonly ContainerInfo[],
+  services: readonly string[],
+  unhealthySince: Map<string, number>,
+): ContainerInfo | undefined {
+  const now = performance.now();
+  return containers.find((one) => {
+    if (one.oneOff || !services.includes(one.service)) return false;
+    if (one.health !== 'unhealthy') unhealthySince.delete(one.id);
+    else if (!unhealthySince.has(one.id)) unhealthySince.set(one.id, now);
+    return one.restarts >= 3 || now - (unhealthySince.get(one.id) ?? now) >= unhealthyGrace;
+  });
 }
 
 async function failedChecks(

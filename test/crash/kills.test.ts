@@ -95,7 +95,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
     expect(interrupted).toMatchObject({ interrupted: { kind: 'upgrade', from: '0.2.4', to: '0.3.0' } });
     const resumed = await airdock(host, ['resume', '--dir', directory]);
     expect(resumed.exitCode).toBe(0);
-    expect(resumed.json).toMatchObject({ recovered: { outcome: expected === '0.2.4' ? 'undone' : 'done' } });
+    expect(resumed.json, resumed.stderr).toMatchObject({ recovered: { outcome: expected === '0.2.4' ? 'undone' : 'done' } });
     expect(await expectCoherent(before)).toBe(expected);
     fresh = expected === '0.2.4';
   });
