@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { BundleManifest, Platform } from '../bundle/manifest.ts';
 import { writeBundle } from '../bundle/writer.ts';
 import type { Digest } from '../digest.ts';
@@ -71,7 +71,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
   const release = await steps.run('config', async () => {
     const files = await readRelease(loaded, { ...options, helm: host.helm, ...signalOf(host) });
     checkAgainstCompose(loaded, options.version, files.compose.services);
-    return { result: files, summary: options.config };
+    return { result: files, summary: basename(options.config) };
   });
   for (const text of warningsOf(release)) host.listener({ type: 'warning', text });
   const asked = [...release.compose.images, ...(release.chart?.images ?? [])];
@@ -105,7 +105,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
 
     const written = await steps.run('bundle', async () => {
       const done = await write(path, manifest, release, collected, cache, options, host);
-      return { result: done, summary: path };
+      return { result: done, summary: basename(path) };
     });
     await writeLock(lock, locked);
     return { path, ...written, manifest, lock: options.updateLock ? counts : state, blobs: cache.statistics };

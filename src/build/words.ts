@@ -12,7 +12,7 @@ export function imagesSummary(total: number, state: { unchanged: number; added: 
   if (updated) parts.push('the lock file is written anew');
   else {
     if (state.unchanged > 0) parts.push(`${state.unchanged} in the lock file unchanged`);
-    if (state.added > 0) parts.push(`${state.added} new to it`);
+    if (state.added > 0) parts.push(state.unchanged > 0 ? `${state.added} new to it` : `${state.added} new to the lock file`);
   }
   return parts.join(', ');
 }

@@ -167,7 +167,7 @@ async function adoptionFindings(site: Site): Promise<Facts['findings']> {
         : `the project ${site.project} has ${found.join(' and ')} that airdock did not make`,
       fix: elsewhere
         ? 'Choose another --dir or --project.'
-        : 'Take it over first: airdock adopt --bundle BUNDLE-OF-THE-RUNNING-VERSION',
+        : `Take it over first: airdock adopt --dir ${site.directory} --bundle BUNDLE-OF-THE-RUNNING-VERSION`,
     },
   ];
 }

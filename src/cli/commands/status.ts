@@ -34,6 +34,6 @@ function textOf(status: Status): string {
     );
   for (const { what, text } of status.drift) lines.push(`  ! ${what}: ${text}`);
   if (status.drift.length > 0)
-    lines.push('Next: keep the change with airdock adopt, or undo it with --discard-local at the next install or rollback.');
+    lines.push('Next: Keep the change with airdock adopt, or undo it with --discard-local at the next install or rollback.');
   return `${lines.join('\n')}\n`;
 }

@@ -20,7 +20,7 @@ async function verify(context: CliContext, bundle: string, options: Options): Pr
   const { report } = await step(context, 'verify', async (onProgress) => {
     const { signal } = context;
     const checked = await verifyBundle(at(context, bundle), { authorize, full: options.full, signal, onProgress });
-    return { report: checked, ok: checked.ok, summary: checked.key === undefined ? '' : `signed by ${checked.key}` };
+    return { report: checked, ok: checked.ok, summary: checked.ok ? `signed by ${checked.key}` : 'not what was signed' };
   });
   const document: VerifyDocument = {
     schema: 'airdock.verify/1',
@@ -37,6 +37,6 @@ function textOf({ ok, product, version, key, leftOut, findings }: VerifyReport):
   for (const { code, text } of findings) lines.push(`  ${code}  ${text}`);
   if (leftOut.length > 0)
     lines.push(`Left out, to be on the target already (${leftOut.length}):`, ...leftOut.map((name) => `  ${name}`));
-  if (!ok) lines.push('Next: get the bundle again, and compare the fingerprint of the key with the vendor.');
+  if (!ok) lines.push('Next: Get the bundle again, and compare the fingerprint of the key with the vendor.');
   return `${lines.join('\n')}\n`;
 }

@@ -37,5 +37,5 @@ export function planText(plan: Plan): string {
 function servingText(plan: Plan): string {
   const database = plan.steps.some((step) => step.id === 'database-service');
   const stop = plan.steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
-  return `the old version serves until its containers are replaced, about ${stop} s (estimate)${database ? '; the database restarts' : ''}`;
+  return `the old version serves until its containers are replaced: a stop of about ${stop} s (estimate)${database ? '; the database restarts' : ''}`;
 }
