@@ -58,7 +58,7 @@ services:
     profiles: [storage]
 `;
 
-export const files: Readonly<Record<string, string>> = {
+const files: Readonly<Record<string, string>> = {
   'deploy/compose.yaml': composeText,
   'deploy/env.template': 'VERSION=\nOWNER=acme\n# airdock: required\nURL=\n',
   'deploy/README.md': '# The shop\n',
