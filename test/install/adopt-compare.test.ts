@@ -62,7 +62,7 @@ test('variables one by one, lists as a whole, nothing interpolated', () => {
 test('services: dropped, added; volumes changed, never taken away', () => {
   const operator = `
 services:
-  api: { image: 'shop/api:${VERSION}', environment: { A: '1', PASSWORD: '${PASSWORD:?set it}', WORKERS: '${WORKERS:-1}' }, ports: ['80:80'] }
+  api: { image: 'shop/api:\${VERSION}', environment: { A: '1', PASSWORD: '\${PASSWORD:?set it}', WORKERS: '\${WORKERS:-1}' }, ports: ['80:80'] }
   db: { image: postgres:15, environment: { Y: 2 }, volumes: ['data:/data'] }
   mail: { image: 'mail:1', environment: { TOKEN: abc } }
 volumes:

@@ -79,7 +79,7 @@ test.each([
 });
 
 describe('values as services get them', () => {
-  const env = parseEnvFile(`A=one\nPLAIN=$A-$$x\nDOUBLE="${'${A}'}/${'${NONE:-two}'}"\nSINGLE='$A'\nSELF=$SELF\n`);
+  const env = parseEnvFile(['A=one', 'PLAIN=$A-$$x', 'DOUBLE="${A}/${NONE:-two}"', "SINGLE='$A'", 'SELF=$SELF', ''].join('\n'));
   test.each([
     ['PLAIN', 'one-$x'],
     ['DOUBLE', 'one/two'],

@@ -56,7 +56,7 @@ describe('steps', () => {
   });
 });
 
-const release = await makeRelease({ version: '0.3.0' });
+const release = makeRelease({ version: '0.3.0' });
 
 function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {}): Facts {
   return {
