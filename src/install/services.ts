@@ -1,7 +1,7 @@
 import type { Compose } from '../io/compose.ts';
 import { databaseServiceOf } from './plan.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
-import type { ManagedSite } from './site.ts';
+import type { ManagedSite, Site } from './site.ts';
 
 /** Bringing services up and taking them away, the same in every direction of a transaction. */
 
@@ -22,19 +22,37 @@ export function dependencyServices(manifest: BundleManifest, all: readonly strin
   return all.filter((service) => !rolled.has(service));
 }
 
-/** `up` for everything but the database, which is started if it stopped and otherwise left alone. Tried twice. */
-export async function bringUp(compose: Compose, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
+/**
+ * `up` for everything but the database, which is started if it stopped and otherwise left alone. Tried twice.
+ * Dependencies are left out only where compose would recreate the database: with --no-deps the containers get another
+ * configuration hash than a plain `up` by hand computes, and that would recreate them.
+ */
+export async function bringUp(site: Site, compose: Compose, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
   const { all, rolled, database } = await servicesOf(compose, manifest);
-  const options = { noDeps: true, ...(signal ? { signal } : {}) };
+  const options = signal ? { signal } : {};
   const up = async () => {
-    if (database !== undefined) await compose.up([database], { ...options, noRecreate: true });
-    if (rolled.length > 0) await compose.up(rolled, options);
+    if (database !== undefined) await compose.up([database], { ...options, noDeps: true, noRecreate: true });
+    const noDeps = database !== undefined && (await differs(site, compose, database));
+    if (rolled.length > 0) await compose.up(rolled, { ...options, noDeps });
   };
   await up().catch(async () => {
     signal?.throwIfAborted();
     await up();
   });
   return all;
+}
+
+/** Would a plain `up` recreate this service's container: another configuration, or another image behind the name? */
+async function differs(site: Site, compose: Compose, service: string): Promise<boolean> {
+  const [model, hashes, containers] = await Promise.all([
+    compose.config(),
+    compose.hashes(),
+    site.docker.containers({ project: site.project }),
+  ]);
+  const image = await site.docker.inspectImage(model.services[service]?.image ?? '');
+  return containers.some(
+    (one) => one.service === service && !one.oneOff && (one.configHash !== hashes.get(service) || one.imageId !== image?.id),
+  );
 }
 
 /** Containers of these services of this project, whatever the files now say of them. One-shots too. */

@@ -80,7 +80,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   const database = databaseServiceOf(previous.manifest);
   if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent'))
     await compose.up([database], { noDeps: true });
-  const services = await bringUp(compose, previous.manifest);
+  const services = await bringUp(site, compose, previous.manifest);
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   await waitHealthy({ site, manifest: previous.manifest, env, services });
   return `${record.from} is serving again`;

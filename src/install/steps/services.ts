@@ -29,7 +29,7 @@ export async function recreateDatabase(transaction: Transaction): Promise<string
 }
 
 export async function up({ site, target, plan, signal }: Transaction): Promise<string> {
-  const services = await bringUp(await site.compose(), target.manifest, signal);
+  const services = await bringUp(site, await site.compose(), target.manifest, signal);
   if (plan.removed.length > 0) await takeAway(site, plan.removed);
   return `${services.length} services${plan.removed.length === 0 ? '' : `, removed ${plan.removed.join(', ')}`}`;
 }
