@@ -18,9 +18,10 @@ export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
   await endProcesses(`${transactionVariable}=${transactionMark(site, id)}`);
   const own = await site.docker.containers({ label: `airdock.transaction=${id}` });
   for (const container of own)
-    if (container.oneOff && container.project === site.project) await site.docker.removeContainer(container.id);
+    if (container.oneOff && container.project === site.project)
+      await site.docker.removeContainer(container.id, { anonymousVolumes: true });
   for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
-    if (probe.state === 'created') await site.docker.removeContainer(probe.id);
+    if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
   await endDatabaseSessions(site, id);
   await removePartialBackups(site);
 }
@@ -69,5 +70,6 @@ async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void>
 /** A finished backup got its name by a rename. */
 async function removePartialBackups(site: ManagedSite): Promise<void> {
   const folder = path.join(site.airdock, 'backups');
-  for (const name of await readdir(folder).catch(() => [])) if (name.endsWith(unfinishedSuffix)) await removeTree(path.join(folder, name));
+  for (const name of await readdir(folder).catch(() => []))
+    if (name.endsWith(unfinishedSuffix)) await removeTree(path.join(folder, name));
 }

@@ -90,7 +90,8 @@ export function openCompose(options: ComposeOptions): Compose {
   const compose = (args: readonly string[], { env = {}, ...rest }: RunOptions = {}) =>
     // COMPOSE_REMOVE_ORPHANS=1 in a .env makes compose 2.40 remove containers that are not ours; the environment wins over it.
     options.run('docker', [...common, ...args], {
-      cwd: directory,
+      // Every path is absolute, and a plan is made before the directory is there.
+      cwd: '/',
       ...rest,
       env: { ...options.environment, ...env, DOCKER_HOST: options.endpoint, COMPOSE_REMOVE_ORPHANS: 'false' },
     });

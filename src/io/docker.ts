@@ -92,8 +92,8 @@ class Engine implements Docker {
     return inspected.filter((found) => found !== undefined).map(containerInfo);
   }
 
-  async removeContainer(id: string): Promise<void> {
-    await this.#find(this.#api.getContainer(id).remove({ force: true }));
+  async removeContainer(id: string, { anonymousVolumes = false } = {}): Promise<void> {
+    await this.#find(this.#api.getContainer(id).remove({ force: true, v: anonymousVolumes }));
   }
 
   async probeImage(reference: string): Promise<string | undefined> {
@@ -105,7 +105,7 @@ class Engine implements Docker {
       if (statusOf(error) !== undefined) return reasonOf(error);
       throw this.#failed(error);
     }
-    await this.removeContainer(id);
+    await this.removeContainer(id, { anonymousVolumes: true });
     return undefined;
   }
 

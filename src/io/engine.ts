@@ -53,8 +53,8 @@ export interface Docker {
   /** `docker save`. A classic store may answer a few kB for an image with lost layers: check what came. */
   saveImage(reference: string, signal?: AbortSignal): Promise<Readable>;
   containers(filter?: ContainerFilter): Promise<ContainerInfo[]>;
-  /** Stops and removes it; volumes stay. Absent is fine. */
-  removeContainer(id: string): Promise<void>;
+  /** Stops and removes it; volumes stay, but anonymous ones when that is asked for. Absent is fine. */
+  removeContainer(id: string, options?: { anonymousVolumes?: boolean }): Promise<void>;
   /**
    * The reason why no container can be made of that image, undefined when one can: creates one (never started, labelled
    * `airdock.probe`) and removes it. On the containerd store this alone finds a tagged image with missing layers.
