@@ -176,6 +176,22 @@ export async function containerIds(host: Host, directory: string): Promise<Recor
   );
 }
 
+/** Nothing on the engine, and no such directories. */
+export async function emptied(host: Host, directories: readonly string[]): Promise<void> {
+  const containers = (await host.docker('ps', '-aq')).split('\n').filter(Boolean);
+  if (containers.length > 0) await host.docker('rm', '-f', ...containers);
+  const volumes = (await host.docker('volume', 'ls', '-q')).split('\n').filter(Boolean);
+  if (volumes.length > 0) await host.docker('volume', 'rm', ...volumes);
+  await host.docker('system', 'prune', '-af');
+  for (const directory of directories) await rm(directory, { recursive: true, force: true });
+}
+
+/** Path, mode, size, time of change and content of everything in it, as text: equal when nothing was touched. */
+export async function everything(directory: string): Promise<string> {
+  const script = 'find . -printf "%P %y %m %s %C@\\n" | sort; find . -type f -not -path "*/blobs/*" -exec sha256sum {} + | sort';
+  return (await execa('sh', ['-c', script], { cwd: directory })).stdout;
+}
+
 /**
  * Puts the host and these directories into a named state; `make` brings it about the first time in a run, from an empty
  * engine or from whatever state it puts back itself. Waits until every deployment answers.
@@ -189,6 +205,7 @@ export async function baseState(
   const snapshot = runName(name);
   const kept = runFolder('states', name);
   if (!existsSync(kept)) {
+    await emptied(host, directories);
     await make();
     await host.snapshot(snapshot);
     await mkdir(`${kept}.new`, { recursive: true });

@@ -11,7 +11,7 @@ import { runFolder, runName } from './run-folder.ts';
 const root = join(import.meta.dirname, '../..');
 const password = 'for tests only';
 
-type Releases = {
+export type Releases = {
   /** The bundle of that version. @throws when it was not asked for */
   path(version: string): string;
   /** The public key, PEM, as a file. */
@@ -51,6 +51,29 @@ export async function bundles(...versions: string[]): Promise<Releases> {
     });
   }
   return releases;
+}
+
+type Change = { file: string; from: string | RegExp; to: string };
+
+/**
+ * A bundle of that version with other small files than the repository's: changes to templates or configuration.
+ * @throws when a text to change is not there
+ */
+export async function variant(name: string, version: string, changes: readonly Change[]): Promise<string> {
+  const releases = await bundles(version);
+  const project = runFolder('releases', `project-${name}`);
+  const output = runFolder('releases', `${name}.bundle.tar`);
+  if (existsSync(output)) return output;
+  await copyProject(project, version);
+  for (const { file, from, to } of changes) {
+    const text = await readFile(join(project, file), 'utf8');
+    const changed = text.replace(from, to);
+    if (changed === text) throw new Error(`${file} has no ${String(from)}`);
+    await writeFile(join(project, file), changed);
+  }
+  await withRegistry([version], (address) => build({ ...releases, project }, version, address, `${output}.new`));
+  await rename(`${output}.new`, output);
+  return output;
 }
 
 /** Runs `work` while a loopback registry serves the images of these releases, and only then. */
