@@ -28,7 +28,7 @@ export async function assertSameImages(site: Site, stack: FoundStack, manifest: 
         differences.push(
           `${service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the bundle's ${image.reference}`,
         );
-      else if (canonical(container.image) !== image.reference)
+      else if (canonicalName(container.image) !== image.reference)
         differences.push(`${service} runs the bundle's image under the name ${container.image} instead of ${image.reference}`);
     }
   }
@@ -42,12 +42,13 @@ export async function assertSameImages(site: Site, stack: FoundStack, manifest: 
 
 /** Undefined for a fixed image; `foreign` when the setting in `.env` leads away from the bundle's product images. */
 function recordOf(manifest: BundleManifest, wanted: string, written: string): ImageRecord | 'foreign' | undefined {
-  const found = manifest.images.find((image) => image.reference === canonical(wanted));
+  const found = manifest.images.find((image) => image.reference === canonicalName(wanted));
   if (found) return carriesVersion(found.reference, manifest.version) ? found : undefined;
   return written.includes('$') ? 'foreign' : undefined;
 }
 
-function canonical(text: string): string {
+/** As it stands when it is no reference: an image id. */
+export function canonicalName(text: string): string {
   try {
     return parseReference(text).canonical;
   } catch (error) {

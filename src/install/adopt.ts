@@ -4,12 +4,13 @@ import { AirdockError } from '../errors.ts';
 import type { Adoption } from './adopt-document.ts';
 import { planFiles, type AdoptedFiles } from './adopt-files.ts';
 import { findStack, projectHere, refused, type FoundStack } from './adopt-found.ts';
-import { assertSameImages } from './adopt-images.ts';
+import { assertSameImages, canonicalName } from './adopt-images.ts';
 import { carryOutAdoption } from './adopt-transaction.ts';
 import { parseRaw } from './adopt-yaml.ts';
 import { findDrift } from './drift.ts';
 import type { Host } from './host.ts';
 import { openTrusted, pinnedKeys } from './install.ts';
+import type { NamedImage } from './image-names.ts';
 import { namesFor } from './names-here.ts';
 import { recover } from './recovery.ts';
 import { releaseFile, type Release } from './release.ts';
@@ -125,9 +126,20 @@ async function whatIsNew(
 
 async function filesFor(site: ManagedSite, stack: FoundStack, release: Release | undefined): Promise<AdoptedFiles> {
   if (!release) return planFiles(site, stack, undefined);
-  const names = await namesFor(release, await site.docker.info(), site, stack.containers);
-  const compose = stageCompose(release, names, stack.env.toBytes());
+  const compose = stageCompose(release, await namesInUse(site, stack, release), stack.env.toBytes());
   return planFiles(site, stack, { compose, unnamed: releaseFile(release, 'compose.yaml') });
+}
+
+/** A name of airdock's own only where it is there, or where it tells a running container's image from the signed one. */
+async function namesInUse(site: ManagedSite, stack: FoundStack, release: Release): Promise<NamedImage[]> {
+  const running = new Set(stack.containers.map((container) => canonicalName(container.image)));
+  const names: NamedImage[] = [];
+  for (const entry of await namesFor(release, await site.docker.info(), site, stack.containers)) {
+    const { image, name } = entry;
+    const used = running.has(image.reference) || running.has(name) || (await site.docker.inspectImage(name)) !== undefined;
+    names.push(used ? entry : { image, name: image.reference, private: false });
+  }
+  return names;
 }
 
 function asTheyAre(site: ManagedSite, stack: FoundStack): AdoptedFiles {
