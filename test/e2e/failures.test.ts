@@ -1,0 +1,238 @@
+// Fail fast, fail safe: whatever goes wrong, the old version serves, every row is there, and the exit code says what kind
+// of thing it was (CONTRACTS "Exit codes, applied").
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { airdock, patchedAirdock } from '../helpers/airdock.ts';
+import { type Host, startHost } from '../helpers/host.ts';
+import { answering, containerIds, fingerprint, healthy, installedState, opt, seed } from '../helpers/nodepad.ts';
+import { bundles, variant } from '../helpers/releases.ts';
+import { runFolder, runName } from '../helpers/run-folder.ts';
+import { expectSwitch, expectUntouched, watched } from '../helpers/serving.ts';
+
+const directory = opt();
+let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
+beforeAll(async () => {
+  releases = await bundles('0.2.4', '0.3.0', '0.3.1', '0.3.2');
+  host = await startHost({ name: runName('failures') });
+});
+afterAll(() => host?.stop());
+
+const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
+type Before = { rows: string; ids: Record<string, string>; env: string; compose: string };
+const look = async (): Promise<Before> => ({
+  rows: await fingerprint(host, directory),
+  ids: await containerIds(host, directory),
+  env: await readFile(join(directory, '.env'), 'utf8'),
+  compose: await readFile(join(directory, 'compose.yaml'), 'utf8'),
+});
+
+async function expectGood(): Promise<void> {
+  expect(await airdock(host, ['status', '--dir', directory])).toMatchObject({
+    exitCode: 0,
+    json: { current: '0.2.4', phase: 'good', drift: [], interrupted: null },
+  });
+}
+
+describe('of the release', () => {
+  test('0.3.1: a migration that fails on this data; the old version answered every request', async () => {
+    await installedState(host);
+    await seed(host, directory, { rows: 10, duplicateSlugs: 3 });
+    const before = await look();
+    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.1')));
+    expect(result).toMatchObject({
+      exitCode: 6,
+      json: { code: 'MIGRATION_FAILED', details: { outcome: 'undone', serving: '0.2.4', backup: expect.any(String) as string } },
+    });
+    expect(result.json['message']).toContain('meeting-2024');
+    expect(result.json['message']).toContain('0.2.4 is serving, untouched');
+    expectUntouched(seen, '0.2.4');
+    expect(await look()).toEqual(before);
+    const report = (result.json['details'] as { report: string }).report;
+    expect(await readFile(report, 'utf8')).toContain('migrate');
+    await expectGood();
+  });
+
+  test('0.3.2: never healthy; rolled back by itself, the gap measured', async () => {
+    await installedState(host);
+    const before = await look();
+    const { result, seen, ended } = await watched(host, directory, () => upgrade(releases.path('0.3.2')));
+    expect(result).toMatchObject({
+      exitCode: 6,
+      json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '0.2.4' } },
+    });
+    expectSwitch('0.3.2 rolled back', seen, { before: '0.2.4', after: '0.2.4' }, { up: result.stepStarted('up'), ended });
+    const { ids, ...rest } = await look();
+    expect({ ...rest, ids: { db: ids['db'], redis: ids['redis'] } }).toEqual({
+      ...before,
+      ids: { db: before.ids['db'], redis: before.ids['redis'] },
+    });
+    await expectGood();
+  });
+
+  test('that judgement is no formality: without the undo it is red', async () => {
+    await installedState(host);
+    const program = await patchedAirdock('no-undo', [
+      {
+        file: 'src/install/undo.ts',
+        from: 'switched ? await bringBack(site, record, plan) : unchanged(site)',
+        to: 'unchanged(site)',
+      },
+    ]);
+    const { result, seen, ended } = await watched(host, directory, () =>
+      airdock(host, ['install', releases.path('0.3.2'), '--dir', directory, '--yes'], { program }),
+    );
+    expect(result.exitCode).toBe(6);
+    expect(() =>
+      expectSwitch('0.3.2 not rolled back', seen, { before: '0.2.4', after: '0.2.4' }, { up: result.stepStarted('up'), ended }),
+    ).toThrow(/failed while 0.2.4 had to answer/);
+  });
+});
+
+describe('of the host, found before anything is touched', () => {
+  let before: Before;
+  beforeAll(() => installedState(host));
+  beforeEach(async () => {
+    before = await look();
+  });
+  afterEach(async () => {
+    await healthy(host, directory, '0.2.4');
+    expect((await look()).rows).toBe(before.rows);
+    await expectGood();
+  });
+
+  test('the database is stopped', async () => {
+    await host.compose(directory, 'stop', 'db');
+    const result = await upgrade(releases.path('0.3.0'));
+    expect(result.exitCode).toBe(5);
+    expect(JSON.stringify(result.json)).toContain('DATABASE_UNREACHABLE');
+    expect(await answering(host, directory)).toBe('0.2.4');
+    await host.compose(directory, 'start', 'db');
+  });
+
+  test('POSTGRES_PASSWORD in .env is not the database’s', async () => {
+    await writeFile(join(directory, '.env'), before.env.replace(/^POSTGRES_PASSWORD=.*$/m, 'POSTGRES_PASSWORD=changed'));
+    const result = await upgrade(releases.path('0.3.0'));
+    expect(result).toMatchObject({ exitCode: 5, json: { code: 'DATABASE_AUTH' } });
+    expect(await containerIds(host, directory)).toEqual(before.ids);
+    expect(await answering(host, directory)).toBe('0.2.4');
+    await writeFile(join(directory, '.env'), before.env);
+  });
+
+  test('an override names a service that the release dropped', async () => {
+    const dropped = await variant('no-beat', '0.3.0', [
+      { file: 'templates/compose.yaml', from: /  beat:\n(    .*\n)+\n/, to: '' },
+      { file: 'bundle.config.ts', from: `writers: ['api', 'worker', 'beat']`, to: `writers: ['api', 'worker']` },
+      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'beat']`, to: `traffic: ['frontend']` },
+    ]);
+    const override = join(directory, 'compose.override.yaml');
+    await writeFile(override, 'services: { beat: { environment: { MINE: "1" } } }\n');
+    const result = await upgrade(dropped);
+    expect(result.exitCode).toBe(5);
+    expect(JSON.stringify(result.json)).toContain('COMPOSE_RENDER');
+    expect(await containerIds(host, directory)).toEqual(before.ids);
+    await rm(override);
+  });
+
+  test('too little disk for a first install: refused with the ledger, nothing left', async () => {
+    const small = opt('small');
+    await mkdir(small, { recursive: true });
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=200m,mode=0755', 'tmpfs', small]);
+    try {
+      const args = ['install', releases.path('0.3.0'), '--dir', small, '--trust', releases.trust, '--yes'];
+      const result = await airdock(host, [...args, '--set', 'NODEPAD_PUBLIC_URL=http://x', '--set', 'NODEPAD_PORT=8099']);
+      expect(result).toMatchObject({ exitCode: 5, json: { code: 'DISK_FULL' } });
+      expect(existsSync(join(small, '.airdock'))).toBe(false);
+    } finally {
+      await execa('umount', [small]);
+    }
+  });
+});
+
+describe('of the bundle: exit 4, and nothing of it is used', () => {
+  const copy = (): string => runFolder('damaged.tar');
+  let before: Before;
+  beforeAll(async () => {
+    await installedState(host);
+    before = await look();
+    await copyFile(releases.path('0.3.0'), copy());
+  });
+  afterEach(async () => {
+    expect(await look()).toEqual(before);
+    expect(await answering(host, directory)).toBe('0.2.4');
+    await expectGood();
+  });
+
+  test('cut short', async () => {
+    const cut = runFolder('cut.tar');
+    await copyFile(releases.path('0.3.0'), cut);
+    await truncate(cut, (await stat(cut)).size - 100_000);
+    expect(await upgrade(cut)).toMatchObject({ exitCode: 4, json: { code: 'BUNDLE_TRUNCATED' } });
+  });
+
+  /** Offset and size of each entry's data. */
+  async function entries(): Promise<{ name: string; offset: number; size: number }[]> {
+    const { stdout } = await execa('tar', ['-tvRf', copy()]);
+    return stdout.split('\n').flatMap((line) => {
+      const match = /^block (\d+): \S+ \S+ +(\d+) \S+ \S+ (.+)$/.exec(line);
+      return match ? [{ name: match[3] ?? '', offset: (Number(match[1]) + 1) * 512, size: Number(match[2]) }] : [];
+    });
+  }
+
+  const kinds: [string, (name: string, size: number) => boolean][] = [
+    ['SHA256SUMS', (name) => name === 'SHA256SUMS'],
+    ['the signature', (name) => name === 'SHA256SUMS.sig'],
+    ['bundle.json', (name) => name === 'bundle.json'],
+    ['the guide', (name) => name === 'README.md'],
+    ['compose.yaml', (name) => name === 'compose.yaml'],
+    ['the chart', (name) => name.startsWith('chart/')],
+    ['oci-layout', (name) => name === 'oci-layout'],
+    ['index.json', (name) => name === 'index.json'],
+    ['manifest.json', (name) => name === 'manifest.json'],
+    ['an image’s manifest', (name, size) => name.startsWith('blobs/') && size < 1000],
+    ['an image’s config', (name, size) => name.startsWith('blobs/') && size > 2000 && size < 20_000],
+  ];
+  test.each(kinds)('one flipped bit in %s', async (_kind, matches) => {
+    const entry = (await entries()).find(({ name, size }) => matches(name, size));
+    expect(entry).toBeDefined();
+    const flip = async (): Promise<void> => {
+      const file = await open(copy(), 'r+');
+      const at = entry!.offset + Math.min(40, entry!.size >> 1);
+      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
+      await file.write(Buffer.from([buffer[0]! ^ 1]), 0, 1, at);
+      await file.close();
+    };
+    await flip();
+    const result = await upgrade(copy());
+    await flip();
+    expect(result.exitCode, result.stdout).toBe(4);
+  });
+
+  test('one flipped bit in a layer that is new here: found while it is copied, before the engine sees it', async () => {
+    const layers = (await entries()).filter(({ name }) => name.startsWith('blobs/'));
+    const store = join(directory, '.airdock/blobs/sha256');
+    const fresh = layers.find(({ name }) => !existsSync(join(store, name.split('/').at(-1) ?? '')) && isLayer(name));
+    expect(fresh).toBeDefined();
+    const file = await open(copy(), 'r+');
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, fresh!.offset + 30);
+    await file.write(Buffer.from([buffer[0]! ^ 1]), 0, 1, fresh!.offset + 30);
+    await file.close();
+    const result = await upgrade(copy());
+    expect(result).toMatchObject({
+      exitCode: 4,
+      json: { code: 'BUNDLE_DIGEST_MISMATCH', details: { outcome: 'undone', serving: '0.2.4' } },
+    });
+    expect(existsSync(join(store, fresh!.name.split('/').at(-1) ?? ''))).toBe(false);
+  });
+
+  let layerDigests: Set<string>;
+  const isLayer = (name: string): boolean => layerDigests.has(name.split('/').at(-1) ?? '');
+  beforeAll(async () => {
+    const { stdout } = await execa('tar', ['-xOf', releases.path('0.3.0'), 'bundle.json']);
+    const { images } = JSON.parse(stdout) as { images: { layers: { digest: string }[] }[] };
+    layerDigests = new Set(images.flatMap(({ layers }) => layers.map(({ digest }) => digest.slice(7))));
+  });
+});

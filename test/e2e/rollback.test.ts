@@ -1,0 +1,99 @@
+// Back without a network: from the store, images pruned, the registry long gone. And drift: shown, never silently undone.
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { airdock } from '../helpers/airdock.ts';
+import { startHost, type Host } from '../helpers/host.ts';
+import { answering, containerIds, fingerprint, opt, postNote, sql, upgradedState } from '../helpers/nodepad.ts';
+import { bundles } from '../helpers/releases.ts';
+import { runName } from '../helpers/run-folder.ts';
+
+const directory = opt();
+let host: Host;
+beforeAll(async () => {
+  await bundles('0.2.4', '0.3.0');
+  host = await startHost({ name: runName('back') });
+});
+afterAll(() => host?.stop());
+
+const at = (...args: string[]): string[] => [...args, '--dir', directory];
+const edit = async (name: string, change: (text: string) => string): Promise<string> => {
+  const text = change(await readFile(join(directory, name), 'utf8'));
+  await writeFile(join(directory, name), text);
+  return text;
+};
+
+describe('rollback', () => {
+  beforeAll(() => upgradedState(host));
+
+  test('of what is not kept is refused, and without --yes nothing happens', async () => {
+    const unknown = await airdock(host, at('rollback', '0.1.0', '--yes'));
+    expect([unknown.exitCode, unknown.json['code']]).toEqual([5, 'ROLLBACK_REFUSED']);
+    const unasked = await airdock(host, at('rollback', '0.2.4'));
+    expect([unasked.exitCode, unasked.json['code']]).toEqual([2, 'CONSENT_NEEDED']);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    const elsewhere = await airdock(host, ['rollback', '--yes', '--dir', opt('nothing-here')]);
+    expect([elsewhere.exitCode, elsewhere.json['code']]).toEqual([5, 'NOT_A_DEPLOYMENT']);
+  });
+
+  test('after image prune -a: 0.2.4 serves on the newer schema, rows written since stay, forward again', async () => {
+    const id = await postNote(host, directory, 'written under 0.3.0');
+    const rows = await fingerprint(host, directory);
+    const { db, redis } = await containerIds(host, directory);
+    await host.docker('image', 'prune', '-af');
+    const back = await airdock(host, at('rollback', '--yes'));
+    expect(back.exitCode, back.stdout + back.stderr).toBe(0);
+    expect(back.json).toMatchObject({ current: '0.2.4', from: '0.3.0', changed: true });
+    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await fingerprint(host, directory)).toBe(rows);
+    expect(await sql(host, directory, `SELECT title FROM notes WHERE id = ${id}`)).toBe('written under 0.3.0');
+    expect(await containerIds(host, directory)).toMatchObject({ db, redis });
+    expect(await readFile(join(directory, '.env'), 'utf8')).toMatch(/^VERSION=0\.2\.4$/m);
+
+    const again = await airdock(host, at('rollback', '0.2.4', '--yes'));
+    expect(again.json).toMatchObject({ current: '0.2.4', changed: false });
+    const forward = await airdock(host, at('rollback', '0.3.0', '--yes'));
+    expect(forward.exitCode, forward.stdout).toBe(0);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    expect(await fingerprint(host, directory)).toBe(rows);
+    const { json } = await airdock(host, at('history'));
+    expect(json['history']).toMatchObject([
+      { kind: 'install', to: '0.2.4', outcome: 'done' },
+      { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', outcome: 'done', backup: expect.any(String) },
+      { kind: 'rollback', from: '0.3.0', to: '0.2.4', outcome: 'done' },
+      { kind: 'rollback', from: '0.2.4', to: '0.3.0', outcome: 'done' },
+    ]);
+  });
+});
+
+describe('drift', () => {
+  beforeEach(() => upgradedState(host));
+
+  test('compose.yaml edited by hand: status says so and exits 5, nothing runs over it, --discard-local keeps a copy', async () => {
+    expect((await airdock(host, at('status'))).exitCode).toBe(0);
+    await appendFile(join(directory, 'compose.yaml'), '\n# mine\n');
+    const edited = await readFile(join(directory, 'compose.yaml'), 'utf8');
+    const status = await airdock(host, at('status'));
+    expect(status.exitCode).toBe(5);
+    expect(status.json['drift']).toMatchObject([{ what: 'compose.yaml' }]);
+    const refused = await airdock(host, at('rollback', '--yes'));
+    expect([refused.exitCode, refused.json['code']]).toEqual([5, 'DRIFT']);
+    expect(await readFile(join(directory, 'compose.yaml'), 'utf8')).toBe(edited);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    const done = await airdock(host, at('rollback', '--yes', '--discard-local'));
+    expect(done.exitCode, done.stdout).toBe(0);
+    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await readFile(join(directory, 'compose.yaml.local-1'), 'utf8')).toBe(edited);
+  });
+
+  test('VERSION edited by hand', async () => {
+    const edited = await edit('.env', (text) => text.replace(/^VERSION=.*$/m, 'VERSION=0.2.4'));
+    const status = await airdock(host, at('status'));
+    expect(status.exitCode).toBe(5);
+    expect(status.json['drift']).toMatchObject([{ what: '.env', text: expect.stringContaining('0.2.4') }]);
+    const refused = await airdock(host, at('rollback', '--yes'));
+    expect([refused.exitCode, refused.json['code']]).toEqual([5, 'DRIFT']);
+    expect(await readFile(join(directory, '.env'), 'utf8')).toBe(edited);
+    expect(await answering(host, directory)).toBe('0.3.0');
+  });
+});
