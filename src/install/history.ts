@@ -34,6 +34,7 @@ export async function readHistory(host: Host, options: { directory: string }): P
   });
 }
 
-function rowOf({ id, kind, from, to, class: pathClass, startedAt, endedAt, outcome, backup, operator, error }: TransactionRecord): History['history'][number] {
-  return { id, kind, from, to, class: pathClass, startedAt, endedAt, outcome: outcome ?? 'open', backup, operator, rehearsed: false, error };
+function rowOf(record: TransactionRecord): History['history'][number] {
+  const { direction: _direction, outcome, ...shown } = record;
+  return { ...shown, outcome: outcome ?? 'open', rehearsed: false };
 }
