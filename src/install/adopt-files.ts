@@ -14,6 +14,8 @@ export type AdoptedFiles = {
   'compose.adopted.yaml': Buffer | undefined;
   '.env': Buffer | undefined;
   edits: ComposeEdit[];
+  /** Services with a fixed image that is not the signed one, which goes on running under its name. */
+  pinned: string[];
   /** The files of the stack, in order, as compose will read them. */
   names: string[];
 };
@@ -46,6 +48,7 @@ export async function planFiles(site: Site, stack: FoundStack, base: Base | unde
       'compose.adopted.yaml': adopted && kept?.equals(adopted) ? undefined : adopted,
       '.env': env,
       edits: comparison?.edits ?? [],
+      pinned: comparison?.pinned ?? [],
       names: files.map((file) => nameIn(site.directory, file)),
     };
   };
@@ -64,18 +67,23 @@ export async function planFiles(site: Site, stack: FoundStack, base: Base | unde
   );
 }
 
-function compared(stack: FoundStack, base: Base): Comparison & { renamed: Set<string> } {
+function compared(stack: FoundStack, base: Base): Comparison & { renamed: Set<string>; pinned: string[] } {
   const operator = parseRaw(stack.main.bytes, stack.main.name);
   const comparison = compareCompose(operator, parseRaw(base.compose, 'compose.yaml of the release'));
   const written = servicesOf(parseRaw(base.unnamed, 'compose.yaml of the release'));
   const overlays = servicesOf(comparison.overlay);
   const renamed = new Set<string>();
+  const pinned: string[] = [];
   for (const [name, service] of overlays) {
-    // The release's image under a name of airdock's own: where nothing runs, nothing is to be kept.
-    if (stack.containers.some((one) => one.service === name) || service.kind !== 'map' || service.tag) continue;
+    if (service.kind !== 'map' || service.tag) continue;
     const image = textOf(service.entries.get('image'));
     const declared = written.get(name);
     if (image === undefined || declared?.kind !== 'map' || textOf(declared.entries.get('image')) !== image) continue;
+    if (stack.containers.some((one) => one.service === name)) {
+      pinned.push(name);
+      continue;
+    }
+    // The release's image under a name of airdock's own: where nothing runs, nothing is to be kept.
     renamed.add(name);
     service.entries.delete('image');
     if (service.entries.size === 0) overlays.delete(name);
@@ -85,7 +93,7 @@ function compared(stack: FoundStack, base: Base): Comparison & { renamed: Set<st
     );
   }
   if (overlays.size === 0) comparison.overlay.entries.delete('services');
-  return { ...comparison, renamed };
+  return { ...comparison, renamed, pinned };
 }
 
 function textOf(raw: Raw | undefined): string | undefined {

@@ -148,6 +148,7 @@ function asTheyAre(site: ManagedSite, stack: FoundStack): AdoptedFiles {
     'compose.adopted.yaml': undefined,
     '.env': undefined,
     edits: [],
+    pinned: [],
     names: stack.files.map((file) => path.relative(site.directory, file)),
   };
 }
@@ -187,10 +188,18 @@ async function adoptionOf(
     files: files.names,
     source: release ? 'bundle' : 'engine',
     signer: bundle?.signer.fingerprint ?? null,
-    warnings: [...stack.warnings, ...(changed ? main : []), ...(changed && !release ? [unknownRelease] : [])],
+    warnings: [
+      ...stack.warnings,
+      ...files.pinned.map(pinnedText),
+      ...(changed ? main : []),
+      ...(changed && !release ? [unknownRelease] : []),
+    ],
     transaction: null,
   };
 }
+
+const pinnedText = (service: string): string =>
+  `${service}: its image is not the very one that the release was signed with; it is kept, now and at upgrades, until you take ${service}.image out of compose.adopted.yaml`;
 
 const unknownRelease =
   'without a bundle airdock cannot tell your edits from the vendor’s compose file: the next upgrade replaces compose.yaml (the store keeps this one for a rollback). Move your edits into compose.override.yaml first, or adopt with the bundle of this version.';
