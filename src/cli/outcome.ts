@@ -30,7 +30,7 @@ export function outcomeDocument({ command, version, plan, recovered, finished }:
 export function outcomeText({ version, plan, recovered, finished }: Done): string {
   const before = recovered ? recoveredText(recovered) : '';
   if (!finished) return `${before}${version} is current already. Nothing was changed.\n`;
-  const back = plan?.from ? `Back again: airdock rollback ${plan.from}\n` : '';
+  const back = plan?.from && plan.from !== version ? `Back again: airdock rollback ${plan.from}\n` : '';
   return `${before}${plan?.product} ${version} is serving.\n${back}`;
 }
 

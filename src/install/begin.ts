@@ -18,7 +18,7 @@ export function assertClear(plan: Plan): void {
   const onlyValues = plan.findings.every((finding) => finding.code === 'VALUE_MISSING');
   const code = onlyValues ? 'VALUE_MISSING' : others.length === 0 ? codeOf(first) : 'PREFLIGHT_FAILED';
   throw new AirdockError(code, plan.findings.map((finding) => finding.text).join('\n'), {
-    hint: plan.findings.map((finding) => finding.fix).join('\n'),
+    hint: [...new Set(plan.findings.map((finding) => finding.fix))].join('\n'),
     details: { findings: plan.findings },
   });
 }

@@ -18,6 +18,13 @@ export const drift = z.strictObject({
 });
 export type Drift = z.infer<typeof drift>;
 
+export const driftFixes: Record<Drift['what'], string> = {
+  'compose.yaml':
+    'Keep the change of compose.yaml with airdock adopt, or undo it: airdock install or rollback with --discard-local.',
+  '.env': 'Only airdock changes VERSION. Undo it: airdock install or rollback with --discard-local.',
+  container: 'Bring the containers of the installed release back with docker compose up -d.',
+};
+
 export async function findDrift(options: {
   directory: string;
   deployment: Deployment;

@@ -6,7 +6,7 @@ import { isAirdockError } from '../errors.ts';
 import type { ComposeModel } from '../io/compose.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
-import { findDrift } from './drift.ts';
+import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { EnvInputs, MergedEnv } from './env-template.ts';
 import type { NamedImage } from './image-names.ts';
@@ -199,8 +199,8 @@ async function currentServices(site: Site, deployment: Deployment | undefined): 
   }
 }
 
-function driftFinding({ text }: { text: string }): Finding {
-  return { code: 'DRIFT', text, fix: 'Keep the change with airdock adopt, or undo it with --discard-local.' };
+function driftFinding({ what, text }: Drift): Finding {
+  return { code: 'DRIFT', text, fix: driftFixes[what] };
 }
 
 function slimFindings(missing: readonly BlobKey[], inBundle: FactsOptions['inBundle']): Finding[] {

@@ -44,6 +44,12 @@ export type InstallResult = {
 /** The plan of an install, without acting. */
 export async function planInstall(host: Host, options: BundleOptions): Promise<Plan> {
   return lookAtSite(host, options, async (site, records) => {
+    const open = records?.journal.open();
+    if (open)
+      host.listener({
+        type: 'warning',
+        text: `transaction ${open.id} (${open.kind} ${open.to}) is under way or was interrupted; install finishes or undoes it first`,
+      });
     const bundle = await openTrusted(host, options, records?.state.pinnedKeys() ?? []);
     try {
       return makePlan(await factsOf(site, records, bundle, options));

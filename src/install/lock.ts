@@ -18,7 +18,6 @@ export function takeLock(airdockDirectory: string): Lock {
     if (!/locked|busy/i.test(String(error))) throw error;
     throw new AirdockError('LOCKED', `another airdock is changing ${path.dirname(airdockDirectory)}`, {
       hint: 'Wait until it has ended; `airdock status` shows what it does. The lock frees itself when its process ends.',
-      cause: error,
     });
   }
   return {

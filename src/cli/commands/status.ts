@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { driftFixes } from '../../install/drift.ts';
 import { readStatus, type Status } from '../../install/status.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
@@ -33,7 +34,7 @@ function textOf(status: Status): string {
       `  release ${version.padEnd(10)} ${rollback === 'code' ? `rollback: code only` : rollback}${origin === 'adopted' ? ' (adopted)' : ''}`,
     );
   for (const { what, text } of status.drift) lines.push(`  ! ${what}: ${text}`);
-  if (status.drift.length > 0)
-    lines.push('Next: Keep the change with airdock adopt, or undo it with --discard-local at the next install or rollback.');
+  const fixes = [...new Set(status.drift.map(({ what }) => driftFixes[what]))];
+  if (fixes.length > 0) lines.push(`Next: ${fixes.join('\n      ')}`);
   return `${lines.join('\n')}\n`;
 }
