@@ -12,12 +12,12 @@ export function addEnvOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--set <key=value>', 'a value for .env (may be given several times; not for secrets)')
-        .default([])
+        .default([], 'none')
         .argParser(collect),
     )
     .addOption(
       new Option('--set-file <key=file>', 'a value for .env from a file, for secrets (may be given several times)')
-        .default([])
+        .default([], 'none')
         .argParser(collect),
     );
 }

@@ -11,7 +11,7 @@ export type TrustOptions = { trust: readonly string[] };
 export function addTrustOption(command: Command): Command {
   return command.addOption(
     new Option('--trust <file>', 'a public key to trust (may be given several times)')
-      .default([])
+      .default([], 'none')
       .argParser((value: string, previous: readonly string[]) => [...previous, value]),
   );
 }
