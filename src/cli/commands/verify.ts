@@ -20,7 +20,7 @@ async function verify(context: CliContext, bundle: string, options: Options): Pr
   const { report } = await step(context, 'verify', async (onProgress) => {
     const { signal } = context;
     const checked = await verifyBundle(at(context, bundle), { authorize, full: options.full, signal, onProgress });
-    return { report: checked, ok: checked.ok, summary: checked.ok ? `signed by ${checked.key}` : 'not what was signed' };
+    return { report: checked, ok: checked.ok, summary: checked.ok ? `signed by ${checked.key}` : 'refused' };
   });
   const document: VerifyDocument = {
     schema: 'airdock.verify/1',
