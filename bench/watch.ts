@@ -52,5 +52,7 @@ child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
 const [exitCode] = (await once(child, 'close')) as [number];
 clearInterval(timer);
 if (exitCode !== 0) console.error(stdout, lines.join('\n'));
-console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000, peak, steps, document: JSON.parse(stdout) as unknown }));
+console.log(
+  JSON.stringify({ seconds: (performance.now() - started) / 1000, peak, steps, document: JSON.parse(stdout) as unknown }),
+);
 process.exitCode = exitCode;
