@@ -1,0 +1,212 @@
+// Upgrades of class `expand`: what is refused before anything is touched, what `plan` says, and the way itself under the
+// eyes of a poller.
+import { lstat, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { airdock } from '../helpers/airdock.ts';
+import { type Host, startHost } from '../helpers/host.ts';
+import {
+  answering,
+  containerIds,
+  everything,
+  fingerprint,
+  healthy,
+  installedState,
+  opt,
+  postNote,
+  sql,
+} from '../helpers/nodepad.ts';
+import { bundles, variant } from '../helpers/releases.ts';
+import { runName } from '../helpers/run-folder.ts';
+import { expectSwitch, watched } from '../helpers/serving.ts';
+
+const directory = opt();
+const envFile = join(directory, '.env');
+let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
+beforeAll(async () => {
+  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.5.0');
+  host = await startHost({ name: runName('upgrade') });
+});
+afterAll(() => host?.stop());
+const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
+
+describe('refused, and nothing is touched', () => {
+  let before: unknown[];
+  const look = async () => [
+    await readFile(envFile, 'utf8'),
+    await containerIds(host, directory),
+    await fingerprint(host, directory),
+  ];
+  const refuse = async (bundle: string, codes: string[]) => {
+    const plan = await airdock(host, ['plan', bundle, '--dir', directory]);
+    expect(plan.exitCode).toBe(5);
+    expect((plan.json['findings'] as { code: string }[]).map(({ code }) => code).toSorted()).toEqual(codes.toSorted());
+    const answer = await upgrade(bundle);
+    expect([answer.exitCode, answer.json['code']]).toEqual([5, codes.length === 1 ? codes[0] : 'PREFLIGHT_FAILED']);
+    expect((answer.json['details'] as { findings: unknown }).findings).toEqual(plan.json['findings']);
+    expect(await look()).toEqual(before);
+    expect(await answering(host, directory)).toBe('0.2.4');
+    const { json } = await airdock(host, ['history', '--dir', directory]);
+    expect(json['history']).toMatchObject([{ kind: 'install', outcome: 'done' }]);
+  };
+  beforeAll(async () => {
+    await installedState(host);
+    before = await look();
+  });
+
+  test('a path with an irreversible migration', () => refuse(releases.path('0.4.0'), ['MIGRATION_CLASS_UNSUPPORTED']));
+
+  test('a release that upgrades from later ones only', () =>
+    refuse(releases.path('0.5.0'), ['MIGRATION_CLASS_UNSUPPORTED', 'UPGRADE_PATH_REFUSED']));
+
+  test('another product', async () => {
+    const otherpad = await variant('otherpad', '0.3.0', [
+      { file: 'bundle.config.ts', from: `product: 'nodepad'`, to: `product: 'otherpad'` },
+    ]);
+    await refuse(otherpad, ['PRODUCT_MISMATCH']);
+  });
+
+  test('another major version of PostgreSQL', async () => {
+    const newer = await variant('postgres-16', '0.3.0', [{ file: 'bundle.config.ts', from: 'postgres: 15', to: 'postgres: 16' }]);
+    await refuse(newer, ['POSTGRES_MAJOR']);
+  });
+
+  test('VERSION twice in .env: both lines are named', async () => {
+    const text = await readFile(envFile, 'utf8');
+    await writeFile(envFile, `${text}VERSION=0.2.4\n`);
+    const answer = await upgrade(releases.path('0.3.0'));
+    expect(answer).toMatchObject({ exitCode: 5, json: { code: 'ENV_INVALID' } });
+    const lines = `${text}VERSION=0.2.4\n`.split('\n').flatMap((line, i) => (line.startsWith('VERSION=') ? [i + 1] : []));
+    for (const line of lines) expect(answer.json['message']).toMatch(new RegExp(`\\b${line}\\b`));
+    expect(await readFile(envFile, 'utf8')).toBe(`${text}VERSION=0.2.4\n`);
+    await writeFile(envFile, text);
+    expect(await look()).toEqual(before);
+  });
+});
+
+describe('0.2.4 -> 0.3.0', () => {
+  let rows: string;
+  let ids: Record<string, string>;
+  let plan: Record<string, unknown>;
+  beforeAll(async () => {
+    await installedState(host);
+    rows = await fingerprint(host, directory);
+    ids = await containerIds(host, directory);
+  });
+
+  test('plan: what is going to happen, and not a byte changed', async () => {
+    const before = await everything(directory);
+    const images = await host.docker('image', 'ls', '-aq', '--no-trunc');
+    const answer = await airdock(host, ['plan', releases.path('0.3.0'), '--dir', directory]);
+    plan = answer.json;
+    expect(answer).toMatchObject({
+      exitCode: 0,
+      json: {
+        kind: 'upgrade',
+        from: '0.2.4',
+        to: '0.3.0',
+        class: 'expand',
+        summaries: ['0.3.0: adds notes.pinned'],
+        findings: [],
+        env: { missing: [], changed: ['VERSION'] },
+        removed: [],
+        added: [],
+      },
+    });
+    const steps = plan['steps'] as { id: string; stop: boolean }[];
+    expect(steps.map(({ id }) => id)).toEqual(['import', 'load', 'backup', 'migrate', 'switch', 'up', 'health', 'good']);
+    expect(steps.filter(({ stop }) => stop).map(({ id }) => id)).toEqual(['up']);
+    expect((plan['recreated'] as string[]).toSorted()).toEqual(['api', 'beat', 'frontend', 'worker']);
+    expect(await everything(directory)).toBe(before);
+    expect(await host.docker('image', 'ls', '-aq', '--no-trunc')).toBe(images);
+    expect(await containerIds(host, directory)).toEqual(ids);
+  });
+
+  test('the old version answers until `up`, the new one from then on; rows, database and redis stay', async () => {
+    const { result, seen, ended } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
+    expect(result).toMatchObject({ exitCode: 0, json: { current: '0.3.0', from: '0.2.4', class: 'expand', changed: true } });
+    expectSwitch('0.2.4 -> 0.3.0', seen, { before: '0.2.4', after: '0.3.0' }, { up: result.stepStarted('up'), ended });
+    expect(await fingerprint(host, directory)).toBe(rows);
+    const after = await containerIds(host, directory);
+    expect(after).toMatchObject({ db: ids['db'], redis: ids['redis'] });
+    expect(Object.keys(after)).toEqual(Object.keys(ids));
+    for (const service of plan['recreated'] as string[]) expect(after[service]).not.toBe(ids[service]);
+    // what was carried out is what plan had said, but for what is free on the disk
+    const saved = JSON.parse(
+      await readFile(join(directory, `.airdock/transactions/${String(result.json['transaction'])}/plan.json`), 'utf8'),
+    ) as typeof plan;
+    const withoutDisk = ({ disk: _disk, database: _database, ...rest }: typeof plan) => rest;
+    expect(withoutDisk(saved)).toEqual(withoutDisk(plan));
+    // the new schema is there, old rows got the default, and new ones are written
+    const id = await postNote(host, directory, 'after the upgrade');
+    expect(await sql(host, directory, `SELECT pinned FROM notes WHERE id = ${id}`)).toBe('f');
+    expect(await airdock(host, ['status', '--dir', directory])).toMatchObject({
+      exitCode: 0,
+      json: {
+        current: '0.3.0',
+        schemaRelease: '0.3.0',
+        releases: [
+          { version: '0.2.4', rollback: 'code' },
+          { version: '0.3.0', rollback: 'current' },
+        ],
+      },
+    });
+  });
+
+  test('docker compose up by hand changes nothing', async () => {
+    const before = await containerIds(host, directory);
+    await host.compose(directory, 'up', '-d', '--pull', 'never');
+    expect(await containerIds(host, directory)).toEqual(before);
+  });
+
+  test('a downgrade is refused and names rollback', async () => {
+    const before = await containerIds(host, directory);
+    const answer = await upgrade(releases.path('0.2.4'));
+    expect(answer).toMatchObject({ exitCode: 5, json: { code: 'DOWNGRADE_REFUSED' } });
+    expect(answer.json['hint']).toContain('airdock rollback');
+    expect(await containerIds(host, directory)).toEqual(before);
+    expect(await answering(host, directory)).toBe('0.3.0');
+  });
+});
+
+describe('.env is the operator’s', () => {
+  test('CRLF, quotes, comments, order, no final newline: VERSION alone changes, the new key comes at the end', async () => {
+    await installedState(host);
+    const text = (await readFile(envFile, 'utf8'))
+      .replace(/(# .*\n)*NODEPAD_EXPORT_LIMIT=.*\n/, '')
+      .replace(/^VERSION=.*$/m, `VERSION='0.2.4'   # ours since May`)
+      .replace(/^POSTGRES_USER=.*$/m, 'POSTGRES_USER="nodepad"')
+      .replace(/^# The port/m, '# Grüße, 端口\n# The port')
+      .trimEnd()
+      .replaceAll('\n', '\r\n');
+    expect(text).not.toContain('EXPORT_LIMIT');
+    await writeFile(envFile, text);
+    const answer = await upgrade(releases.path('0.3.0'));
+    expect(answer.exitCode, answer.stdout).toBe(0);
+    const after = await readFile(envFile, 'utf8');
+    const kept = text.replace(`VERSION='0.2.4'`, `VERSION='0.3.0'`);
+    expect(after.startsWith(kept)).toBe(true);
+    const added = after.slice(kept.length);
+    expect(added).toMatch(/^\r\n(# .*\r\n|\r\n)*NODEPAD_EXPORT_LIMIT=100\r\n$/);
+    expect(await answering(host, directory)).toBe('0.3.0');
+  });
+
+  test('a symlink: what it leads to is changed, the link stays; a way back touches VERSION alone', async () => {
+    await installedState(host);
+    const target = join(directory, 'settings.env');
+    await rename(envFile, target);
+    await symlink('settings.env', envFile);
+    const text = await readFile(envFile, 'utf8');
+    const answer = await upgrade(releases.path('0.3.0'));
+    expect(answer.exitCode, answer.stdout).toBe(0);
+    expect((await lstat(envFile)).isSymbolicLink()).toBe(true);
+    expect(await readFile(target, 'utf8')).toBe(text.replace('VERSION=0.2.4', 'VERSION=0.3.0'));
+    expect((await lstat(target)).mode & 0o777).toBe(0o600);
+    const back = await airdock(host, ['rollback', '--dir', directory, '--yes']);
+    expect(back.exitCode, back.stdout).toBe(0);
+    await healthy(host, directory, '0.2.4');
+    expect(await readFile(envFile, 'utf8')).toBe(text);
+    expect((await lstat(envFile)).isSymbolicLink()).toBe(true);
+  });
+});
