@@ -45,7 +45,7 @@ function foundText(found: Adoption): string {
   ];
   if (edits.length > 0)
     lines.push(
-      `  your compose file differs from the release's in ${count(edits.length, 'place')}; they are kept in compose.adopted.yaml:`,
+      `  your compose file differs from the release's in ${count(edits.length, 'place')}, kept in compose.adopted.yaml:`,
     );
   for (const { path, change, value } of edits)
     lines.push(`    ${path}${change === 'removed' ? ' (taken out)' : `: ${value ?? '(not shown: it looks like a secret)'}`}`);
