@@ -3,22 +3,22 @@ import { basename, dirname, join } from 'node:path';
 import type { BundleManifest, Platform } from '../bundle/manifest.ts';
 import { writeBundle } from '../bundle/writer.ts';
 import type { Digest } from '../digest.ts';
-import { AirdockError, isAirdockError } from '../errors.ts';
+import { AirdockError } from '../errors.ts';
 import type { Listener } from '../events.ts';
-import { collectImage, resolveImage, type Collected, type ResolvedImage } from '../images/collect.ts';
-import { parseReference } from '../images/reference.ts';
+import type { Collected } from '../images/collect.ts';
 import type { Helm } from '../io/helm.ts';
-import { BlobCache, type CacheStatistics } from './cache.ts';
-import { assertComplete, union, type ListedImage, type WantedImage } from './complete.ts';
-import { allOrNone, limiter } from './concurrency.ts';
+import type { BlobCache, CacheStatistics } from './cache.ts';
+import { assertComplete, union } from './complete.ts';
 import type { ImageSource } from './config.ts';
-import { loadConfig, type LoadedConfig } from './load-config.ts';
-import { checkLock, readLock, writeLock, type Locked } from './lock.ts';
-import { checkAgainstCompose, releaseManifest } from './release-manifest.ts';
+import { cleaningUp } from './damaged-cache.ts';
+import { loadConfig } from './load-config.ts';
+import { checkLock, lockedAfter, lockedBefore, readLock, writeLock } from './lock.ts';
 import { readRelease, type ReleaseFiles } from './release-files.ts';
+import { collectImages, listedImages, resolveImages } from './release-images.ts';
+import { checkAgainstCompose, releaseManifest } from './release-manifest.ts';
 import { Sources, type SourceHost } from './sources.ts';
 import { Steps } from './steps.ts';
-import { blobsSummary, completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './words.ts';
+import { completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './words.ts';
 
 export type BuildOptions = {
   config: string;
@@ -54,9 +54,6 @@ export type BuildResult = {
   blobs: CacheStatistics;
 };
 
-/** Registries throttle more, and a disk gains nothing from it. */
-const parallel = 6;
-
 /**
  * One bundle of a release: resolve -> collect -> manifest -> write -> sign. After a failure there is no bundle and no
  * change of the lock file; what was fetched stays in the cache.
@@ -81,7 +78,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
     const lock = await readLock(join(loaded.directory, 'airdock.lock.json'));
     const known = options.updateLock ? { ...lock, images: {} } : lock;
     const { resolved, counts } = await steps.run('images', async () => {
-      const found = await resolveAll(wanted, sources, options, host.signal);
+      const found = await resolveImages(wanted, sources, options, host.signal);
       const state = checkLock(known, lockedBefore(found));
       return { result: { resolved: found, counts: state }, summary: imagesSummary(found.length, state, options.updateLock) };
     });
@@ -89,7 +86,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
     for (const text of indexPins(resolved)) host.listener({ type: 'warning', text });
     await steps.run('complete', async () => ({ result: undefined, summary: completeSummary(release) }));
 
-    const { collected, cache } = await steps.run('blobs', () => collectAll(resolved, wanted, options, host));
+    const { collected, cache } = await steps.run('blobs', () => collectImages(resolved, wanted, options, host));
     const records = collected.map(({ record }) => record);
     assertComplete(asked, records);
     const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
@@ -112,57 +109,6 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
   } finally {
     await sources.close();
   }
-}
-
-async function resolveAll(
-  wanted: readonly WantedImage[],
-  sources: Sources,
-  options: BuildOptions,
-  signal?: AbortSignal,
-): Promise<ResolvedImage[]> {
-  const limit = limiter(parallel);
-  return allOrNone(signal, (stop) =>
-    wanted.map(({ name, source, where }) =>
-      limit(async () => {
-        stop.throwIfAborted();
-        const from = await sources.open(source ?? options.source);
-        try {
-          return await resolveImage(from, name, options.platform, stop);
-        } catch (error) {
-          throw withAsker(error, where);
-        }
-      }),
-    ),
-  );
-}
-
-async function collectAll(
-  resolved: readonly ResolvedImage[],
-  wanted: readonly WantedImage[],
-  options: BuildOptions,
-  host: BuildHost,
-) {
-  const start = host.now();
-  const total = resolved
-    .flatMap(({ layers }) => layers)
-    .reduce((sum, layer) => sum + (layer.kind === 'stored' ? layer.descriptor.size : 0), 0);
-  let bytes = 0;
-  const cache = new BlobCache(options.cacheDirectory, (more) => {
-    bytes += more;
-    host.listener({ type: 'progress', step: 'blobs', bytes, ...(total > 0 ? { total: Math.max(total, bytes) } : {}) });
-  });
-  const limit = limiter(parallel);
-  const layers = resolved
-    .flatMap((image) => image.layers)
-    .flatMap((layer) => (layer.kind === 'stored' ? layer.descriptor.digest : []));
-  const collected = await cleaningUp(cache, layers, () =>
-    allOrNone(host.signal, (stop) =>
-      resolved.map((image, index) => collectImage(image, cache, wanted[index]?.usedBy ?? [], limit, stop)),
-    ),
-  );
-  const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob.size]));
-  const size = [...blobs.values()].reduce((sum, one) => sum + one, 0);
-  return { result: { collected, cache }, summary: blobsSummary(blobs.size, size, cache.statistics, host.now() - start) };
 }
 
 async function write(
@@ -191,45 +137,6 @@ async function write(
   );
 }
 
-/** A damaged cache must not fail every build from now on. */
-async function cleaningUp<T>(cache: BlobCache, digests: Iterable<Digest>, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isAirdockError(error, 'SOURCE_CORRUPT')) throw error;
-    const damaged = await cache.dropDamaged(digests);
-    if (damaged.length === 0) throw error;
-    throw new AirdockError('SOURCE_CORRUPT', `the cache ${cache.directory} was damaged: ${damaged.join(', ')}`, {
-      hint: 'What was damaged is removed. Run the same command again.',
-      cause: error,
-    });
-  }
-}
-
-function listedImages({ config, path }: LoadedConfig): ListedImage[] {
-  return (config.images ?? []).map(({ ref, source, usedBy }, index) => {
-    const where = `${path} images[${index}]`;
-    return { name: parseReference(ref, where), source, usedBy: usedBy ?? [], where };
-  });
-}
-
-/** What a registry's tags mean is known before anything is fetched. */
-function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
-  return resolved.flatMap(({ name, source, indexDigest, manifest }) => {
-    const digest = indexDigest ?? manifest?.digest;
-    return source.origin === 'registry' && digest !== undefined ? [{ key: name.canonical, digest }] : [];
-  });
-}
-
-/** The others have a digest of their own for each platform, and it may have to be made first. */
-function lockedAfter(collected: readonly Collected[], resolved: readonly ResolvedImage[], platform: Platform): Locked[] {
-  return collected.flatMap(({ record }, index) =>
-    resolved[index]?.source.origin === 'registry'
-      ? []
-      : [{ key: `${record.reference} ${platform}`, digest: record.manifestDigest }],
-  );
-}
-
 async function outputPath({ output, version, platform }: BuildOptions, product: string): Promise<string> {
   const found = await stat(output).catch(() => undefined);
   if (found?.isDirectory()) return join(output, `${product}-${version}-${platform.replace('/', '-')}.bundle.tar`);
@@ -246,15 +153,6 @@ function warningsOf({ compose, chart }: ReleaseFiles): string[] {
     ...compose.warnings,
     'helm is not in PATH: the chart was not rendered, and images that only it names would be left out',
   ];
-}
-
-function withAsker(error: unknown, where: string): unknown {
-  if (!isAirdockError(error)) return error;
-  return new AirdockError(error.code, `${error.message} (asked for by ${where})`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    details: { ...error.details, askedBy: where },
-    cause: error.cause,
-  });
 }
 
 function signalOf(host: BuildHost): { signal?: AbortSignal } {

@@ -1,15 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finish, hexOf, isDigest, type Digest } from '../digest.ts';
 import { AirdockError, isAirdockError, systemCode } from '../errors.ts';
-import type { BlobStore, StoredBlob } from '../images/collect.ts';
+import type { BlobStore, StoredBlob } from '../images/blob-store.ts';
 import { diskError } from '../io/files.ts';
+import { append, lend, storedBlob } from './blob-file.ts';
+import { rehash, takeOver } from './partial-blob.ts';
 
 export type CacheStatistics = { blobs: number; fromCache: number; fetchedBytes: number };
-
-const chunkSize = 1 << 20;
 
 type Wanted = { digest: Digest; size: number };
 type Options = { what?: string; signal?: AbortSignal };
@@ -28,6 +27,10 @@ export class BlobCache implements BlobStore {
   readonly #onBytes: (bytes: number) => void;
   readonly #running = new Map<string, Promise<StoredBlob>>();
   readonly statistics: CacheStatistics = { blobs: 0, fromCache: 0, fetchedBytes: 0 };
+  readonly #fetched = (bytes: number): void => {
+    this.statistics.fetchedBytes += bytes;
+    this.#onBytes(bytes);
+  };
 
   /** @param root `~/.cache/airdock`; made when needed */
   constructor(root: string, onBytes: (bytes: number) => void = () => {}) {
@@ -46,7 +49,7 @@ export class BlobCache implements BlobStore {
       } else {
         await this.#download(wanted, source, options);
       }
-      return this.#stored(wanted);
+      return storedBlob(wanted, this.#path(wanted.digest));
     });
   }
 
@@ -57,19 +60,19 @@ export class BlobCache implements BlobStore {
       const known = await readNote(note);
       if (known && (await this.#has(known))) {
         this.statistics.fromCache += 1;
-        return this.#stored(known);
+        return storedBlob(known, this.#path(known.digest));
       }
       await this.#prepare();
       const temporary = join(this.directory, `derived.part.${process.pid}.${randomBytes(6).toString('hex')}`);
       try {
         const handle = await open(temporary, 'wx', 0o600);
         const hash = createHash('sha256');
-        const size = await this.#append(handle, make(), hash, 0, options.signal).finally(() => handle.close());
+        const size = await append(handle, make(), hash, 0, this.#fetched, options.signal).finally(() => handle.close());
         const made = { digest: finish(hash), size };
         await rename(temporary, this.#path(made.digest));
         await writeFile(`${note}.${process.pid}`, `${made.digest} ${made.size}\n`);
         await rename(`${note}.${process.pid}`, note);
-        return this.#stored(made);
+        return storedBlob(made, this.#path(made.digest));
       } catch (error) {
         await rm(temporary, { force: true });
         throw diskError(error, this.directory);
@@ -99,7 +102,7 @@ export class BlobCache implements BlobStore {
     await this.#prepare();
     const part = `${this.#path(wanted.digest)}.part`;
     const mine = `${part}.${process.pid}.${randomBytes(6).toString('hex')}`;
-    const adopted = await this.#adopt(part, mine);
+    const adopted = await takeOver(part, mine);
     try {
       for (const mayResume of adopted ? [true, false] : [false]) {
         const handle = await open(mine, mayResume ? 'r+' : 'w+', 0o600);
@@ -107,7 +110,7 @@ export class BlobCache implements BlobStore {
           const hash = createHash('sha256');
           const offset = mayResume ? await rehash(handle, hash, wanted.size) : 0;
           this.#onBytes(offset);
-          const size = await this.#append(handle, source(offset), hash, offset, options.signal);
+          const size = await append(handle, source(offset), hash, offset, this.#fetched, options.signal);
           if (size === wanted.size && finish(hash) === wanted.digest) break;
           this.#onBytes(-size);
           // What an earlier run left may be the culprit: once more from the beginning.
@@ -126,45 +129,6 @@ export class BlobCache implements BlobStore {
       else await rename(mine, part).catch(() => {});
       throw diskError(error, this.directory);
     }
-  }
-
-  /** Writes at `offset` and on; gives the size reached. */
-  async #append(
-    handle: FileHandle,
-    chunks: AsyncIterable<Buffer>,
-    hash: ReturnType<typeof createHash>,
-    offset: number,
-    signal?: AbortSignal,
-  ): Promise<number> {
-    let position = offset;
-    for await (const chunk of chunks) {
-      signal?.throwIfAborted();
-      // The disk and the hash work at the same time; both are done with the chunk before the next is asked for.
-      const writing = writeAll(handle, chunk, position);
-      hash.update(chunk);
-      await writing;
-      position += chunk.length;
-      this.statistics.fetchedBytes += chunk.length;
-      this.#onBytes(chunk.length);
-    }
-    return position;
-  }
-
-  /** Takes over a partial blob: a free one, or one of a process that is gone. */
-  async #adopt(part: string, mine: string): Promise<boolean> {
-    const prefix = part.slice(this.directory.length + 1);
-    const candidates = (await readdir(this.directory)).filter((name) => name === prefix || name.startsWith(`${prefix}.`));
-    for (const name of candidates) {
-      const pid = Number(name.slice(prefix.length + 1).split('.')[0]);
-      if (name !== prefix && isAlive(pid)) continue;
-      try {
-        await rename(join(this.directory, name), mine);
-        return true;
-      } catch (error) {
-        if (systemCode(error) !== 'ENOENT') throw error;
-      }
-    }
-    return false;
   }
 
   async #prepare(): Promise<void> {
@@ -198,69 +162,8 @@ export class BlobCache implements BlobStore {
     }
   }
 
-  #stored({ digest, size }: Wanted): StoredBlob {
-    const path = this.#path(digest);
-    return {
-      digest,
-      size,
-      open: () => createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>,
-      ends: () => readEnds(path, size),
-      lend: () => lend(path),
-    };
-  }
-
   #path(digest: Digest): string {
     return join(this.directory, hexOf(digest));
-  }
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
-    written += bytesWritten;
-  }
-}
-
-async function rehash(handle: FileHandle, hash: ReturnType<typeof createHash>, limit: number): Promise<number> {
-  const { size } = await handle.stat();
-  const usable = size > limit ? 0 : size;
-  await handle.truncate(usable);
-  if (usable === 0) return 0;
-  for await (const chunk of lentChunks(handle, usable)) hash.update(chunk);
-  return usable;
-}
-
-async function* lend(path: string): AsyncIterable<Buffer> {
-  const handle = await open(path, 'r');
-  try {
-    yield* lentChunks(handle, Infinity);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** The first `size` bytes of a file, in two buffers that take turns. */
-async function* lentChunks(handle: FileHandle, size: number): AsyncIterable<Buffer> {
-  const buffers = [Buffer.allocUnsafeSlow(chunkSize), Buffer.allocUnsafeSlow(chunkSize)];
-  for (let turn = 0, position = 0; position < size; turn = 1 - turn) {
-    const buffer = buffers[turn] as Buffer;
-    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - position), position);
-    if (bytesRead === 0) return;
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
-async function readEnds(path: string, size: number): Promise<{ first: Buffer; last: Buffer }> {
-  const handle = await open(path, 'r');
-  try {
-    const first = Buffer.alloc(2);
-    const last = Buffer.alloc(Math.min(4, size));
-    await handle.read(first, 0, 2, 0);
-    await handle.read(last, 0, last.length, size - last.length);
-    return { first, last };
-  } finally {
-    await handle.close();
   }
 }
 
@@ -271,14 +174,5 @@ async function readNote(path: string): Promise<Wanted | undefined> {
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
   }
 }

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Platform } from '../bundle/manifest.ts';
 import { isDigest, shortDigest, type Digest } from '../digest.ts';
 import { AirdockError, systemCode } from '../errors.ts';
+import type { Collected, ResolvedImage } from '../images/collect.ts';
 import { replaceFile } from '../io/files.ts';
 
 /** `airdock.lock.json` beside the configuration: what each reference meant when it was first built. */
@@ -34,6 +36,23 @@ export async function readLock(path: string): Promise<Lock> {
       cause: error,
     });
   }
+}
+
+/** What a registry's tags mean is known before anything is fetched. */
+export function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
+  return resolved.flatMap(({ name, source, indexDigest, manifest }) => {
+    const digest = indexDigest ?? manifest?.digest;
+    return source.origin === 'registry' && digest !== undefined ? [{ key: name.canonical, digest }] : [];
+  });
+}
+
+/** The others have a digest of their own for each platform, and it may have to be made first. */
+export function lockedAfter(collected: readonly Collected[], resolved: readonly ResolvedImage[], platform: Platform): Locked[] {
+  return collected.flatMap(({ record }, index) =>
+    resolved[index]?.source.origin === 'registry'
+      ? []
+      : [{ key: `${record.reference} ${platform}`, digest: record.manifestDigest }],
+  );
 }
 
 /** Says how many were known already. @throws AirdockError LOCK_MISMATCH naming every tag that moved */

@@ -1,7 +1,8 @@
 import type { ImageRecord, LayerRecord, Platform } from '../bundle/manifest.ts';
 import { digestOf, type Digest } from '../digest.ts';
-import { AirdockError } from '../errors.ts';
-import { gzipped, inflated, uncompressedSize } from './gzip.ts';
+import type { BlobStore } from './blob-store.ts';
+import { inflated } from './gzip.ts';
+import { collectLayer, pendingLayer, type PendingLayer } from './layers.ts';
 import {
   corrupt,
   expectDigest,
@@ -13,33 +14,9 @@ import {
   type ImageConfig,
   type ManifestBytes,
 } from './manifest.ts';
-import { compressionOf, ociConfig, ociGzipLayer, ociManifest } from './media-types.ts';
+import { ociConfig, ociManifest } from './media-types.ts';
 import type { ImageName } from './reference.ts';
 import { hasRawImages, type Blob, type ImageSource } from './source.ts';
-
-/**
- * A blob in the store, with the bytes that tell its uncompressed size. What `lend` gives is the consumer's only until it asks
- * for the next chunk: two buffers in turn, where garbage would grow by tens of MiB.
- */
-export type StoredBlob = Blob & { ends(): Promise<{ first: Buffer; last: Buffer }>; lend(): AsyncIterable<Buffer> };
-
-/** Where blobs are kept while a bundle is made. */
-export type BlobStore = {
-  /** The blob, fetched unless it is there. `open(offset)` goes on where an earlier attempt ended. */
-  fetch(
-    wanted: { digest: Digest; size: number },
-    open: (offset: number) => AsyncIterable<Buffer>,
-    options: { what: string; signal?: AbortSignal },
-  ): Promise<StoredBlob>;
-  /** A blob that is computed; `key` names what from. */
-  derive(key: string, make: () => AsyncIterable<Buffer>, options: { signal?: AbortSignal }): Promise<StoredBlob>;
-};
-
-type PendingLayer = { diffId: Digest } & (
-  | { kind: 'stored'; descriptor: Descriptor }
-  /** To be compressed: no registry knows its digest. */
-  | { kind: 'raw'; open(): AsyncIterable<Buffer> }
-);
 
 /** An image of which manifest and config are read, and no layer yet. */
 export type ResolvedImage = {
@@ -56,8 +33,6 @@ export type Collected = { record: ImageRecord; blobs: (Blob & { lend?(): AsyncIt
 
 /** docs/FORMAT.md section 8. */
 const configLimit = 4 << 20;
-/** ustar has eleven octal digits for a size (POSIX.1-1988). */
-const layerLimit = 8 * 2 ** 30;
 
 /** @throws AirdockError PLATFORM_MISSING, IMAGE_UNSUPPORTED, LAYER_TOO_LARGE, SOURCE_CORRUPT and what the source throws */
 export async function resolveImage(
@@ -96,7 +71,7 @@ export async function resolveImage(
   checkPlatform(config, platform, name);
   checkCount(config, manifest.layers.length, where);
   const layers = manifest.layers.map((descriptor, index) =>
-    pending(source, name, descriptor, config.diffIds[index] as Digest, signal),
+    pendingLayer(source, name, descriptor, config.diffIds[index] as Digest, signal),
   );
   return {
     name,
@@ -118,7 +93,9 @@ export async function collectImage(
   signal?: AbortSignal,
 ): Promise<Collected> {
   const options = signal ? { signal } : {};
-  const got = await Promise.all(image.layers.map((layer) => limit(() => collectLayer(image, layer, store, options))));
+  const got = await Promise.all(
+    image.layers.map((layer) => limit(() => collectLayer(image.source, image.name, layer, store, options))),
+  );
   const configDigest = digestOf(image.config);
   const manifest =
     image.manifest ??
@@ -141,77 +118,6 @@ export async function collectImage(
     },
     blobs: [inMemory(manifest.bytes), inMemory(image.config), ...got.map(({ blob }) => blob)],
   };
-}
-
-async function collectLayer(
-  image: ResolvedImage,
-  layer: PendingLayer,
-  store: BlobStore,
-  options: { signal?: AbortSignal },
-): Promise<{ record: LayerRecord; blob: StoredBlob }> {
-  const { name, source } = image;
-  if (layer.kind === 'stored') {
-    const { digest, size, mediaType } = layer.descriptor;
-    const what = `${source.label(name)}, layer ${digest} of ${name.canonical}`;
-    const blob = await store.fetch({ digest, size }, (offset) => source.blob(name, { digest, size }, { offset, ...options }), {
-      what,
-      ...options,
-    });
-    const record = {
-      digest,
-      size,
-      mediaType,
-      diffId: layer.diffId,
-      uncompressedSize: await uncompressedSize(blob, await blob.ends(), what),
-    };
-    return { record, blob };
-  }
-  const what = `${source.label(name)}, layer ${layer.diffId} of ${name.canonical}`;
-  const compress = (): AsyncIterable<Buffer> =>
-    gzipped(layer.open(), (found) => {
-      if (found !== layer.diffId) throw corrupt(what, `its tar has the digest ${found}`);
-    });
-  const blob = await store.derive(`gzip6-${layer.diffId.slice(7)}`, compress, options);
-  if (blob.size >= layerLimit) throw tooLarge(layer.diffId, blob.size, name);
-  return {
-    record: {
-      digest: blob.digest,
-      size: blob.size,
-      mediaType: ociGzipLayer,
-      diffId: layer.diffId,
-      uncompressedSize: await uncompressedSize(blob, await blob.ends(), what),
-    },
-    blob,
-  };
-}
-
-function pending(
-  source: ImageSource,
-  name: ImageName,
-  descriptor: Descriptor,
-  diffId: Digest,
-  signal?: AbortSignal,
-): PendingLayer {
-  if (descriptor.size >= layerLimit) throw tooLarge(descriptor.digest, descriptor.size, name);
-  const compression = compressionOf(descriptor.mediaType);
-  if (compression === 'gzip') return { kind: 'stored', diffId, descriptor };
-  if (compression === 'foreign' || compression === 'unknown') {
-    throw new AirdockError('IMAGE_UNSUPPORTED', `${name.canonical} has a layer of type ${descriptor.mediaType}`, {
-      hint: 'airdock carries Linux images with ordinary layers only.',
-    });
-  }
-  if (source.origin === 'registry') {
-    const how = compression === 'zstd' ? 'zstd, which Docker Engine 20.10 cannot load' : 'not compressed';
-    throw new AirdockError(
-      'IMAGE_UNSUPPORTED',
-      `${name.canonical} has a layer that is ${how}; its digest would not survive recompression`,
-      {
-        hint: 'Push the image with gzip layers, e.g. docker buildx build --output type=image,compression=gzip,force-compression=true,push=true',
-      },
-    );
-  }
-  const open = () => inflated(source.blob(name, descriptor, signal ? { signal } : {}));
-  return { kind: 'raw', diffId, open };
 }
 
 /** An image without a manifest gets an OCI one; the bytes are a function of config and layers alone. */
@@ -251,12 +157,6 @@ function checkCount(config: ImageConfig, layers: number, where: string): void {
   if (config.diffIds.length !== layers) {
     throw corrupt(where, `the manifest has ${layers} layers, the configuration ${config.diffIds.length}`);
   }
-}
-
-function tooLarge(digest: Digest, size: number, name: ImageName): AirdockError {
-  return new AirdockError('LAYER_TOO_LARGE', `layer ${digest} of ${name.canonical} has ${size} bytes; 8 GiB is the limit`, {
-    hint: 'Split the layer: several RUN or COPY instructions instead of one.',
-  });
 }
 
 function inMemory(bytes: Buffer): Blob {

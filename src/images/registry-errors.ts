@@ -1,4 +1,4 @@
-import { AirdockError, systemCode, type ErrorCode } from '../errors.ts';
+import { AirdockError, isAirdockError, systemCode, type ErrorCode } from '../errors.ts';
 
 /** What a person is told when a registry says no. */
 
@@ -61,6 +61,15 @@ function networkHint(code: string | undefined, host: string): string {
     default:
       return 'Check the network and the proxy (HTTPS_PROXY, NO_PROXY), and run the command again: what was fetched is kept.';
   }
+}
+
+/** An error that came because the signal did; any other as it is. */
+export function interrupted(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (isAirdockError(error) || !signal?.aborted) return error;
+  return new AirdockError('INTERRUPTED', 'the download was interrupted', {
+    hint: 'Run the command again: what was fetched is kept.',
+    cause: error,
+  });
 }
 
 /** Worth another attempt: the connection was made, or could be made in a moment. */

@@ -1,0 +1,44 @@
+import type { createHash } from 'node:crypto';
+import { readdir, rename, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { systemCode } from '../errors.ts';
+import { lentChunks } from './blob-file.ts';
+
+/** What an interrupted download left. */
+
+/** Takes over a partial blob: a free one, or one of a process that is gone. */
+export async function takeOver(part: string, mine: string): Promise<boolean> {
+  const directory = dirname(part);
+  const prefix = basename(part);
+  const candidates = (await readdir(directory)).filter((name) => name === prefix || name.startsWith(`${prefix}.`));
+  for (const name of candidates) {
+    const pid = Number(name.slice(prefix.length + 1).split('.')[0]);
+    if (name !== prefix && isAlive(pid)) continue;
+    try {
+      await rename(join(directory, name), mine);
+      return true;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+  return false;
+}
+
+/** Hashes what is there, at most `limit` bytes; gives how many. Longer than that it is of no use, and emptied. */
+export async function rehash(handle: FileHandle, hash: ReturnType<typeof createHash>, limit: number): Promise<number> {
+  const { size } = await handle.stat();
+  const usable = size > limit ? 0 : size;
+  await handle.truncate(usable);
+  if (usable === 0) return 0;
+  for await (const chunk of lentChunks(handle, usable)) hash.update(chunk);
+  return usable;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
