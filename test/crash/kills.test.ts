@@ -26,7 +26,7 @@ let releases: Awaited<ReturnType<typeof bundles>>;
 
 beforeAll(async () => {
   releases = await bundles('0.2.4', '0.3.0', '0.3.2');
-  host = await startHost({ name: runName('crash') });
+  host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 

@@ -17,7 +17,7 @@ let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
   releases = await bundles('0.2.4', '0.3.0', '0.3.1', '0.3.2');
-  host = await startHost({ name: runName('failures') });
+  host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 

@@ -23,7 +23,7 @@ const volumes = async () => (await host.docker('volume', 'ls', '-q')).trim().spl
 beforeAll(async () => {
   ({ trust } = await bundles('0.2.4', '0.3.0'));
   bundle = (await bundles()).path('0.2.4');
-  host = await startHost({ name: runName('e2e') });
+  host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 

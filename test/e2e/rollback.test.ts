@@ -12,7 +12,7 @@ const directory = opt();
 let host: Host;
 beforeAll(async () => {
   await bundles('0.2.4', '0.3.0');
-  host = await startHost({ name: runName('back') });
+  host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 

@@ -3,6 +3,7 @@
 import { lstat, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exitCodes } from '../../src/errors.ts';
 import { airdock } from '../helpers/airdock.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import {
@@ -26,7 +27,7 @@ let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
   releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.5.0');
-  host = await startHost({ name: runName('upgrade') });
+  host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
@@ -43,7 +44,10 @@ describe('refused, and nothing is touched', () => {
     expect(plan.exitCode).toBe(5);
     expect((plan.json['findings'] as { code: string }[]).map(({ code }) => code).toSorted()).toEqual(codes.toSorted());
     const answer = await upgrade(bundle);
-    expect([answer.exitCode, answer.json['code']]).toEqual([5, codes.length === 1 ? codes[0] : 'PREFLIGHT_FAILED']);
+    // a single finding that has an exit code of its own keeps its name
+    const [only = '', ...others] = codes;
+    const code = others.length === 0 && only in exitCodes ? only : 'PREFLIGHT_FAILED';
+    expect([answer.exitCode, answer.json['code']]).toEqual([5, code]);
     expect((answer.json['details'] as { findings: unknown }).findings).toEqual(plan.json['findings']);
     expect(await look()).toEqual(before);
     expect(await answering(host, directory)).toBe('0.2.4');
@@ -89,6 +93,8 @@ describe('0.2.4 -> 0.3.0', () => {
   let rows: string;
   let ids: Record<string, string>;
   let plan: Record<string, unknown>;
+  const names = async () =>
+    (await host.docker('image', 'ls', '-a', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}')).split('\n').toSorted();
   beforeAll(async () => {
     await installedState(host);
     rows = await fingerprint(host, directory);
@@ -97,7 +103,7 @@ describe('0.2.4 -> 0.3.0', () => {
 
   test('plan: what is going to happen, and not a byte changed', async () => {
     const before = await everything(directory);
-    const images = await host.docker('image', 'ls', '-aq', '--no-trunc');
+    const images = await names();
     const answer = await airdock(host, ['plan', releases.path('0.3.0'), '--dir', directory]);
     plan = answer.json;
     expect(answer).toMatchObject({
@@ -119,7 +125,7 @@ describe('0.2.4 -> 0.3.0', () => {
     expect(steps.filter(({ stop }) => stop).map(({ id }) => id)).toEqual(['up']);
     expect((plan['recreated'] as string[]).toSorted()).toEqual(['api', 'beat', 'frontend', 'worker']);
     expect(await everything(directory)).toBe(before);
-    expect(await host.docker('image', 'ls', '-aq', '--no-trunc')).toBe(images);
+    expect(await names()).toEqual(images);
     expect(await containerIds(host, directory)).toEqual(ids);
   });
 

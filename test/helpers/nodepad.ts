@@ -194,7 +194,8 @@ export async function everything(directory: string): Promise<string> {
 
 /**
  * Puts the host and these directories into a named state; `make` brings it about the first time in a run, from an empty
- * engine or from whatever state it puts back itself. Waits until every deployment answers.
+ * engine or from whatever state it puts back itself. Waits until every deployment answers. Files that share states give
+ * their host the same name, `runName('vm')`.
  */
 export async function baseState(
   host: Host,
@@ -210,8 +211,12 @@ export async function baseState(
     await host.snapshot(snapshot);
     await mkdir(`${kept}.new`, { recursive: true });
     for (const directory of directories) await copyTree(directory, join(`${kept}.new`, basename(directory)));
+    await writeFile(join(`${kept}.new`, 'host'), host.name);
     await rename(`${kept}.new`, kept);
   } else {
+    const maker = await readFile(join(kept, 'host'), 'utf8');
+    // containers name the data root of their engine in the mounts of their volumes
+    if (maker !== host.name) throw new Error(`the state ${name} is of the host ${maker}, not of ${host.name}`);
     await host.restore(snapshot);
     for (const directory of directories) {
       await rm(directory, { recursive: true, force: true });
