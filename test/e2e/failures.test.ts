@@ -1,7 +1,7 @@
 // Fail fast, fail safe: whatever goes wrong, the old version serves, every row is there, and the exit code says what kind
 // of thing it was (CONTRACTS "Exit codes, applied").
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -149,6 +149,33 @@ describe('of the host, found before anything is touched', () => {
     } finally {
       await execa('umount', [small]);
     }
+  });
+});
+
+describe('the disk fills up on the way', () => {
+  test.each([
+    ['the backup', 'backups', '64k'],
+    ['the blobs of the release', 'blobs/sha256', '2m'],
+  ])('in %s: undone, the old version answered every request', async (_what, folder, size) => {
+    await installedState(host);
+    const before = await look();
+    const place = join(directory, '.airdock', folder);
+    await mkdir(place, { recursive: true });
+    await execa('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', place]);
+    try {
+      const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
+      expect(result).toMatchObject({
+        exitCode: 5,
+        json: { code: 'DISK_FULL', details: { outcome: 'undone', serving: '0.2.4' } },
+      });
+      expect(result.json['message']).toContain('0.2.4 is serving, untouched');
+      expectUntouched(seen, '0.2.4');
+      expect(await readdir(place).then((names) => names.filter((name) => !/^[0-9a-f]{64}$/.test(name)))).toEqual([]);
+    } finally {
+      await execa('umount', [place]);
+    }
+    expect(await look()).toEqual(before);
+    await expectGood();
   });
 });
 
