@@ -125,7 +125,7 @@ class DirectoryStore implements Store {
         details: { digest },
       });
     });
-    // Pieces that the allocator reuses at once: 256 KiB ones cost 15 MiB more and a quarter more time (bench/README.md).
+    // Pieces that the allocator reuses at once: 256 KiB ones cost 15 MiB more and a third more time (bench/README.md).
     yield* handle.createReadStream({ highWaterMark: 2 ** 16 }) as AsyncIterable<Buffer>;
   }
 
