@@ -32,7 +32,7 @@ describe.each([
     }
   });
 
-  test.runIf(store === 'containerd')('ctr images import', async () => {
+  test('ctr images import', async () => {
     const { exitCode, stderr } = await host.exec([
       'ctr',
       '-n',
