@@ -209,33 +209,54 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
     });
   }
 
-  const kinds: [string, (name: string, size: number) => boolean][] = [
-    ['SHA256SUMS', (name) => name === 'SHA256SUMS'],
-    ['the signature', (name) => name === 'SHA256SUMS.sig'],
-    ['bundle.json', (name) => name === 'bundle.json'],
-    ['the guide', (name) => name === 'README.md'],
-    ['compose.yaml', (name) => name === 'compose.yaml'],
-    ['the chart', (name) => name.startsWith('chart/')],
-    ['oci-layout', (name) => name === 'oci-layout'],
-    ['index.json', (name) => name === 'index.json'],
-    ['manifest.json', (name) => name === 'manifest.json'],
-    ['an image’s manifest', (name, size) => name.startsWith('blobs/') && size < 1000],
-    ['an image’s config', (name, size) => name.startsWith('blobs/') && size > 2000 && size < 20_000],
+  const blob = (least: number, most: number) => (name: string, size: number) =>
+    name.startsWith('blobs/') && size > least && size < most;
+  const kinds: [string, string, (name: string, size: number) => boolean][] = [
+    ['SHA256SUMS', 'SIGNATURE_INVALID', (name) => name === 'SHA256SUMS'],
+    // another signature, or no signature at all
+    ['the signature', 'SIGNATURE_INVALID or SIGNATURE_MALFORMED', (name) => name === 'SHA256SUMS.sig'],
+    ['bundle.json', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'bundle.json'],
+    ['the guide', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'README.md'],
+    ['compose.yaml', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'compose.yaml'],
+    ['env.template', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'env.template'],
+    ['values-template.yaml', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'values-template.yaml'],
+    ['the chart', 'BUNDLE_DIGEST_MISMATCH', (name) => name.startsWith('chart/')],
+    ['oci-layout', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'oci-layout'],
+    ['index.json', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'index.json'],
+    ['manifest.json', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'manifest.json'],
+    ['an image’s manifest', 'BUNDLE_DIGEST_MISMATCH', blob(0, 1000)],
+    ['an image’s config', 'BUNDLE_DIGEST_MISMATCH', blob(2000, 20_000)],
   ];
-  test.each(kinds)('one flipped bit in %s', async (_kind, matches) => {
+  async function flip(at: number): Promise<void> {
+    const file = await open(copy(), 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, at);
+    await file.close();
+  }
+  test.each(kinds)('one flipped bit in %s: %s', async (_kind, code, matches) => {
     const entry = (await entries()).find(({ name, size }) => matches(name, size));
-    expect(entry).toBeDefined();
-    const flip = async (): Promise<void> => {
-      const file = await open(copy(), 'r+');
-      const at = entry!.offset + Math.min(40, entry!.size >> 1);
-      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
-      await file.write(Buffer.from([buffer[0]! ^ 1]), 0, 1, at);
-      await file.close();
-    };
-    await flip();
+    if (!entry) throw new Error('the bundle has no such entry');
+    const at = entry.offset + Math.min(40, entry.size >> 1);
+    await flip(at);
     const result = await upgrade(copy());
-    await flip();
-    expect(result.exitCode, result.stdout).toBe(4);
+    await flip(at);
+    expect(result.exitCode).toBe(4);
+    expect(code.split(' or ')).toContain(result.json['code']);
+  });
+
+  test('one flipped bit in a header, in padding', async () => {
+    const entry = (await entries()).find(({ name }) => name === 'compose.yaml');
+    if (!entry) throw new Error('no compose.yaml');
+    for (const [at, code] of [
+      [entry.offset - 512 + 100, 'BUNDLE_HEADER'],
+      [entry.offset + entry.size, 'BUNDLE_PADDING'],
+    ] as const) {
+      await flip(at);
+      const result = await upgrade(copy());
+      await flip(at);
+      expect(result).toMatchObject({ exitCode: 4, json: { code } });
+    }
   });
 
   test('one flipped bit in a layer that is new here: found while it is copied, before the engine sees it', async () => {
@@ -243,10 +264,7 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
     const store = join(directory, '.airdock/blobs/sha256');
     const fresh = layers.find(({ name }) => !existsSync(join(store, name.split('/').at(-1) ?? '')) && isLayer(name));
     expect(fresh).toBeDefined();
-    const file = await open(copy(), 'r+');
-    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, fresh!.offset + 30);
-    await file.write(Buffer.from([buffer[0]! ^ 1]), 0, 1, fresh!.offset + 30);
-    await file.close();
+    await flip(fresh!.offset + 30);
     const result = await upgrade(copy());
     expect(result).toMatchObject({
       exitCode: 4,
