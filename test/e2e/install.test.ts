@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import * as nodepad from '../helpers/nodepad.ts';
@@ -216,7 +216,6 @@ test('one that failed keeps its secrets, and the same command repairs it', async
   expect(kept['POSTGRES_PASSWORD']).toMatch(hex32);
   expect(await volumes()).toEqual(['nodepad_pgdata', 'nodepad_redis']);
   expect(await airdock(host, ['status', '--dir', directory])).toMatchObject({ json: { current: null, phase: 'none' } });
-  expect((await install('--yes')).json).toMatchObject({ code: 'HEALTH_FAILED' });
 
   await rm(override);
   expect(await install('--yes')).toMatchObject({ exitCode: 0, json: { current: '0.2.4', from: null } });
@@ -224,15 +223,12 @@ test('one that failed keeps its secrets, and the same command repairs it', async
   expect(await nodepad.answering(host, directory)).toBe('0.2.4');
   // the volume was there already, so there might have been rows in it
   const { json } = await airdock(host, ['history', '--dir', directory]);
-  expect(json['history']).toMatchObject([
-    { outcome: 'rolled-back' },
-    { outcome: 'rolled-back' },
-    { outcome: 'done', backup: expect.any(String) as string },
-  ]);
+  expect(json['history']).toMatchObject([{ outcome: 'rolled-back' }, { outcome: 'done', backup: expect.any(String) as string }]);
 });
 
 describe('what was made by hand is for adopt', () => {
-  beforeEach(() => nodepad.handMadeState(host));
+  // refused each time, so one is enough for all
+  beforeAll(() => nodepad.handMadeState(host));
   const adoptionNeeded = {
     exitCode: 5,
     json: { code: 'ADOPTION_NEEDED', hint: expect.stringContaining('airdock adopt') as string },
