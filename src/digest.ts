@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { AirdockError, type ErrorCode } from './errors.ts';
 
@@ -35,6 +36,22 @@ export function digestOf(bytes: Uint8Array | string): Digest {
 
 export function finish(hash: Hash): Digest {
   return `sha256:${hash.digest('hex')}` as Digest;
+}
+
+/** Of a whole file, read once. */
+export async function fileDigest(path: string): Promise<Digest> {
+  const handle = await open(path, 'r');
+  try {
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafeSlow(1 << 20);
+    for (let size = buffer.length; size > 0;) {
+      ({ bytesRead: size } = await handle.read(buffer, 0, buffer.length));
+      hash.update(buffer.subarray(0, size));
+    }
+    return finish(hash);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Passes bytes on and knows their digest and count once the stream has ended. */

@@ -33,6 +33,8 @@ export const exitCodes = {
   REGISTRY_UNREACHABLE: 3,
   REGISTRY_PROTOCOL: 3,
   SOURCE_CORRUPT: 3,
+  INSTALLER_MISSING: 3,
+  INSTALLER_INVALID: 3,
   // 4: untrusted or corrupt bundle
   BUNDLE_UNREADABLE: 4,
   BUNDLE_TRUNCATED: 4,
@@ -55,6 +57,7 @@ export const exitCodes = {
   SIGNATURE_MALFORMED: 4,
   KEY_NOT_TRUSTED: 4,
   STORE_CORRUPT: 4,
+  EXECUTABLE_MISMATCH: 4,
   // 5: host or path not ready
   PREFLIGHT_FAILED: 5,
   PRODUCT_MISMATCH: 5,

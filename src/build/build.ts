@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BundleManifest, Platform } from '../bundle/manifest.ts';
-import { writeBundle } from '../bundle/writer.ts';
+import { byTable } from '../bundle/agreement.ts';
+import { writeBundle, type FileContent } from '../bundle/writer.ts';
 import type { Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import type { Listener } from '../events.ts';
@@ -11,6 +12,7 @@ import type { BlobCache, CacheStatistics } from './cache.ts';
 import { assertComplete, union } from './complete.ts';
 import type { ImageSource } from './config.ts';
 import { cleaningUp } from './damaged-cache.ts';
+import { installerFiles, type InstallerFiles, type Installers } from './installer.ts';
 import { loadConfig } from './load-config.ts';
 import { checkLock, lockedAfter, lockedBefore, readLock, writeLock } from './lock.ts';
 import { readRelease, type ReleaseFiles } from './release-files.ts';
@@ -32,6 +34,8 @@ export type BuildOptions = {
   cacheDirectory: string;
   created: Date;
   builder: string;
+  /** Undefined: the bundle is to have none. */
+  installers: Installers | undefined;
   /** Without it the bundle is written unsigned. */
   sign?: (sumsBytes: Buffer) => Buffer;
 };
@@ -89,6 +93,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
     const { collected, cache } = await steps.run('blobs', () => collectImages(resolved, wanted, options, host));
     const records = collected.map(({ record }) => record);
     assertComplete(asked, records);
+    const installer = await readInstaller(steps, options);
     const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
     const state = checkLock(known, locked);
     const manifest = releaseManifest({
@@ -96,12 +101,13 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
       loaded,
       revision: await host.revision(loaded.directory),
       images: records,
-      files: release.records,
+      files: [...release.records, ...installer.records].toSorted((a, b) => byTable(a.path, b.path)),
     });
     await steps.run('migration', async () => ({ result: undefined, summary: migrationSummary(manifest) }));
 
     const written = await steps.run('bundle', async () => {
-      const done = await write(path, manifest, release, collected, cache, options, host);
+      const files = new Map<string, FileContent>([...release.files, ...installer.files]);
+      const done = await write(path, manifest, files, collected, cache, options, host);
       return { result: done, summary: basename(path) };
     });
     await writeLock(lock, locked);
@@ -114,7 +120,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
 async function write(
   path: string,
   manifest: BundleManifest,
-  release: ReleaseFiles,
+  files: ReadonlyMap<string, FileContent>,
   collected: readonly Collected[],
   cache: BlobCache,
   options: BuildOptions,
@@ -124,7 +130,7 @@ async function write(
   return cleaningUp(cache, blobs.keys(), () =>
     writeBundle(path, {
       manifest,
-      files: release.files,
+      files,
       blobs: [...blobs.values()].map((blob) => ({
         digest: blob.digest,
         size: blob.size,
@@ -135,6 +141,15 @@ async function write(
       onProgress: (bytes, total) => host.listener({ type: 'progress', step: 'bundle', bytes, total }),
     }),
   );
+}
+
+async function readInstaller(steps: Steps, options: BuildOptions): Promise<Pick<InstallerFiles, 'files' | 'records'>> {
+  const { installers, platform, cacheDirectory } = options;
+  if (!installers) return { files: new Map(), records: [] };
+  return steps.run('installer', async () => {
+    const found = await installerFiles(platform, installers, cacheDirectory);
+    return { result: found, summary: found.summary };
+  });
 }
 
 async function outputPath({ output, version, platform }: BuildOptions, product: string): Promise<string> {

@@ -3,8 +3,8 @@ import { createRequire, registerHooks } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
-import { AirdockError, isAirdockError } from '../errors.ts';
-import { bundleConfig, type ResolvedConfig } from './config.ts';
+import { AirdockError, exitCodes, isAirdockError } from '../errors.ts';
+import { bundleConfig, defineBundle, type ResolvedConfig } from './config.ts';
 import { keyPosition } from './key-position.ts';
 import { resolvePlaceholders } from './placeholders.ts';
 
@@ -17,8 +17,17 @@ export type LoadedConfig = {
   config: ResolvedConfig;
 };
 
-/** What `import … from 'airdock'` gives to a configuration. */
-const publicModule = new URL('../index.ts', import.meta.url).href;
+/**
+ * What `import … from 'airdock'` gives to a configuration: a module made in memory, with the running program's own values,
+ * because an executable has no file to import (docs/adr/0006). The same names as `src/index.ts`.
+ */
+export const publicValues = { defineBundle, AirdockError, exitCodes };
+const publicUrl = 'airdock:public';
+const place = Symbol.for(publicUrl);
+const publicSource = [
+  `const values = globalThis[Symbol.for('${publicUrl}')];`,
+  ...Object.keys(publicValues).map((name) => `export const ${name} = values.${name};`),
+].join('\n');
 
 /**
  * Runs `bundle.config.ts` and checks what it exports. No network, no docker.
@@ -46,8 +55,11 @@ function evaluate(path: string): unknown {
   }
   const hooks = registerHooks({
     resolve: (specifier, context, next) =>
-      specifier === 'airdock' ? { url: publicModule, format: 'module-typescript', shortCircuit: true } : next(specifier, context),
+      specifier === 'airdock' ? { url: publicUrl, format: 'module', shortCircuit: true } : next(specifier, context),
+    load: (url, context, next) =>
+      url === publicUrl ? { format: 'module', source: publicSource, shortCircuit: true } : next(url, context),
   });
+  Object.defineProperty(globalThis, place, { value: publicValues, configurable: true });
   try {
     return (createRequire(pathToFileURL(path))(path) as { default?: unknown }).default;
   } catch (error) {

@@ -44,7 +44,7 @@ export function checkManifest(manifest: BundleManifest): void {
   checkManifestLimits(manifest);
 }
 
-/** The order of entries 5 to 10 (FORMAT.md 1.2). */
+/** The order of entries 5 to 11 (FORMAT.md 1.2). */
 export function byTable(a: string, b: string): number {
   return rowOf(a) - rowOf(b) || byName(a, b);
 }

@@ -29,6 +29,11 @@ export const migrationEntry = z.strictObject({ version, class: migrationClass, s
 export const platform = z.enum(['linux/amd64', 'linux/arm64']);
 export type Platform = z.infer<typeof platform>;
 
+/** Of a machine that Node calls `arch`; undefined for one that no release is for. */
+export function platformOf(arch: string): Platform | undefined {
+  return ({ x64: 'linux/amd64', arm64: 'linux/arm64' } as const)[arch as 'x64' | 'arm64'];
+}
+
 export const healthCheck = z.strictObject({
   name: z.string().min(1).max(60),
   /** `external`: from the host, as a user would; `internal`: to the container's own address. */
@@ -108,7 +113,7 @@ export const image = z.strictObject({
 });
 export type ImageRecord = z.infer<typeof image>;
 
-const fileRole = z.enum(['readme', 'compose', 'env-template', 'values-template', 'chart', 'installer']);
+const fileRole = z.enum(['readme', 'compose', 'env-template', 'values-template', 'chart', 'licenses', 'installer']);
 const file = z.strictObject({ path: z.string(), digest, size, role: fileRole });
 export type FileRecord = z.infer<typeof file>;
 

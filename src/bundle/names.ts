@@ -1,5 +1,5 @@
 import { hexOf, type Digest } from '../digest.ts';
-import type { FileRecord } from './manifest.ts';
+import type { FileRecord, Platform } from './manifest.ts';
 
 /** The names that a bundle may contain, and their order (docs/FORMAT.md section 1.2). */
 
@@ -7,6 +7,8 @@ export const sumsName = 'SHA256SUMS';
 export const signatureName = 'SHA256SUMS.sig';
 export const trustName = 'trust.json';
 export const manifestName = 'bundle.json';
+/** Of everything in the installers. */
+export const licensesName = 'bin/airdock-licenses.txt';
 export const derivedNames = ['oci-layout', 'index.json', 'manifest.json'] as const;
 
 const table: readonly { pattern: RegExp; role?: FileRecord['role'] }[] = [
@@ -19,6 +21,7 @@ const table: readonly { pattern: RegExp; role?: FileRecord['role'] }[] = [
   { pattern: /^env\.template$/, role: 'env-template' },
   { pattern: /^values-template\.yaml$/, role: 'values-template' },
   { pattern: /^chart\/[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.tgz$/, role: 'chart' },
+  { pattern: /^bin\/airdock-licenses\.txt$/, role: 'licenses' },
   { pattern: /^bin\/airdock-linux-[a-z0-9]{1,20}\.gz$/, role: 'installer' },
   { pattern: /^oci-layout$/ },
   { pattern: /^index\.json$/ },
@@ -34,6 +37,11 @@ export function rowOf(name: string): number {
 /** The role that a file of that name has; undefined for those that `bundle.json` does not list. */
 export function roleOf(name: string): FileRecord['role'] | undefined {
   return table[rowOf(name)]?.role;
+}
+
+/** The installer of a release for that platform, as Node and its users call the architectures. */
+export function installerName(platform: Platform): string {
+  return `bin/airdock-linux-${{ 'linux/amd64': 'x64', 'linux/arm64': 'arm64' }[platform]}.gz`;
 }
 
 export function blobName(digest: Digest): string {

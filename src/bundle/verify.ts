@@ -1,4 +1,10 @@
+import { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { DigestStream, type Digest } from '../digest.ts';
 import { AirdockError, type ErrorCode } from '../errors.ts';
+import type { Platform } from './manifest.ts';
+import { installerName } from './names.ts';
 import { openBundle, type OpenOptions } from './reader.ts';
 import type { BundleBlob, Release } from './release.ts';
 
@@ -12,6 +18,8 @@ export type VerifyReport = {
   version?: string;
   /** Fingerprint of the key that signed. */
   key?: string;
+  /** Digest of the executable that was to be compared, when one was. */
+  executable?: Digest;
   leftOut: readonly string[];
   findings: readonly Finding[];
 };
@@ -19,6 +27,8 @@ export type VerifyReport = {
 export type VerifyOptions = OpenOptions & {
   /** Nothing may be left out (docs/FORMAT.md section 7). */
   full?: boolean | undefined;
+  /** To be the one that the bundle carries for its platform. */
+  executable?: { digest: Digest; platform: Platform | undefined } | undefined;
   onProgress?: ((bytes: number, total: number) => void) | undefined;
 };
 
@@ -34,11 +44,20 @@ export async function verifyBundle(path: string, options: VerifyOptions): Promis
         findings.push({ code: 'BUNDLE_ENTRY_MISSING', text: `${name} was left out of this bundle (FORMAT.md 7)` });
       }
     }
+    if (options.executable && findings.length === 0) findings.push(...(await compareExecutable(bundle, options.executable)));
   } finally {
     await bundle.close();
   }
   const { product, version } = bundle.manifest;
-  return { ok: findings.length === 0, product, version, key: bundle.signer.fingerprint, leftOut: bundle.leftOut, findings };
+  return {
+    ok: findings.length === 0,
+    product,
+    version,
+    key: bundle.signer.fingerprint,
+    ...(options.executable ? { executable: options.executable.digest } : {}),
+    leftOut: bundle.leftOut,
+    findings,
+  };
 }
 
 /** FORMAT.md 9, step 7: everything that was not read when the bundle was opened. */
@@ -70,6 +89,28 @@ export async function* readAll(
   } catch (error) {
     yield asFinding(error);
   }
+}
+
+async function compareExecutable(
+  bundle: Release,
+  { digest, platform }: NonNullable<VerifyOptions['executable']>,
+): Promise<Finding[]> {
+  const name = installerName(platform ?? bundle.manifest.platform);
+  const installer = bundle.installers.find((one) => one.name === name);
+  if (!installer) {
+    const why = bundle.leftOut.includes(name) ? 'was left out of this bundle' : 'is not in this release';
+    return [{ code: 'BUNDLE_ENTRY_MISSING', text: `${name} ${why}: there is nothing to compare this program with` }];
+  }
+  const carried = new DigestStream();
+  await pipeline(
+    Readable.from(installer.read()),
+    createGunzip(),
+    carried,
+    new Writable({ write: (_chunk, _encoding, done) => done() }),
+  );
+  const found = carried.digest();
+  if (found === digest) return [];
+  return [{ code: 'EXECUTABLE_MISMATCH', text: `this program is ${digest}, the one in the bundle is ${found}` }];
 }
 
 /** Errors about the bundle (exit code 4) become findings; others are thrown on. */

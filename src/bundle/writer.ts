@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { finish, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { checkManifest } from './agreement.ts';
@@ -15,10 +14,12 @@ import { Target } from './target.ts';
 /** The writer is done with a chunk when it asks for the next, so `open` may lend its buffers. */
 export type BlobInput = { digest: Digest; size: number; open(): AsyncIterable<Buffer> };
 
+export type FileContent = Buffer | Pick<BlobInput, 'open'>;
+
 export type BundleInput = {
   manifest: BundleManifest;
   /** The content of each of `manifest.files`, by its path. */
-  files: ReadonlyMap<string, Buffer | { path: string }>;
+  files: ReadonlyMap<string, FileContent>;
   /** All blobs of `manifest.images`, in any order. */
   blobs: readonly BlobInput[];
   /** Without it the bundle is unsigned, and `airdock sign` signs it in place. */
@@ -82,7 +83,7 @@ function contentsOf({ manifest, files, blobs }: BundleInput): Map<string, Conten
   for (const [name, bytes] of derivedFiles(manifest.images)) add(name, bytes);
   for (const [name, file] of files) {
     if (Buffer.isBuffer(file)) add(name, file);
-    else contents.set(name, () => createReadStream(file.path, { highWaterMark: 1024 * 1024 }));
+    else contents.set(name, () => file.open());
   }
   for (const blob of blobs) contents.set(blobName(blob.digest), () => blob.open());
   return contents;

@@ -1,5 +1,6 @@
 import type { Listener } from '../events.ts';
 import type { Io, Tools } from './io.ts';
+import type { Self } from './self.ts';
 
 export type TextSink = { write(text: string): unknown };
 
@@ -26,6 +27,8 @@ export type Runtime = {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly prompt?: Prompt;
+  /** The running program. */
+  readonly self: Self;
   /** The effects on the outside, imported when a command asks for them. */
   readonly io: () => Promise<Io>;
   readonly tools: () => Promise<Tools>;

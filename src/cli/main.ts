@@ -3,6 +3,7 @@ import { AirdockError } from '../errors.ts';
 import type { Runtime } from './context.ts';
 import { terminalPrompt } from './prompt.ts';
 import { run } from './run.ts';
+import { runningSelf } from './self.ts';
 
 /** The process: arguments, signals, streams, exit code. Nothing else touches `process`. */
 
@@ -27,6 +28,7 @@ const runtime: Runtime = {
   isTTY: process.stderr.isTTY,
   signal: interruption.signal,
   now: () => new Date(),
+  self: runningSelf(),
   ...(process.stdin.isTTY && process.stderr.isTTY
     ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
     : {}),

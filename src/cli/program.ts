@@ -22,6 +22,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['history', 'show what was done', () => import('./commands/history.ts')],
   ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
+  ['licenses', 'show the licences of everything in this program', () => import('./commands/licenses.ts')],
 ];
 
 /** A fresh program for one command line; `act` runs the bodies of its commands. */
@@ -34,7 +35,7 @@ export async function createProgram(args: readonly string[], act: Act): Promise<
     .showHelpAfterError('Run it with --help to see how it is used.')
     // For subcommands too; they inherit it. Set before they are made.
     .exitOverride();
-  // `build --version X` is the release's: the program's own flag exists only without a command.
+  // `build --version X` is the release's: the program's own flag exists only without a command, and run.ts answers it.
   if (!commands.some(([name]) => args.includes(name))) program.version(airdockVersion);
   for (const [name, summary, load] of commands) {
     const command = program.command(name).summary(summary).description(summary);

@@ -1,3 +1,37 @@
 import packageJson from '../../package.json' with { type: 'json' };
+import { fileDigest } from '../digest.ts';
+import { migrations } from '../install/schema.ts';
+import type { Runtime } from './context.ts';
+import type { VersionDocument } from './documents/version.ts';
 
 export const airdockVersion: string = packageJson.version;
+
+/** `airdock --version`, with or without `--json`; `build --version X` is something else. */
+export function asksVersion(args: readonly string[]): boolean {
+  const [first] = args.filter((argument) => argument !== '--json' && argument !== '--debug');
+  return first === '--version' || first === '-V';
+}
+
+export async function showVersion(args: readonly string[], { self, stdout }: Runtime): Promise<number> {
+  const { revision, executable } = self;
+  const document: VersionDocument = {
+    schema: 'airdock.version/1',
+    version: airdockVersion,
+    revision,
+    node: process.versions.node,
+    executable: executable === undefined ? null : await fileDigest(executable),
+    stateSchema: migrations.length,
+  };
+  stdout.write(args.includes('--json') ? `${JSON.stringify(document, undefined, 2)}\n` : textOf(document));
+  return 0;
+}
+
+function textOf({ version, revision, node, executable }: VersionDocument): string {
+  return [
+    `airdock ${version}`,
+    `  revision    ${revision || 'unknown'}`,
+    `  node        ${node}`,
+    `  executable  ${executable ?? 'none: it runs from a checkout'}`,
+    '',
+  ].join('\n');
+}

@@ -48,6 +48,7 @@ async function run(changes: Partial<BuildOptions> = {}, hostChanges: Partial<Bui
     cacheDirectory: folder.file('cache'),
     created: new Date(1_700_000_000_000),
     builder: 'airdock test',
+    installers: undefined,
     sign: testKey.sign,
     ...changes,
   };

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../../src/build/load-config.ts';
+import * as airdock from '../../src/index.ts';
+import { loadConfig, publicValues } from '../../src/build/load-config.ts';
 import { resolvePlaceholders } from '../../src/build/placeholders.ts';
 import { parseSize } from '../../src/build/size.ts';
 import { temporaryFolder } from '../helpers/bundle.ts';
@@ -93,4 +94,20 @@ test('sizes', () => {
     10,
   ]);
   expect(() => parseSize('2 gigs', 'requires.disk')).toThrowError(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+});
+
+test("import from 'airdock' gives what the package exports, and the running program's own", async () => {
+  expect(Object.keys(publicValues).toSorted()).toEqual(Object.keys(airdock).toSorted());
+  const { loaded } = await load(
+    `import { AirdockError } from 'airdock';\nif (AirdockError !== globalThis.testedError) throw new Error('another');\n${configText()}`,
+  ).catch((error: unknown) => ({ loaded: String(error) }));
+  expect(loaded).toContain('another');
+  Object.assign(globalThis, { testedError: airdock.AirdockError });
+  expect(
+    (
+      await load(
+        `import { AirdockError } from 'airdock';\nif (AirdockError !== globalThis.testedError) throw new Error('another');\n${configText()}`,
+      )
+    ).loaded,
+  ).toMatchObject({ config: { product: 'shop' } });
 });

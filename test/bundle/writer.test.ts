@@ -1,6 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeBundle, type BundleInput } from '../../src/bundle/writer.ts';
+import { writeBundle, type BundleInput, type FileContent } from '../../src/bundle/writer.ts';
 import { digestOf } from '../../src/digest.ts';
 import { blobInputs, makeRelease, temporaryFolder, testKey } from '../helpers/bundle.ts';
 
@@ -49,9 +50,9 @@ describe('writing', () => {
   test('a file may be given by its path', async () => {
     const release = makeRelease();
     await writeFile(folder.file('compose'), release.files.get('compose.yaml') ?? '');
-    const files = new Map<string, Buffer | { path: string }>([
+    const files = new Map<string, FileContent>([
       ...release.files,
-      ['compose.yaml', { path: folder.file('compose') }],
+      ['compose.yaml', { open: () => createReadStream(folder.file('compose')) }],
     ]);
     const { digest } = await writeBundle(folder.file('path.tar'), input({ files, sign: undefined }));
     expect(digest).toBe((await writeBundle(folder.file('bytes.tar'), input({ sign: undefined }))).digest);

@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorDocument } from '../../src/cli/documents/error.ts';
 import { inspectDocument } from '../../src/cli/documents/inspect.ts';
 import { verifyDocument } from '../../src/cli/documents/verify.ts';
+import { digestOf } from '../../src/digest.ts';
 import { otherKey, temporaryFolder, testKey, writeTestBundle } from '../helpers/bundle.ts';
 import { airdock, type CliOptions, type CliResult } from '../helpers/cli.ts';
 import { putTogether, takeApart } from '../helpers/forge.ts';
@@ -122,5 +124,47 @@ describe('airdock inspect', () => {
     const { code, stdout } = await cli(['inspect', 'good.tar', '--trust', 'other.pub']);
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' });
     expect((await cli(['inspect', 'good.tar'])).code).toBe(2);
+  });
+});
+
+describe('airdock verify --self', () => {
+  const program = gzipSync('the program');
+  const signed = async (name: string, path: string): Promise<void> => {
+    await writeTestBundle(folder.file(name), { files: { [path]: program } });
+    await writeFile(folder.file('same'), 'the program');
+    await writeFile(folder.file('other'), 'another program');
+  };
+  const own = `bin/airdock-linux-${process.arch}.gz`;
+
+  test('the program that the bundle was signed with', async () => {
+    await signed('self.tar', own);
+    const { code, stdout } = await cli(['verify', '--self', 'self.tar', ...trust], { self: { executable: folder.file('same') } });
+    expect(code).toBe(0);
+    expect(stdout).toContain(`This program is the one that it carries: ${digestOf('the program')}\n`);
+  });
+
+  test('another one: exit 4, and both digests', async () => {
+    await signed('self.tar', own);
+    const self = { executable: folder.file('other') };
+    const { code, stdout } = await cli(['verify', '--self', 'self.tar', ...trust, '--json'], { self });
+    expect(code).toBe(4);
+    const { ok, findings } = verifyDocument.parse(JSON.parse(stdout));
+    expect({ ok, code: findings[0]?.code }).toEqual({ ok: false, code: 'EXECUTABLE_MISMATCH' });
+    expect(findings[0]?.text).toContain(digestOf('another program'));
+    expect(findings[0]?.text).toContain(digestOf('the program'));
+  });
+
+  test('a bundle without one, or of another platform: exit 4', async () => {
+    const self = { executable: folder.file('same') };
+    await signed('arm.tar', `bin/airdock-linux-${process.arch === 'x64' ? 'arm64' : 'x64'}.gz`);
+    for (const name of ['good.tar', 'arm.tar']) {
+      const { code, stdout } = await cli(['verify', '--self', name, ...trust], { self });
+      expect({ code, stdout }).toMatchObject({ code: 4, stdout: expect.stringContaining('BUNDLE_ENTRY_MISSING') });
+    }
+  });
+
+  test('a program run from a checkout has nothing to compare: exit 2', async () => {
+    const { code, stderr } = await cli(['verify', '--self', 'good.tar', ...trust]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('checkout') });
   });
 });

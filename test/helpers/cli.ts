@@ -11,6 +11,7 @@ export type CliOptions = {
   answers?: readonly string[];
   signal?: AbortSignal;
   io?: Runtime['io'];
+  self?: Partial<Runtime['self']>;
 };
 
 /** Runs a command line in this process, as `main.ts` would. */
@@ -25,6 +26,7 @@ export async function airdock(args: readonly string[], options: CliOptions = {})
     isTTY: false,
     signal: options.signal ?? new AbortController().signal,
     now: () => new Date(),
+    self: { revision: '', executable: undefined, installers: '/nowhere', licenses: () => undefined, ...options.self },
     ...(options.answers ? { prompt: promptOf([...options.answers]) } : {}),
     tools: async () => ({ run: runProgram, openHelm }),
     io: options.io ?? (() => Promise.reject(new Error('this test has no io'))),

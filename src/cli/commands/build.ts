@@ -1,10 +1,11 @@
-import { homedir } from 'node:os';
+import { arch, homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { build, type BuildHost, type BuildOptions, type BuildResult } from '../../build/build.ts';
+import type { Installers } from '../../build/installer.ts';
 import { gitRevision } from '../../build/revision.ts';
 import { parseSource } from '../../build/sources.ts';
-import { platform, version as versionSchema, type Platform } from '../../bundle/manifest.ts';
+import { platform, platformOf, version as versionSchema, type Platform } from '../../bundle/manifest.ts';
 import { signerOf, signWith } from '../../bundle/signature.ts';
 import { hexOf } from '../../digest.ts';
 import { AirdockError } from '../../errors.ts';
@@ -24,6 +25,8 @@ type Options = RegistryFlags &
     source: string;
     cacheDir?: string;
     updateLock?: true;
+    installer: boolean;
+    installers?: string;
   };
 
 export function declare(command: Command, act: Act): void {
@@ -35,6 +38,8 @@ export function declare(command: Command, act: Act): void {
     .addOption(new Option('--platform <platform>', 'of the images').choices(platform.options).default('linux/amd64'))
     .option('--source <source>', 'registry, engine, oci:DIR or archive:FILE, unless the configuration says', 'registry')
     .option('--cache-dir <dir>', 'where blobs are kept between builds (default: ~/.cache/airdock)')
+    .option('--installers <dir>', 'where airdock-linux-ARCH lies (default: this program itself, and what lies beside it)')
+    .option('--no-installer', 'leave the installer out: the VM must have one')
     .option('--update-lock', 'accept tags that moved since they were first built')
     .action(act(run));
 }
@@ -75,11 +80,20 @@ async function run(context: CliContext, options: Options): Promise<void> {
     cacheDirectory: cacheDirectory(context, options.cacheDir),
     created: created(context),
     builder: `airdock ${airdockVersion}`,
+    installers: options.installer ? installersOf(context, options.installers) : undefined,
     ...(key ? { sign: signWith(key) } : {}),
   };
   const result = await build(wanted, host).finally(() => connection.close());
   const fingerprint = key ? signerOf(key).fingerprint : null;
   context.result(documentOf(result, fingerprint), textOf(context, result, fingerprint));
+}
+
+/** A directory that is named comes before the running program. */
+function installersOf({ self, cwd }: CliContext, directory: string | undefined): Installers {
+  const { executable, installers, licenses } = self;
+  const own =
+    executable === undefined || directory !== undefined ? undefined : { path: executable, platform: platformOf(arch()) };
+  return { own, directory: directory === undefined ? installers : resolve(cwd, directory), licenses };
 }
 
 function textOf(context: CliContext, { path, size, digest }: BuildResult, fingerprint: string | null): string {

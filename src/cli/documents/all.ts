@@ -7,9 +7,11 @@ import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';
 import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
+import { licensesDocument } from './licenses.ts';
 import { installDocument, resumeDocument, rollbackDocument } from './outcome.ts';
 import { signDocument } from './sign.ts';
 import { verifyDocument } from './verify.ts';
+import { versionDocument } from './version.ts';
 
 /** Every JSON document of airdock; `node scripts/schemas.ts` publishes them in docs/schemas/. To add one: a line here. */
 export const documents = {
@@ -21,10 +23,12 @@ export const documents = {
   inspect: inspectDocument,
   install: installDocument,
   keygen: keygenDocument,
+  licenses: licensesDocument,
   plan: planDocument,
   resume: resumeDocument,
   rollback: rollbackDocument,
   sign: signDocument,
   status: statusDocument,
   verify: verifyDocument,
+  version: versionDocument,
 };

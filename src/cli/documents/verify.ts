@@ -9,6 +9,8 @@ export const verifyDocument = z.strictObject({
   version: version.optional(),
   /** Fingerprint of the key that signed. */
   key: z.string().optional(),
+  /** Digest of the running executable, with `--self`. */
+  executable: z.string().optional(),
   /** Entries that a slim bundle does not carry. */
   leftOut: z.array(z.string()),
   findings: z.array(z.strictObject({ code: z.string(), text: z.string() })),
