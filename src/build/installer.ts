@@ -18,7 +18,7 @@ export type Installers = {
   own: { path: string; platform: Platform | undefined } | undefined;
   /** Has `airdock-linux-x64`, `airdock-linux-arm64`, as scripts/build-installer makes them. */
   directory: string;
-  licenses(): string | undefined;
+  licenses: () => string | undefined;
 };
 
 export type InstallerFiles = {

@@ -12,7 +12,7 @@ export type Self = {
   /** The directory with the executables for bundles, unless `--installers` names another. */
   readonly installers: string;
   /** Text of all licences; undefined in a checkout where no executable was built. */
-  licenses(): string | undefined;
+  readonly licenses: () => string | undefined;
 };
 
 export function runningSelf(): Self {

@@ -11,6 +11,7 @@ import { exportRelease } from './adopt-export.ts';
 import type { AdoptedFiles } from './adopt-files.ts';
 import type { FoundStack } from './adopt-found.ts';
 import { adoptedFiles, undoAdoption } from './adopt-undo.ts';
+import { placeSelf, settleInstaller } from './installer.ts';
 import type { TransactionRecord } from './journal.ts';
 import { higherVersion } from './plan.ts';
 import type { Release } from './release.ts';
@@ -37,6 +38,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
   const { stack, bundle } = adopting;
   const { host, journal, state } = unmarked;
   const from = state.deployment()?.current ?? null;
+  await placeSelf(unmarked);
   const record = journal.begin({
     kind: 'adopt',
     from,
@@ -49,7 +51,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     let exported: BundleManifest | undefined;
     await ensureDirectory(folderOf(site, record.id));
     if (bundle)
-      await runStep(site, record, 'import', (progress) => importRelease({ site, bundle, signal: host.signal }, progress));
+      await runStep(site, record, 'import', (progress) => importRelease({ site, record, bundle, signal: host.signal }, progress));
     else if (!adopting.release) {
       await runStep(site, record, 'import', async (progress) => {
         const made = await exportRelease(site, stack, path.join(folderOf(site, record.id), 'scratch'), progress);
@@ -67,6 +69,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
           [manifestName, Buffer.from(JSON.stringify(exported))],
         ]),
       );
+    await settleInstaller(site, record.id);
     commitAdopted(site, record, adopting, exported);
   } catch (error) {
     const failure = asFailure(error, host.signal);

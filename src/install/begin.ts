@@ -3,6 +3,7 @@ import { AirdockError, exitCodes, type ErrorCode } from '../errors.ts';
 import { ensureDirectory, replaceFile } from '../io/files.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import type { Facts } from './facts.ts';
+import { placeSelf } from './installer.ts';
 import type { TransactionKind } from './journal.ts';
 import type { Finding, Plan } from './plan-document.ts';
 import type { Release } from './release.ts';
@@ -38,6 +39,7 @@ export async function beginTransaction(
   const { facts, plan, release, bundle } = options;
   const { staged } = facts;
   if (!staged) throw new AirdockError('INTERNAL', 'a transaction needs its staged files');
+  await placeSelf(site);
   const record = site.state.commit(() => {
     if (!site.state.deployment())
       site.state.createDeployment({ product: release.manifest.product, project: site.project, endpoint: site.endpoint });

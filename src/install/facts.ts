@@ -10,6 +10,7 @@ import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { EnvInputs, MergedEnv } from './env-template.ts';
 import type { NamedImage } from './image-names.ts';
+import { installerOf } from './installer.ts';
 import { planLoad, type LoadPlan } from './load-images.ts';
 import { namesFor } from './names-here.ts';
 import type { Finding, Plan } from './plan-document.ts';
@@ -22,6 +23,9 @@ import type { Records, Site } from './site.ts';
 import { renderStaged, stageCompose, stageEnv, stageEnvBack, type Staged } from './stage.ts';
 import type { Deployment, KnownMigration } from './state.ts';
 import type { BlobKey } from './store.ts';
+
+/** What gzip makes of the installer, with room. */
+const unpackedEstimate = 3;
 
 /** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */
 export type Facts = {
@@ -104,7 +108,10 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       : undefined;
   findings.push(...(database?.findings ?? []));
 
-  const missingBlobs = await options.missingBlobs(blobsOf(manifest.images));
+  // a rollback keeps the installer that is here (docs/adr/0006)
+  const installer = kind === 'rollback' ? [] : installerOf(manifest);
+  const missingBlobs = await options.missingBlobs([...blobsOf(manifest.images), ...installer]);
+  const newInstaller = installer.filter(({ digest }) => missingBlobs.some((blob) => blob.digest === digest));
   findings.push(...slimFindings(missingBlobs, options.inBundle));
   return {
     kind,
@@ -129,6 +136,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     database: database?.database ?? null,
     disk: await diskLedger([
       { path: site.directory, need: { what: 'bundle', bytes: sum(missingBlobs) } },
+      { path: site.directory, need: { what: 'installer', bytes: unpackedEstimate * sum(newInstaller) } },
       { path: site.directory, need: { what: 'backup', bytes: database?.database?.bytes ?? 0 } },
       { path: site.directory, need: { what: 'reserve', bytes: manifest.requires.disk } },
       // the classic store spools the tar before it unpacks it

@@ -16,7 +16,7 @@ import type { Release } from './release.ts';
 import { runForward, type Finished } from './runner.ts';
 import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from './site.ts';
 import type { PinnedKey } from './state.ts';
-import { hasState, openState } from './state.ts';
+import { hasState, readState } from './state.ts';
 import { openStore } from './store.ts';
 import { discardLocal } from './discard.ts';
 
@@ -145,7 +145,7 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     release: bundle satisfies Release,
     inputs: options.inputs,
     missingBlobs: async (blobs) => (records ? (await openStore(site.airdock)).missing(blobs) : [...blobs]),
-    inBundle: (digest) => !bundle.leftOut.includes(`blobs/sha256/${digest.slice(7)}`),
+    inBundle: (digest) => bundle.leftOut.every((name) => bundle.sums.get(name) !== digest),
     ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
   });
@@ -199,7 +199,7 @@ export async function openTrusted(
 
 export function pinnedKeys(airdock: string): PinnedKey[] {
   if (!hasState(airdock)) return [];
-  const state = openState(airdock, { readOnly: true });
+  const state = readState(airdock);
   try {
     return state.pinnedKeys();
   } finally {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
 import { removeTree } from '../io/files.ts';
 import { carriesVersion } from './image-names.ts';
+import { installerOf } from './installer.ts';
 import type { ManagedSite } from './site.ts';
 import type { StoredRelease } from './state.ts';
 
@@ -19,7 +20,9 @@ export async function prune(site: ManagedSite): Promise<void> {
     const gone = releasesToDrop(site);
     for (const release of gone) await dropRelease(site, release);
     await site.store.pruneBlobs(
-      site.state.releases().flatMap(({ manifest }) => blobsOf(manifest.images).map((blob) => blob.digest)),
+      site.state
+        .releases()
+        .flatMap(({ manifest }) => [...blobsOf(manifest.images), ...installerOf(manifest)].map((blob) => blob.digest)),
     );
     await pruneBackups(site);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { AirdockError, isAirdockError } from '../errors.ts';
+import { settleInstaller } from './installer.ts';
 import type { Outcome } from './journal.ts';
 import type { StepId } from './plan-document.ts';
 import { higherVersion } from './plan.ts';
@@ -81,6 +82,7 @@ async function runStep(transaction: Transaction, id: StepId): Promise<number> {
   let summary = '';
   try {
     if (id === 'good') {
+      await settleInstaller(site, record.id);
       commitGood(transaction);
       summary = `${transaction.target.manifest.version} is current`;
     } else {

@@ -8,9 +8,11 @@ import { assertDirectorySafe, ensureDirectory, readIfExists, removeTree } from '
 import { composeFiles, projectName } from './compose-files.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { Host } from './host.ts';
+import { placeSelf } from './installer.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
-import { hasState, openState, type Deployment, type State } from './state.ts';
+import { hasState, openState, readState, stateSchema, type Deployment, type State } from './state.ts';
+import { migrations } from './schema.ts';
 import { openStore, type Store } from './store.ts';
 import { transactionMark, transactionVariable } from './mark.ts';
 
@@ -81,7 +83,7 @@ export async function lookAtSite<T>(
 ): Promise<T> {
   const airdock = path.join(path.resolve(options.directory), '.airdock');
   if (!hasState(airdock)) return work(await openSite(host, options), undefined);
-  const state = openState(airdock, { readOnly: true });
+  const state = readState(airdock);
   try {
     return await work(await openSite(host, options, state.deployment()), { state, journal: openJournal(state, host.clock) });
   } finally {
@@ -103,7 +105,9 @@ export async function changeSite<T>(host: Host, options: SiteOptions, work: (sit
   const lock = takeLock(airdock);
   let begun = true;
   try {
-    const state = openState(airdock);
+    // the form changes only when a program that knows the new one lies there to take over
+    if (hasState(airdock) && stateSchema(airdock) < migrations.length) await placeSelf({ airdock, host });
+    const state = openState(airdock, host.program.version);
     try {
       const journal = openJournal(state, host.clock);
       const site = await openSite(host, options, state.deployment());

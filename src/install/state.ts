@@ -67,33 +67,66 @@ export function hasState(airdockDirectory: string): boolean {
   return existsSync(path.join(airdockDirectory, 'state.db'));
 }
 
-/**
- * Opens `.airdock/state.db`; creates it unless read-only.
- * @throws AirdockError STATE_TOO_NEW when a newer airdock wrote it
- */
-export function openState(airdockDirectory: string, options: { readOnly?: boolean } = {}): State {
+/** Reads the records; an older form is read as it is. @throws AirdockError STATE_TOO_NEW when a newer airdock wrote it */
+export function readState(airdockDirectory: string): State {
   const file = path.join(airdockDirectory, 'state.db');
-  const readOnly = options.readOnly ?? false;
-  const sql = new DatabaseSync(file, { readOnly, timeout: 5000 });
-  if (!readOnly) {
-    chmodSync(file, 0o600);
-    sql.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-  }
-  migrate(sql, readOnly, file);
+  const sql = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  assertKnown(sql, airdockDirectory);
   return new SqliteState(sql);
 }
 
-function migrate(sql: DatabaseSync, readOnly: boolean, file: string): void {
-  const found = Number(sql.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (found > migrations.length) {
+/**
+ * Opens `.airdock/state.db` to write, creates it, brings an older form to the present one.
+ * @param version of the airdock that does it
+ * @throws AirdockError STATE_TOO_NEW when a newer airdock wrote it
+ */
+export function openState(airdockDirectory: string, version: string): State {
+  const file = path.join(airdockDirectory, 'state.db');
+  const sql = new DatabaseSync(file, { timeout: 5000 });
+  const found = assertKnown(sql, airdockDirectory);
+  chmodSync(file, 0o600);
+  sql.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  migrate(sql, found, version);
+  return new SqliteState(sql);
+}
+
+/** The form that the records have; 0 when there are none. */
+export function stateSchema(airdockDirectory: string): number {
+  if (!hasState(airdockDirectory)) return 0;
+  const sql = new DatabaseSync(path.join(airdockDirectory, 'state.db'), { readOnly: true, timeout: 5000 });
+  try {
+    return schemaOf(sql);
+  } finally {
     sql.close();
-    throw new AirdockError('STATE_TOO_NEW', `${file} has schema ${found}, this airdock knows ${migrations.length}`, {
-      hint: 'A newer airdock has worked here. Use the one in .airdock/bin of this deployment.',
-    });
   }
-  if (readOnly) return;
-  for (let version = found; version < migrations.length; version++)
-    sql.exec(`BEGIN IMMEDIATE; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT;`);
+}
+
+function schemaOf(sql: DatabaseSync): number {
+  return Number(sql.prepare('PRAGMA user_version').get()?.['user_version']);
+}
+
+function assertKnown(sql: DatabaseSync, airdockDirectory: string): number {
+  const found = schemaOf(sql);
+  if (found <= migrations.length) return found;
+  const writer = sql.prepare('SELECT version FROM written_by ORDER BY schema DESC LIMIT 1').get()?.['version'];
+  sql.close();
+  throw new AirdockError(
+    'STATE_TOO_NEW',
+    `the records in ${airdockDirectory} were written by airdock ${String(writer)} (form ${found}); this one knows forms up to ${migrations.length}`,
+    { hint: `Use airdock ${String(writer)} or newer: ${path.join(airdockDirectory, 'bin/airdock')}` },
+  );
+}
+
+/** Each form is one commit, and says who made it. */
+function migrate(sql: DatabaseSync, found: number, version: string): void {
+  for (let schema = found; schema < migrations.length; schema++) {
+    sql.exec(`BEGIN IMMEDIATE; ${migrations[schema]}; PRAGMA user_version = ${schema + 1};`);
+    if (schema + 1 >= 2)
+      sql
+        .prepare('INSERT INTO written_by (schema, version, since) VALUES (?, ?, ?)')
+        .run(schema + 1, version, new Date().toISOString());
+    sql.exec('COMMIT');
+  }
 }
 
 class SqliteState implements State {
@@ -106,7 +139,7 @@ class SqliteState implements State {
   deployment(): Deployment | undefined {
     const row = this.#all('SELECT * FROM deployment')[0];
     if (!row) return undefined;
-    return Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, row[column]])) as Deployment;
+    return Object.fromEntries(Object.entries(columns).map(([key, column]) => [key, row[column] ?? null])) as Deployment;
   }
 
   createDeployment(value: Pick<Deployment, 'product' | 'project' | 'endpoint'>): void {

@@ -40,8 +40,8 @@ export async function openStore(airdockDirectory: string): Promise<Store> {
   return new DirectoryStore(airdockDirectory, blobs, new ReleaseFiles(releases));
 }
 
-/** Whoever plants a link here would choose where root writes. */
-async function ownDirectory(path: string): Promise<void> {
+/** Whoever plants a link here would choose where root writes. @throws DIRECTORY_UNSAFE */
+export async function ownDirectory(path: string): Promise<void> {
   await ensureDirectory(path);
   if ((await lstat(path)).isDirectory()) return;
   throw new AirdockError('DIRECTORY_UNSAFE', `${path} is not a directory of airdock's own but a link or a file`, {

@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/install/journal.ts';
 import { takeLock } from '../../src/install/lock.ts';
-import { hasState, openState } from '../../src/install/state.ts';
+import { migrations } from '../../src/install/schema.ts';
+import { hasState, openState, readState, stateSchema, type State } from '../../src/install/state.ts';
+
+const frozen = path.join(import.meta.dirname, '../fixtures/state');
 
 let folder: string;
 beforeEach(async () => {
@@ -46,13 +50,13 @@ describe('the lock', () => {
 describe('the state', () => {
   test('is absent until it is opened for writing; only its owner can read it', async () => {
     expect(hasState(folder)).toBe(false);
-    openState(folder).close();
+    openState(folder, '1.2.3').close();
     expect(hasState(folder)).toBe(true);
     const { statSync } = await import('node:fs');
     expect(statSync(path.join(folder, 'state.db')).mode & 0o777).toBe(0o600);
   });
   test('survives being closed; a commit is all or nothing', () => {
-    const state = openState(folder);
+    const state = openState(folder, '1.2.3');
     state.createDeployment({ product: 'notes', project: 'notes', endpoint: 'unix:///run/docker.sock' });
     expect(() =>
       state.commit(() => {
@@ -61,22 +65,92 @@ describe('the state', () => {
       }),
     ).toThrow('power cut');
     state.close();
-    const again = openState(folder, { readOnly: true });
+    const again = readState(folder);
     expect(again.deployment()).toMatchObject({ product: 'notes', current: null, phase: 'none' });
     again.close();
   });
   test('of a newer airdock is refused with a word on which one to use', () => {
-    openState(folder).close();
+    openState(folder, '1.2.3').close();
     const raw = new DatabaseSync(path.join(folder, 'state.db'));
-    raw.exec('PRAGMA user_version = 99');
+    raw.exec(`PRAGMA user_version = 99; INSERT INTO written_by VALUES (99, '7.8.9', '2030-01-01T00:00:00Z')`);
     raw.close();
-    expect(() => openState(folder)).toThrow(expect.objectContaining({ code: 'STATE_TOO_NEW', exitCode: 5 }));
+    const before = readFileSync(path.join(folder, 'state.db'));
+    const refused = expect.objectContaining({
+      code: 'STATE_TOO_NEW',
+      exitCode: 5,
+      message: expect.stringContaining('airdock 7.8.9'),
+      hint: `Use airdock 7.8.9 or newer: ${path.join(folder, 'bin/airdock')}`,
+    });
+    expect(() => openState(folder, '1.2.3')).toThrow(refused);
+    expect(() => readState(folder)).toThrow(refused);
+    expect(readFileSync(path.join(folder, 'state.db')).equals(before)).toBe(true);
+  });
+});
+
+// Each form that a released airdock left behind, as a file: an upgrade to 0.3.0 that was killed behind the switch.
+const forms = readdirSync(frozen)
+  .map((name) => Number.parseInt(name, 10))
+  .toSorted((a, b) => a - b);
+
+test('every past form is frozen', () => {
+  expect(forms).toEqual(migrations.slice(0, -1).map((_sql, index) => index + 1));
+});
+
+describe.each(forms)('the state of form %i', (form) => {
+  const file = (): string => path.join(folder, 'state.db');
+  beforeEach(() => copyFile(path.join(frozen, `${form}.db`), file()));
+
+  const told = (state: State): object => ({
+    deployment: state.deployment(),
+    releases: state.releases().map(({ version, origin, goodAt }) => ({ version, origin, goodAt })),
+    migrations: state.migrations(),
+    keys: state.pinnedKeys().length,
+    open: openJournal(state, clock).open(),
+    steps: openJournal(state, clock).steps(2),
+    all: openJournal(state, clock).all(),
+  });
+
+  test('is read as it is', () => {
+    const before = readFileSync(file());
+    const state = readState(folder);
+    expect(told(state)).toMatchObject({
+      deployment: { product: 'nodepad', current: '0.3.0', phase: 'trial', highestGood: '0.2.4' },
+      open: { id: 2, kind: 'upgrade', from: '0.2.4', to: '0.3.0', direction: 'forward', backup: '20261125-1' },
+    });
+    state.close();
+    expect(readFileSync(file()).equals(before)).toBe(true);
+  });
+
+  test('is taken over: the same is told, the open transaction can be ended, and who did it is on record', () => {
+    const old = readState(folder);
+    const before = told(old);
+    old.close();
+    const state = openState(folder, '1.2.3');
+    expect(told(state)).toEqual(before);
+    openJournal(state, clock).end(2, 'done');
+    state.close();
+    const again = readState(folder);
+    expect(openJournal(again, clock).all().at(-1)).toMatchObject({ id: 2, outcome: 'done' });
+    expect(again.sql.prepare('SELECT schema, version FROM written_by ORDER BY schema DESC LIMIT 1').get()).toEqual({
+      schema: migrations.length,
+      version: '1.2.3',
+    });
+    again.close();
+  });
+
+  test('killed while it is taken over, it is of one form or the next', () => {
+    const raw = new DatabaseSync(file());
+    raw.exec(`BEGIN IMMEDIATE; ${migrations[form]}`);
+    raw.close(); // without a COMMIT
+    expect(stateSchema(folder)).toBe(form);
+    openState(folder, '1.2.3').close();
+    expect(stateSchema(folder)).toBe(migrations.length);
   });
 });
 
 describe('the journal', () => {
   test('knows the one open transaction, its steps in order, and its end', () => {
-    const state = openState(folder);
+    const state = openState(folder, '1.2.3');
     const journal = openJournal(state, clock);
     expect(journal.open()).toBeUndefined();
     const { id } = journal.begin({ kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', operator: 'root' });

@@ -1,23 +1,28 @@
 import { manifestName, signatureName, sumsName } from '../../bundle/names.ts';
 import { blobsOf } from '../../bundle/layout.ts';
+import type { OpenBundle } from '../../bundle/reader.ts';
+import type { BundleBlob } from '../../bundle/release.ts';
 import { AirdockError } from '../../errors.ts';
 import { bytesText } from '../../units.ts';
+import { installerOf, unpackInstaller } from '../installer.ts';
+import type { BlobKey } from '../store.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
 /** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
 export async function importRelease(
-  { site, bundle, signal }: Pick<Transaction, 'site' | 'bundle' | 'signal'>,
+  { site, record, bundle, signal }: Pick<Transaction, 'site' | 'record' | 'bundle' | 'signal'>,
   progress: Progress,
 ): Promise<string> {
   if (!bundle) throw new AirdockError('INTERNAL', 'a bundle is imported by the process that opened it');
   const { manifest } = bundle;
-  const blobs = blobsOf(manifest.images);
+  const installer = installerOf(manifest);
+  const blobs: BlobKey[] = [...blobsOf(manifest.images), ...installer];
   const missing = new Map((await site.store.missing(blobs)).map((blob) => [blob.digest, blob.size]));
   const fresh = missing.size;
   const total = [...missing.values()].reduce((sum, size) => sum + size, 0);
   const here = blobs.reduce((sum, blob) => sum + blob.size, 0) - total;
   let done = 0;
-  for await (const blob of bundle.blobs()) {
+  for await (const blob of carried(bundle)) {
     if (!missing.delete(blob.digest)) continue;
     await site.store.putBlob(
       blob.digest,
@@ -33,6 +38,7 @@ export async function importRelease(
         hint: 'Use the full bundle.',
       },
     );
+  for (const { digest } of installer) await unpackInstaller(site, record.id, digest);
   await site.store.putRelease(
     manifest.version,
     new Map([
@@ -49,6 +55,12 @@ export async function importRelease(
     site.state.pinKey({ ...bundle.signer, pinnedAt: now });
   });
   return `${fresh} new ${fresh === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(here)} already here`;
+}
+
+/** Everything that the store keeps by digest, in the order of the file. */
+async function* carried(bundle: OpenBundle): AsyncIterable<BundleBlob> {
+  yield* bundle.installers;
+  yield* bundle.blobs();
 }
 
 async function* counted(
