@@ -6,14 +6,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { airdock } from '../helpers/airdock.ts';
+import { airdock, executable } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, healthy, installedState, opt, sql, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 
 const dieAt = join(import.meta.dirname, 'die-at.mjs');
-const program = join(import.meta.dirname, '../../bin/airdock');
 const directory = opt();
 /** One place in each step in CI; all of them with `scripts/test --faults`. */
 const all = process.env['AIRDOCK_FAULTS'] === '1';
@@ -32,7 +31,7 @@ afterAll(() => host?.stop());
 
 /** Ends when the process was killed at that place; a place that is never reached is a failure of the test. */
 async function killedAt(place: string, args: readonly string[]): Promise<void> {
-  const child = host.spawn([program, ...args, '--dir', directory, '--yes', '--json'], {
+  const child = host.spawn([await executable(), ...args, '--dir', directory, '--yes', '--json'], {
     stdio: 'ignore',
     env: { NODE_OPTIONS: `--import=${dieAt}`, AIRDOCK_DIE_AT: place },
   });

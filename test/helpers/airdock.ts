@@ -1,7 +1,8 @@
 // The program on a host, as an operator runs it.
 import { once } from 'node:events';
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { documents } from '../../src/cli/documents/all.ts';
 import type { ProgressEvent } from '../../src/events.ts';
@@ -25,14 +26,25 @@ type Result = {
 type RunOptions = {
   env?: Record<string, string>;
   cwd?: string;
-  /** Another program than the checkout's: see `patchedAirdock`. */
+  /** Another program than the executable: see `patchedAirdock`. */
   program?: string;
   onEvent?: (event: ProgressEvent) => void;
 };
 
+/** The executable, outside of the checkout, as it would be out of a bundle; the same for a whole run. */
+export async function executable(): Promise<string> {
+  const path = runFolder('program/airdock');
+  if (!existsSync(path)) {
+    await mkdir(dirname(path), { recursive: true });
+    await cp(join(root, 'dist/airdock-linux-x64'), `${path}.new`);
+    await rename(`${path}.new`, path);
+  }
+  return path;
+}
+
 /** Runs it with `--json`; an exit code is never thrown for. */
 export async function airdock(host: Host, args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  const { program = join(root, 'bin/airdock'), env, cwd, onEvent } = options;
+  const { program = await executable(), env, cwd, onEvent } = options;
   const child = host.spawn([program, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(env ? { env } : {}),

@@ -5,6 +5,7 @@ import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promise
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { executable } from './airdock.ts';
 import { startRegistry } from './registry.ts';
 import { runFolder, runName } from './run-folder.ts';
 
@@ -94,20 +95,25 @@ export async function build(
   address: string,
   output: string,
   env: Record<string, string> = {},
+  flags: readonly string[] = [],
 ): Promise<void> {
   const mirrors = ['ghcr.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=http://${address}`]);
   const signing = ['--key', key.file, '--key-password-file', key.passwordFile];
   const cache = ['--cache-dir', runFolder('releases', 'cache')];
-  await execa(join(root, 'bin/airdock'), ['build', '--version', version, '--output', output, ...mirrors, ...signing, ...cache], {
-    cwd: project,
-    env: { PATH: `${helmFolder()}:${process.env['PATH'] ?? ''}`, ...env },
-    stdin: 'ignore',
-  });
+  await execa(
+    await executable(),
+    ['build', '--version', version, '--output', output, ...mirrors, ...signing, ...cache, ...flags],
+    {
+      cwd: project,
+      env: { PATH: `${helmFolder()}:${process.env['PATH'] ?? ''}`, ...env },
+      stdin: 'ignore',
+    },
+  );
 }
 
 async function makeKey(folder: string, passwordFile: string): Promise<void> {
   await writeFile(passwordFile, `${password}\n`);
-  await execa(join(root, 'bin/airdock'), ['keygen', '--out', 'release', '--key-password-file', passwordFile], {
+  await execa(await executable(), ['keygen', '--out', 'release', '--key-password-file', passwordFile], {
     cwd: folder,
     stdin: 'ignore',
   });

@@ -8,8 +8,12 @@ import { execa } from 'execa';
 const variable = 'AIRDOCK_TEST_RUN';
 const root = join(import.meta.dirname, '../..');
 
-/** Global set-up of the projects with engines: the run's folder, unless the caller (scripts/test) made it. */
+/**
+ * Global set-up of the projects with engines: the executable that they run, and the run's folder, unless the caller
+ * (scripts/test) made it.
+ */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
+  await execa(join(root, 'scripts/build-installer'), ['x64'], { stdin: 'ignore' });
   if (process.env[variable] !== undefined) return undefined;
   const folder = join('/var/tmp', `airdock-run-${randomBytes(3).toString('hex')}`);
   await mkdir(folder);
