@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { installerName, licensesName } from '../bundle/names.ts';
@@ -7,7 +8,6 @@ import { digestOf, fileDigest, hexOf } from '../digest.ts';
 import { AirdockError, systemCode } from '../errors.ts';
 import { gzipped } from '../images/gzip.ts';
 import { bytesText } from '../units.ts';
-import { lend } from './blob-file.ts';
 import { BlobCache } from './cache.ts';
 
 /** The executable that a bundle carries, and its licences (docs/adr/0006). */
@@ -46,7 +46,7 @@ export async function installerFiles(
   if (text === undefined) throw missing(join(directory, basename(licensesName)));
   const notices = Buffer.from(text);
   const key = `installer-${hexOf(await fileDigest(path))}-zlib-${process.versions.zlib}`;
-  const blob = await new BlobCache(cacheDirectory).derive(key, () => gzipped(lend(path), () => {}));
+  const blob = await new BlobCache(cacheDirectory).derive(key, () => gzipped(createReadStream(path, { highWaterMark: 1 << 18 }), () => {}));
   return {
     files: new Map<string, FileContent>([
       [licensesName, notices],
