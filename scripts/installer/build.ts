@@ -43,11 +43,14 @@ async function make(arch: Arch, bundled: Bundled, node: NodeBinary): Promise<voi
       executable: node.path,
       output: 'airdock',
       disableExperimentalSEAWarning: true,
+      // of no use to another machine's V8; --predictable gives it the same bytes each time
+      useCodeCache: arch === process.arch,
       execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'],
       assets: { 'licenses.txt': 'licenses.txt', 'about.json': 'about.json' },
     };
     await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
-    await execa(process.execPath, ['--build-sea', 'sea.json'], { cwd: folder });
+    await execa(process.execPath, ['--predictable', '--build-sea', 'sea.json'], { cwd: folder });
+    if (arch === process.arch) await execa(join(folder, 'airdock'), ['--version']);
     const name = `airdock-linux-${arch}`;
     for (const [from, to] of [
       ['airdock', name],

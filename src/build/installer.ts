@@ -46,7 +46,9 @@ export async function installerFiles(
   if (text === undefined) throw missing(join(directory, basename(licensesName)));
   const notices = Buffer.from(text);
   const key = `installer-${hexOf(await fileDigest(path))}-zlib-${process.versions.zlib}`;
-  const blob = await new BlobCache(cacheDirectory).derive(key, () => gzipped(createReadStream(path, { highWaterMark: 1 << 18 }), () => {}));
+  const blob = await new BlobCache(cacheDirectory).derive(key, () =>
+    gzipped(createReadStream(path, { highWaterMark: 1 << 18 }), () => {}),
+  );
   return {
     files: new Map<string, FileContent>([
       [licensesName, notices],

@@ -1,8 +1,8 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import { fileDigest } from '../digest.ts';
 import { migrations } from '../install/schema.ts';
 import type { Runtime } from './context.ts';
 import type { VersionDocument } from './documents/version.ts';
+import { ownDigest } from './own-digest.ts';
 
 export const airdockVersion: string = packageJson.version;
 
@@ -12,17 +12,17 @@ export function asksVersion(args: readonly string[]): boolean {
   return first === '--version' || first === '-V';
 }
 
-export async function showVersion(args: readonly string[], { self, stdout }: Runtime): Promise<number> {
-  const { revision, executable } = self;
+export async function showVersion(args: readonly string[], runtime: Runtime): Promise<number> {
+  const { revision, executable } = runtime.self;
   const document: VersionDocument = {
     schema: 'airdock.version/1',
     version: airdockVersion,
     revision,
     node: process.versions.node,
-    executable: executable === undefined ? null : await fileDigest(executable),
+    executable: executable === undefined ? null : await ownDigest(executable, runtime),
     stateSchema: migrations.length,
   };
-  stdout.write(args.includes('--json') ? `${JSON.stringify(document, undefined, 2)}\n` : textOf(document));
+  runtime.stdout.write(args.includes('--json') ? `${JSON.stringify(document, undefined, 2)}\n` : textOf(document));
   return 0;
 }
 

@@ -127,7 +127,7 @@ describe('the commands of the guide, as printed', () => {
   ])('an installer planted %s the signed one is refused', async (where, plant) => {
     const evil = { name: installer, data: Buffer.from('#!/bin/sh\necho evil\n') };
     await writeFile(join(stick, bundle), putTogether(plant(await takeApart(releases.path('0.2.4')), evil)));
-    const answers = await typed((await printed()).filter((command) => !command.includes('./airdock')));
+    const answers = await typed((await printed()).filter((command) => !command.startsWith('./airdock')));
     expect(answers[0]).toMatchObject({ command: expect.stringContaining('must print nothing'), output: `${installer}\n` });
     // and for who does not look: the file that was checked is the one that is taken, or the check fails
     const checked = find(answers, 'sha256sum -c').output === '';

@@ -1,5 +1,5 @@
-import { arch, homedir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { arch } from 'node:os';
+import { relative, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { build, type BuildHost, type BuildOptions, type BuildResult } from '../../build/build.ts';
 import type { Installers } from '../../build/installer.ts';
@@ -9,6 +9,7 @@ import { platform, platformOf, version as versionSchema, type Platform } from '.
 import { signerOf, signWith } from '../../bundle/signature.ts';
 import { hexOf } from '../../digest.ts';
 import { AirdockError } from '../../errors.ts';
+import { cacheDirectory } from '../cache-directory.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { BuildDocument } from '../documents/build.ts';
 import { addRegistryOptions, openRegistry, type RegistryFlags } from '../registry-options.ts';
@@ -77,7 +78,7 @@ async function run(context: CliContext, options: Options): Promise<void> {
     output: resolve(context.cwd, options.output),
     source: parseSource(options.source, context.cwd),
     updateLock: options.updateLock ?? false,
-    cacheDirectory: cacheDirectory(context, options.cacheDir),
+    cacheDirectory: options.cacheDir === undefined ? cacheDirectory(context) : resolve(context.cwd, options.cacheDir),
     created: created(context),
     builder: `airdock ${airdockVersion}`,
     installers: options.installer ? installersOf(context, options.installers) : undefined,
@@ -117,12 +118,6 @@ function documentOf({ path, size, digest, manifest, lock, blobs }: BuildResult, 
     lock,
     blobs,
   };
-}
-
-function cacheDirectory(context: CliContext, given: string | undefined): string {
-  if (given !== undefined) return resolve(context.cwd, given);
-  const home = context.env['XDG_CACHE_HOME'] || join(context.env['HOME'] || homedir(), '.cache');
-  return join(home, 'airdock');
 }
 
 /** reproducible-builds.org: SOURCE_DATE_EPOCH, whole seconds. */
