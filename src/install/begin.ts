@@ -3,7 +3,7 @@ import { AirdockError, exitCodes, type ErrorCode } from '../errors.ts';
 import { ensureDirectory, replaceFile } from '../io/files.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import type { Facts } from './facts.ts';
-import { placeSelf } from './installer.ts';
+import { placeSelf } from './placed-program.ts';
 import type { TransactionKind } from './journal.ts';
 import type { Finding, Plan } from './plan-document.ts';
 import type { Release } from './release.ts';

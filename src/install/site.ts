@@ -8,7 +8,7 @@ import { assertDirectorySafe, ensureDirectory, readIfExists, removeTree } from '
 import { composeFiles, projectName } from './compose-files.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { Host } from './host.ts';
-import { placeSelf } from './installer.ts';
+import { placeSelf } from './placed-program.ts';
 import { openJournal, type Journal } from './journal.ts';
 import { takeLock } from './lock.ts';
 import { hasState, openState, readState, stateSchema, type Deployment, type State } from './state.ts';

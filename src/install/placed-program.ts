@@ -1,0 +1,67 @@
+import { constants } from 'node:fs';
+import { chmod, copyFile, lstat, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import semver from 'semver';
+import { fileDigest } from '../digest.ts';
+import { diskError, syncDirectory } from '../io/files.ts';
+import type { Host } from './host.ts';
+import { migrations } from './schema.ts';
+import { ownDirectory } from './store.ts';
+
+/** `.airdock/bin/airdock`: the newest program that has worked here (docs/adr/0006). */
+
+export type Place = { airdock: string; host: Pick<Host, 'program'> };
+
+/**
+ * Rule 1: who is about to change something lies there afterwards, unless a higher version does.
+ * @throws DISK_FULL, DIRECTORY_UNSAFE; what was there is still there then
+ */
+export async function placeSelf(site: Place): Promise<void> {
+  const { executable, version } = site.host.program;
+  if (executable === undefined || (await sameFile(executable, placeOf(site)))) return;
+  const there = await whatLiesThere(site);
+  if (there && (semver.gt(there.version, version) || there.stateSchema > migrations.length)) return;
+  await ownDirectory(path.dirname(placeOf(site)));
+  const temporary = `${placeOf(site)}.new`;
+  await rm(temporary, { force: true });
+  try {
+    await copyFile(executable, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await makeProgram(temporary);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw diskError(error, temporary);
+  }
+  await putInPlace(site, temporary);
+}
+
+export function placeOf({ airdock }: Place): string {
+  return path.join(airdock, 'bin', 'airdock');
+}
+
+export async function whatLiesThere(site: Place): Promise<{ version: string; stateSchema: number } | undefined> {
+  return (await isProgram(placeOf(site))) ? site.host.program.ask(placeOf(site)) : undefined;
+}
+
+export async function isProgram(file: string): Promise<boolean> {
+  return lstat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+export async function sameFile(one: string, other: string): Promise<boolean> {
+  if (!(await isProgram(other))) return false;
+  const [a, b] = await Promise.all([fileDigest(one), fileDigest(other)]);
+  return a === b;
+}
+
+export async function makeProgram(file: string): Promise<void> {
+  await chmod(file, 0o700);
+  const handle = await open(file, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+export async function putInPlace(site: Place, file: string): Promise<void> {
+  await rename(file, placeOf(site));
+  await syncDirectory(path.dirname(placeOf(site)));
+}
