@@ -1,9 +1,11 @@
 import path from 'node:path';
+import { z } from 'zod';
+import { version as versionSchema } from '../bundle/manifest.ts';
 import { userInfo } from 'node:os';
 import type { Host } from '../install/host.ts';
 import type { Run } from '../io/process.ts';
 import type { CliContext } from './context.ts';
-import { versionDocument, type VersionDocument } from './documents/version.ts';
+import { versionDocument } from './documents/version.ts';
 import { airdockVersion } from './version.ts';
 
 /** The outside world of the VM commands, for one command line. */
@@ -27,10 +29,16 @@ export async function hostOf(context: CliContext): Promise<Host> {
   };
 }
 
-export async function askVersion(run: Run, executable: string): Promise<VersionDocument | undefined> {
+/** Of the document only what is asked for: another version's may have more. */
+const versionAnswer = z.object({
+  version: versionSchema,
+  stateSchema: versionDocument.shape.stateSchema,
+});
+
+export async function askVersion(run: Run, executable: string): Promise<z.infer<typeof versionAnswer> | undefined> {
   try {
     const { stdout } = await run(executable, ['--version', '--json'], { timeoutMs: 30_000 });
-    return versionDocument.safeParse(JSON.parse(stdout)).data;
+    return versionAnswer.safeParse(JSON.parse(stdout)).data;
   } catch {
     return undefined; // it is not there, is not for this machine, or is no airdock
   }

@@ -3,12 +3,11 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import semver from 'semver';
 import type { BundleManifest, FileRecord } from '../bundle/manifest.ts';
 import { installerName } from '../bundle/names.ts';
 import type { Digest } from '../digest.ts';
 import { diskError, ensureDirectory } from '../io/files.ts';
-import { isProgram, makeProgram, placeOf, putInPlace, sameFile, whatLiesThere } from './placed-program.ts';
+import { isNewer, isProgram, makeProgram, placeOf, putInPlace, sameFile, whatLiesThere } from './placed-program.ts';
 import { migrations } from './schema.ts';
 import type { ManagedSite } from './site.ts';
 import { ownDirectory } from './store.ts';
@@ -39,18 +38,26 @@ export async function unpackInstaller(site: ManagedSite, transaction: number, di
     throw diskError(error, unpacked);
   }
   if (await sameFile(unpacked, placeOf(site))) return rm(unpacked);
-  const brought = await host.program.ask(unpacked);
-  const there = await whatLiesThere(site);
-  if (brought && brought.stateSchema >= migrations.length && !(there && semver.lt(brought.version, there.version))) return;
-  const why = brought === undefined ? 'does not run here' : `is ${brought.version}, and a newer one is here`;
+  const why = await whyNot(site, unpacked);
+  if (why === undefined) return;
   host.listener({ type: 'note', text: `the installer of the release ${why}: it is kept in the store and not used` });
   await rm(unpacked);
+}
+
+/** Undefined when it may take the place. */
+async function whyNot(site: ManagedSite, unpacked: string): Promise<string | undefined> {
+  const brought = await site.host.program.ask(unpacked);
+  if (!brought) return 'does not run here';
+  const there = await whatLiesThere(site);
+  const older = brought.stateSchema < migrations.length || (there && isNewer(there, brought));
+  return older ? `is ${brought.version}, and a newer one is here` : undefined;
 }
 
 /** Rule 2, second half, before the commit of `good`. May be repeated. */
 export async function settleInstaller(site: ManagedSite, transaction: number): Promise<void> {
   const unpacked = unpackedPath(site, transaction);
-  if (!(await isProgram(unpacked))) return;
+  // asked again: a newer program may have taken the transaction over since it was unpacked
+  if (!(await isProgram(unpacked)) || (await whyNot(site, unpacked)) !== undefined) return;
   await ownDirectory(path.dirname(placeOf(site)));
   await putInPlace(site, unpacked);
 }

@@ -10,6 +10,7 @@ import { ownDirectory } from './store.ts';
 
 /** `.airdock/bin/airdock`: the newest program that has worked here (docs/adr/0006). */
 
+type Answer = { version: string; stateSchema: number };
 export type Place = { airdock: string; host: Pick<Host, 'program'> };
 
 /**
@@ -20,7 +21,7 @@ export async function placeSelf(site: Place): Promise<void> {
   const { executable, version } = site.host.program;
   if (executable === undefined || (await sameFile(executable, placeOf(site)))) return;
   const there = await whatLiesThere(site);
-  if (there && (semver.gt(there.version, version) || there.stateSchema > migrations.length)) return;
+  if (there && isNewer(there, { version, stateSchema: migrations.length })) return;
   await ownDirectory(path.dirname(placeOf(site)));
   const temporary = `${placeOf(site)}.new`;
   await rm(temporary, { force: true });
@@ -34,11 +35,17 @@ export async function placeSelf(site: Place): Promise<void> {
   await putInPlace(site, temporary);
 }
 
+/** What it knows of the records counts first: a higher version that knows an older form is of no use here. */
+export function isNewer(one: Answer, other: Answer): boolean {
+  if (one.stateSchema !== other.stateSchema) return one.stateSchema > other.stateSchema;
+  return semver.gt(one.version, other.version);
+}
+
 export function placeOf({ airdock }: Place): string {
   return path.join(airdock, 'bin', 'airdock');
 }
 
-export async function whatLiesThere(site: Place): Promise<{ version: string; stateSchema: number } | undefined> {
+export async function whatLiesThere(site: Place): Promise<Answer | undefined> {
   return (await isProgram(placeOf(site))) ? site.host.program.ask(placeOf(site)) : undefined;
 }
 

@@ -90,10 +90,11 @@ export function openState(airdockDirectory: string, version: string): State {
   return new SqliteState(sql);
 }
 
-/** The form that the records have; 0 when there are none. */
+/** The form that the records have; 0 when there are none. The caller holds the lock. */
 export function stateSchema(airdockDirectory: string): number {
   if (!hasState(airdockDirectory)) return 0;
-  const sql = new DatabaseSync(path.join(airdockDirectory, 'state.db'), { readOnly: true, timeout: 5000 });
+  // not read-only: after a kill inside of a commit SQLite first rolls that back
+  const sql = new DatabaseSync(path.join(airdockDirectory, 'state.db'), { timeout: 5000 });
   try {
     return schemaOf(sql);
   } finally {

@@ -87,6 +87,19 @@ describe('rule 1: who changes something lies there', () => {
     expect(await whatLies()).toBe(program('1.0.0'));
   });
 
+  test('one of a higher version that does not know these records is replaced', async () => {
+    await lies(program('9.0.0', migrations.length - 1));
+    await placeSelf(site);
+    expect(await whatLies()).toBe(program('1.0.0'));
+  });
+
+  test('one that answers more than is asked is understood', async () => {
+    const answer = JSON.stringify({ version: '2.0.0', stateSchema: migrations.length, news: true });
+    await lies(`#!/bin/sh\necho '${answer}'\n`);
+    await placeSelf(site);
+    expect(await whatLies()).toContain('news');
+  });
+
   test('what a killed run left half-written is no obstacle', async () => {
     await lies(program('0.9.0'));
     await writeFile(`${place()}.new`, 'half');
@@ -142,6 +155,14 @@ describe('rule 2: a release brings its installer', () => {
     expect((await lstat(place())).mode & 0o777).toBe(0o700);
     await settleInstaller(site, 7); // as recovery would
     expect(await whatLies()).toBe(program('1.1.0'));
+  });
+
+  test('not over a newer one that took the transaction over meanwhile', async () => {
+    await placeSelf(site);
+    await brings(program('1.1.0'));
+    await lies(program('1.2.0'));
+    await settleInstaller(site, 7);
+    expect(await whatLies()).toBe(program('1.2.0'));
   });
 
   test('none lies there: it takes the place', async () => {

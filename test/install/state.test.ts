@@ -138,6 +138,21 @@ describe.each(forms)('the state of form %i', (form) => {
     again.close();
   });
 
+  test('killed inside of a commit, its form is told all the same', async () => {
+    const half = [
+      `const { DatabaseSync } = require('node:sqlite');`,
+      `const sql = new DatabaseSync(${JSON.stringify(path.join(folder, 'state.db'))});`,
+      // so little memory that what is not committed spills into the file: a hot journal stays
+      `sql.exec('PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; CREATE TABLE half (x)');`,
+      `for (let i = 0; i < 500; i++) sql.exec("INSERT INTO half VALUES (hex(randomblob(2000)))");`,
+      `process.kill(process.pid, 'SIGKILL');`,
+    ].join('\n');
+    await once(spawn(process.execPath, ['-e', half], { stdio: 'ignore' }), 'exit');
+    expect(readdirSync(folder)).toContain('state.db-journal');
+    expect(stateSchema(folder)).toBe(form);
+    openState(folder, '1.2.3').close();
+  });
+
   test('killed while it is taken over, it is of one form or the next', () => {
     const raw = new DatabaseSync(file());
     raw.exec(`BEGIN IMMEDIATE; ${migrations[form]}`);
