@@ -82,7 +82,7 @@ function build(args: readonly string[], options: CliOptions = {}): Promise<CliRe
     XDG_CACHE_HOME: folder.file('cache'),
     SOURCE_DATE_EPOCH: '1700000000',
   };
-  return airdock(['build', '--version', '0.3.0', '--key', 'release.key', ...mirrors, ...args], {
+  return airdock(['build', '--no-installer', '--version', '0.3.0', '--key', 'release.key', ...mirrors, ...args], {
     cwd: folder.path,
     ...options,
     env: { ...env, ...options.env },
