@@ -5,7 +5,6 @@ import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import packageJson from '../../package.json' with { type: 'json' };
 import { bundleSources, type Bundled } from './bundle.ts';
 import { licensesText } from './licenses.ts';
 import { nodeBinary, type Arch, type NodeBinary } from './node-binary.ts';
@@ -32,10 +31,9 @@ async function make(arch: Arch, bundled: Bundled, node: NodeBinary): Promise<voi
   const folder = await mkdtemp(join(tmpdir(), 'airdock-installer-'));
   try {
     const licenses = await licensesText(root, bundled.modules, node);
-    const about = { version: packageJson.version, revision };
     await writeFile(join(folder, 'main.mjs'), bundled.code);
     await writeFile(join(folder, 'licenses.txt'), licenses);
-    await writeFile(join(folder, 'about.json'), JSON.stringify(about));
+    await writeFile(join(folder, 'about.json'), JSON.stringify({ revision }));
     // relative names: what lies where on this machine is not part of the executable
     const config = {
       main: 'main.mjs',

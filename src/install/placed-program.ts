@@ -14,7 +14,7 @@ type Answer = { version: string; stateSchema: number };
 export type Place = { airdock: string; host: Pick<Host, 'program'> };
 
 /**
- * Rule 1: who is about to change something lies there afterwards, unless a higher version does.
+ * Rule 1: who is about to change something lies there afterwards, unless a newer one does (`isNewer`).
  * @throws DISK_FULL, DIRECTORY_UNSAFE; what was there is still there then
  */
 export async function placeSelf(site: Place): Promise<void> {
