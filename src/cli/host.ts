@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { version as versionSchema } from '../bundle/manifest.ts';
 import { userInfo } from 'node:os';
 import type { Host } from '../install/host.ts';
-import type { Run } from '../io/process.ts';
+import { AirdockError, systemCode } from '../errors.ts';
+import type { Run, RunResult } from '../io/process.ts';
 import type { CliContext } from './context.ts';
 import { versionDocument } from './documents/version.ts';
 import { airdockVersion } from './version.ts';
@@ -35,13 +36,37 @@ const versionAnswer = z.object({
   stateSchema: versionDocument.shape.stateSchema,
 });
 
-export async function askVersion(run: Run, executable: string): Promise<z.infer<typeof versionAnswer> | undefined> {
+/**
+ * @returns undefined when nobody could use it here: it is not there, is not for this machine, or is no airdock
+ * @throws AirdockError PREFLIGHT_FAILED when that could not be found out
+ */
+export async function askVersion(
+  run: Run,
+  executable: string,
+  timeoutMs = 30_000,
+): Promise<z.infer<typeof versionAnswer> | undefined> {
+  let answer: RunResult;
   try {
-    const { stdout } = await run(executable, ['--version', '--json'], { timeoutMs: 30_000 });
-    return versionAnswer.safeParse(JSON.parse(stdout)).data;
-  } catch {
-    return undefined; // it is not there, is not for this machine, or is no airdock
+    answer = await run(executable, ['--version', '--json'], { timeoutMs });
+  } catch (error) {
+    const why = systemCode(error instanceof Error ? error.cause : undefined) ?? '';
+    if (['ENOENT', 'ENOEXEC', 'EACCES'].includes(why)) return undefined;
+    throw unanswered(executable, `could not be started${why && ` (${why})`}`, error);
   }
+  if (answer.timedOut) throw unanswered(executable, `did not answer within ${timeoutMs / 1000} s`);
+  try {
+    return versionAnswer.safeParse(JSON.parse(answer.stdout)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** It may be the one that knows the records: it is neither replaced nor passed over. */
+function unanswered(executable: string, what: string, cause?: unknown): AirdockError {
+  return new AirdockError('PREFLIGHT_FAILED', `${executable} --version ${what}`, {
+    hint: `Run it by hand. When the machine was only busy, run the same command again; when it is broken, remove it first: rm ${executable}`,
+    cause,
+  });
 }
 
 export function directoryOf(context: CliContext, dir: string | undefined): string {

@@ -46,6 +46,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     to: stack.version,
     class: adopting.release ? 'none' : 'unknown',
     operator: host.operator,
+    program: host.program.version,
   });
   const site = markedSite(unmarked, record.id);
   try {

@@ -44,7 +44,8 @@ export async function beginTransaction(
     if (!site.state.deployment())
       site.state.createDeployment({ product: release.manifest.product, project: site.project, endpoint: site.endpoint });
     const kind: TransactionKind = plan.kind;
-    return site.journal.begin({ kind, from: plan.from, to: plan.to, class: plan.class, operator: site.host.operator });
+    const { operator, program } = site.host;
+    return site.journal.begin({ kind, from: plan.from, to: plan.to, class: plan.class, operator, program: program.version });
   });
   try {
     const folder = folderOf(site, record.id);

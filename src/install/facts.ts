@@ -11,6 +11,7 @@ import { parseEnvFile } from './env-file.ts';
 import type { EnvInputs, MergedEnv } from './env-template.ts';
 import type { NamedImage } from './image-names.ts';
 import { installerOf } from './installer.ts';
+import { copyNeeds } from './placed-program.ts';
 import { planLoad, type LoadPlan } from './load-images.ts';
 import { namesFor } from './names-here.ts';
 import type { Finding, Plan } from './plan-document.ts';
@@ -111,7 +112,6 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   // a rollback keeps the installer that is here (docs/adr/0006)
   const installer = kind === 'rollback' ? [] : installerOf(manifest);
   const missingBlobs = await options.missingBlobs([...blobsOf(manifest.images), ...installer]);
-  const newInstaller = installer.filter(({ digest }) => missingBlobs.some((blob) => blob.digest === digest));
   findings.push(...slimFindings(missingBlobs, options.inBundle));
   return {
     kind,
@@ -136,7 +136,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     database: database?.database ?? null,
     disk: await diskLedger([
       { path: site.directory, need: { what: 'bundle', bytes: sum(missingBlobs) } },
-      { path: site.directory, need: { what: 'installer', bytes: unpackedEstimate * sum(newInstaller) } },
+      { path: site.directory, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
       { path: site.directory, need: { what: 'backup', bytes: database?.database?.bytes ?? 0 } },
       { path: site.directory, need: { what: 'reserve', bytes: manifest.requires.disk } },
       // the classic store spools the tar before it unpacks it

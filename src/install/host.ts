@@ -8,7 +8,7 @@ export type Program = {
   version: string;
   /** Where its executable can be read; undefined when it runs from a checkout. */
   executable: string | undefined;
-  /** What another executable says of itself; undefined when it does not run here. */
+  /** What another executable says of itself; undefined when it does not run here. Throws when that is not known. */
   ask(path: string): Promise<{ version: string; stateSchema: number } | undefined>;
 };
 

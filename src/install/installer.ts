@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -5,12 +6,12 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { BundleManifest, FileRecord } from '../bundle/manifest.ts';
 import { installerName } from '../bundle/names.ts';
-import type { Digest } from '../digest.ts';
-import { diskError, ensureDirectory } from '../io/files.ts';
-import { isNewer, isProgram, makeProgram, placeOf, putInPlace, sameFile, whatLiesThere } from './placed-program.ts';
+import { fileDigest, finish, type Digest } from '../digest.ts';
+import { diskError, ensureDirectory, syncDirectory } from '../io/files.ts';
+import { isNewer, isProgram, makeProgram, placeOf, putInPlace, whatLiesThere } from './placed-program.ts';
 import { migrations } from './schema.ts';
 import type { ManagedSite } from './site.ts';
-import { ownDirectory } from './store.ts';
+import { ownDirectory, type Store } from './store.ts';
 import { sideFolder } from './switch-files.ts';
 
 /** The installer that a release brings (docs/adr/0006, rule 2). */
@@ -22,10 +23,8 @@ export function installerOf(manifest: BundleManifest): FileRecord[] {
 
 /** Rule 2, first half: the stored installer, unpacked into the transaction's folder if it may take over at the end. */
 export async function unpackInstaller(site: ManagedSite, transaction: number, digest: Digest): Promise<void> {
-  const { host, state, store } = site;
-  const current = state.release(state.deployment()?.current ?? '');
-  const known = current !== undefined && installerOf(current.manifest).some((file) => file.digest === digest);
-  if (known && (await isProgram(placeOf(site)))) return; // what lies there is it, or a newer one
+  const { host, store } = site;
+  if ((await isProgram(placeOf(site))) && (await fileDigest(placeOf(site))) === (await unpackedDigest(store, digest))) return;
   const unpacked = unpackedPath(site, transaction);
   await ensureDirectory(path.dirname(unpacked));
   await rm(unpacked, { force: true });
@@ -33,15 +32,24 @@ export async function unpackInstaller(site: ManagedSite, transaction: number, di
     const file = await open(unpacked, 'wx', 0o600);
     await pipeline(Readable.from(store.openBlob(digest)), createGunzip(), file.createWriteStream());
     await makeProgram(unpacked);
+    await syncDirectory(path.dirname(unpacked));
   } catch (error) {
     await rm(unpacked, { force: true });
     throw diskError(error, unpacked);
   }
-  if (await sameFile(unpacked, placeOf(site))) return rm(unpacked);
   const why = await whyNot(site, unpacked);
   if (why === undefined) return;
   host.listener({ type: 'note', text: `the installer of the release ${why}: it is kept in the store and not used` });
   await rm(unpacked);
+}
+
+/** Of what comes out of a stored gzip, without writing it. */
+async function unpackedDigest(store: Store, digest: Digest): Promise<Digest> {
+  const hash = createHash('sha256');
+  await pipeline(Readable.from(store.openBlob(digest)), createGunzip(), async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) hash.update(chunk);
+  });
+  return finish(hash);
 }
 
 /** Undefined when it may take the place. */

@@ -22,12 +22,14 @@ export type TransactionRecord = {
   backup: string | null;
   operator: string;
   error: string | null;
+  /** The version of the airdock that began it; null when that was not written down yet. */
+  program: string | null;
 };
 
 type StepRecord = { step: string; state: StepState; detail: Record<string, unknown>; at: string };
 
 export type Journal = {
-  begin(value: Pick<TransactionRecord, 'kind' | 'from' | 'to' | 'class' | 'operator'>): TransactionRecord;
+  begin(value: Pick<TransactionRecord, 'kind' | 'from' | 'to' | 'class' | 'operator' | 'program'>): TransactionRecord;
   /** The interrupted one: begun, without an outcome. At most one, for it is begun under the lock. */
   open(): TransactionRecord | undefined;
   all(): TransactionRecord[];
@@ -43,20 +45,22 @@ export function openJournal(state: State, clock: () => Date): Journal {
   const run = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).run(...values);
   const all = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).all(...values);
   const now = () => clock().toISOString();
+  const recorded = all('PRAGMA table_info(transactions)').some(({ name }) => name === 'program');
   const select = `SELECT id, kind, from_release AS "from", to_release AS "to", class, started_at AS startedAt,
-    ended_at AS endedAt, direction, outcome, backup, operator, error FROM transactions`;
+    ended_at AS endedAt, direction, outcome, backup, operator, error, ${recorded ? 'program' : 'NULL AS program'} FROM transactions`;
 
   return {
     begin(value) {
       if (this.open()) throw new AirdockError('INTERNAL', 'a transaction is open already');
       run(
-        'INSERT INTO transactions (kind, from_release, to_release, class, started_at, operator) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO transactions (kind, from_release, to_release, class, started_at, operator, program) VALUES (?, ?, ?, ?, ?, ?, ?)',
         value.kind,
         value.from,
         value.to,
         value.class,
         now(),
         value.operator,
+        value.program,
       );
       return this.open()!;
     },

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, lstat, open, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import semver from 'semver';
 import { fileDigest } from '../digest.ts';
@@ -20,9 +20,9 @@ export type Place = { airdock: string; host: Pick<Host, 'program'> };
 export async function placeSelf(site: Place): Promise<void> {
   const { executable, version } = site.host.program;
   if (executable === undefined || (await sameFile(executable, placeOf(site)))) return;
+  for (const directory of [site.airdock, path.dirname(placeOf(site))]) await ownDirectory(directory);
   const there = await whatLiesThere(site);
   if (there && isNewer(there, { version, stateSchema: migrations.length })) return;
-  await ownDirectory(path.dirname(placeOf(site)));
   const temporary = `${placeOf(site)}.new`;
   await rm(temporary, { force: true });
   try {
@@ -33,6 +33,15 @@ export async function placeSelf(site: Place): Promise<void> {
     throw diskError(error, temporary);
   }
   await putInPlace(site, temporary);
+}
+
+/** Bytes that `placeSelf` would write, as far as the sizes of the files tell. */
+export async function copyNeeds(site: Place): Promise<number> {
+  const { executable } = site.host.program;
+  if (executable === undefined) return 0;
+  const { size } = await stat(executable);
+  const there = await lstat(placeOf(site)).catch(() => undefined);
+  return there?.size === size ? 0 : size;
 }
 
 /** What it knows of the records counts first: a higher version that knows an older form is of no use here. */
@@ -49,9 +58,10 @@ export async function whatLiesThere(site: Place): Promise<Answer | undefined> {
   return (await isProgram(placeOf(site))) ? site.host.program.ask(placeOf(site)) : undefined;
 }
 
+/** What others can write to is nobody's program: it is not run, and may be replaced. */
 export async function isProgram(file: string): Promise<boolean> {
   return lstat(file).then(
-    (found) => found.isFile(),
+    (found) => found.isFile() && (found.mode & 0o022) === 0 && [0, process.geteuid?.()].includes(found.uid),
     () => false,
   );
 }

@@ -1,11 +1,14 @@
 import path from 'node:path';
 import { readdir } from 'node:fs/promises';
+import semver from 'semver';
 import { AirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
 import { endOrphans } from './orphans.ts';
+import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
 import { runForward } from './runner.ts';
 import { markedSite, type ManagedSite } from './site.ts';
+import { useHint } from './state.ts';
 import { readStoredRelease } from './stored-release.ts';
 import { dropSides } from './switch-files.ts';
 import { folderOf, type Transaction } from './transaction.ts';
@@ -31,6 +34,8 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
     await sweep(site);
     return undefined;
   }
+  assertMayGoOn(site, record);
+  await placeSelf(site);
   site.host.listener({
     type: 'note',
     text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; putting that right first`,
@@ -61,6 +66,16 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
   const { outcome } = await undo(site, record, plan, new AirdockError('INTERRUPTED', record.error ?? 'airdock was killed'));
   await writeReport(site, record.id);
   return ended(outcome);
+}
+
+/** A newer airdock's plan and steps may mean what this one does not know. @throws AirdockError STATE_TOO_NEW */
+function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: TransactionRecord): void {
+  if (program === null || !semver.gt(program, site.host.program.version)) return;
+  throw new AirdockError(
+    'STATE_TOO_NEW',
+    `transaction ${id} (${kind} ${to}) was begun by airdock ${program} and is not finished; this is airdock ${site.host.program.version}`,
+    { hint: useHint(site.airdock, program) },
+  );
 }
 
 /** From the switch on, every step may be repeated. Images first: somebody may have pruned them since. */

@@ -54,12 +54,13 @@ export const migrations: readonly string[] = [
     pinned_at TEXT NOT NULL
   ) STRICT;
   `,
-  // From here on a file says who gave it its form, so that an older airdock can name the one to use.
+  // From here on a file says who gave it its form, and who began a transaction, so that an older airdock can name the one to use.
   `
   CREATE TABLE written_by (
     schema INTEGER PRIMARY KEY,
     version TEXT NOT NULL,
     since TEXT NOT NULL
   ) STRICT;
+  ALTER TABLE transactions ADD COLUMN program TEXT;
   `,
 ];

@@ -69,10 +69,29 @@ export function hasState(airdockDirectory: string): boolean {
 
 /** Reads the records; an older form is read as it is. @throws AirdockError STATE_TOO_NEW when a newer airdock wrote it */
 export function readState(airdockDirectory: string): State {
-  const file = path.join(airdockDirectory, 'state.db');
-  const sql = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  const sql = openToRead(airdockDirectory);
   assertKnown(sql, airdockDirectory);
   return new SqliteState(sql);
+}
+
+/** After a kill inside of a commit, SQLite must first take the half of it back, which nobody can who only reads. */
+function openToRead(airdockDirectory: string): DatabaseSync {
+  try {
+    const sql = new DatabaseSync(path.join(airdockDirectory, 'state.db'), { readOnly: true, timeout: 5000 });
+    schemaOf(sql);
+    return sql;
+  } catch (error) {
+    if (!existsSync(path.join(airdockDirectory, 'state.db-journal'))) throw error;
+    try {
+      stateSchema(airdockDirectory);
+    } catch {
+      throw new AirdockError('PREFLIGHT_FAILED', `airdock was killed while it wrote its records in ${airdockDirectory}`, {
+        hint: 'Run airdock resume as the user who installs: it takes back what was half written.',
+        cause: error,
+      });
+    }
+    return new DatabaseSync(path.join(airdockDirectory, 'state.db'), { readOnly: true, timeout: 5000 });
+  }
 }
 
 /**
@@ -114,8 +133,14 @@ function assertKnown(sql: DatabaseSync, airdockDirectory: string): number {
   throw new AirdockError(
     'STATE_TOO_NEW',
     `the records in ${airdockDirectory} were written by airdock ${String(writer)} (form ${found}); this one knows forms up to ${migrations.length}`,
-    { hint: `Use airdock ${String(writer)} or newer: ${path.join(airdockDirectory, 'bin/airdock')}` },
+    { hint: useHint(airdockDirectory, String(writer)) },
   );
+}
+
+/** Which one to use instead; it lies beside the records, but for a first install that was killed. */
+export function useHint(airdockDirectory: string, version: string): string {
+  const placed = path.join(airdockDirectory, 'bin/airdock');
+  return `Use airdock ${version} or newer${existsSync(placed) ? `: ${placed}` : '.'}`;
 }
 
 /** Each form is one commit, and says who made it. */

@@ -40,10 +40,15 @@ export async function openStore(airdockDirectory: string): Promise<Store> {
   return new DirectoryStore(airdockDirectory, blobs, new ReleaseFiles(releases));
 }
 
-/** Whoever plants a link here would choose where root writes. @throws DIRECTORY_UNSAFE */
+/** Whoever plants a link here would choose where root writes, and who can write here what it runs. @throws DIRECTORY_UNSAFE */
 export async function ownDirectory(path: string): Promise<void> {
   await ensureDirectory(path);
-  if ((await lstat(path)).isDirectory()) return;
+  const found = await lstat(path);
+  if (found.isDirectory() && (found.mode & 0o022) !== 0)
+    throw new AirdockError('DIRECTORY_UNSAFE', `others than its owner can write to ${path}`, {
+      hint: `They could change what airdock runs. Look what is in it, then: chmod 700 ${path}`,
+    });
+  if (found.isDirectory()) return;
   throw new AirdockError('DIRECTORY_UNSAFE', `${path} is not a directory of airdock's own but a link or a file`, {
     hint: 'Move it away and run the same command again: airdock makes the directory itself.',
   });

@@ -1,4 +1,4 @@
-// SIGKILL at exact places of the journal (die-at.mjs) in every step of an upgrade, of the automatic undo and of a rollback,
+// SIGKILL at exact places of the journal (die-at.cjs) in every step of an upgrade, of the automatic undo and of a rollback,
 // on the real engine. Afterwards: one coherent version serves, every row is there, the database's container is the same,
 // nothing that the killed process started is left, and the records say the truth.
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { answering, containerIds, fingerprint, healthy, installedState, opt, sql
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 
-const dieAt = join(import.meta.dirname, 'die-at.mjs');
+const dieAt = join(import.meta.dirname, 'die-at.cjs');
 const directory = opt();
 /** One place in each step in CI; all of them with `scripts/test --faults`. */
 const all = process.env['AIRDOCK_FAULTS'] === '1';
@@ -33,7 +33,7 @@ afterAll(() => host?.stop());
 async function killedAt(place: string, args: readonly string[]): Promise<void> {
   const child = host.spawn([await executable(), ...args, '--dir', directory, '--yes', '--json'], {
     stdio: 'ignore',
-    env: { NODE_OPTIONS: `--import=${dieAt}`, AIRDOCK_DIE_AT: place },
+    env: { NODE_OPTIONS: `--require=${dieAt}`, AIRDOCK_DIE_AT: place },
   });
   const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   expect(signal, `airdock ended before it came to ${place}`).toBe('SIGKILL');

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -6,7 +7,7 @@ import { askVersion } from '../../src/cli/host.ts';
 import { digestOf } from '../../src/digest.ts';
 import type { ProgressEvent } from '../../src/events.ts';
 import { settleInstaller, unpackInstaller } from '../../src/install/installer.ts';
-import { placeSelf } from '../../src/install/placed-program.ts';
+import { copyNeeds, placeSelf } from '../../src/install/placed-program.ts';
 import { migrations } from '../../src/install/schema.ts';
 import type { ManagedSite } from '../../src/install/site.ts';
 import { openState } from '../../src/install/state.ts';
@@ -122,6 +123,38 @@ describe('rule 1: who changes something lies there', () => {
     expect(await readdir(other.file('elsewhere'))).toEqual([]);
   });
 
+  test('one that others can write to is not even run, and replaced; in a bin that they can write to, nothing is done', async () => {
+    await lies(`#!/bin/sh\ntouch ${folder.file('was-run')}\n`);
+    await chmod(place(), 0o777);
+    await placeSelf(site);
+    expect(await whatLies()).toBe(program('1.0.0'));
+    expect(existsSync(folder.file('was-run'))).toBe(false);
+
+    await lies(`#!/bin/sh\ntouch ${folder.file('was-run')}\n`);
+    await chmod(path.dirname(place()), 0o777);
+    await expect(placeSelf(site)).rejects.toMatchObject({ code: 'DIRECTORY_UNSAFE' });
+    expect(existsSync(folder.file('was-run'))).toBe(false);
+    expect(await whatLies()).toContain('was-run');
+  });
+
+  test('one that does not answer in time may be a newer one: nothing is replaced, and that is an error', async () => {
+    await lies('#!/bin/sh\nexec sleep 60\n');
+    Object.assign(site.host.program, { ask: (file: string) => askVersion(run, file, 200) });
+    await expect(placeSelf(site)).rejects.toMatchObject({
+      code: 'PREFLIGHT_FAILED',
+      message: expect.stringContaining('did not answer within 0.2 s'),
+      hint: expect.stringContaining(`rm ${place()}`),
+    });
+    expect(await whatLies()).toContain('sleep');
+    expect(await readdir(path.dirname(place()))).toEqual(['airdock']);
+  });
+
+  test('what it will write is known before', async () => {
+    expect(await copyNeeds(site)).toBe(program('1.0.0').length);
+    await placeSelf(site);
+    expect(await copyNeeds(site)).toBe(0);
+  });
+
   test('sources have no executable to put there', async () => {
     Object.assign(site.host.program, { executable: undefined });
     await placeSelf(site);
@@ -184,17 +217,19 @@ describe('rule 2: a release brings its installer', () => {
     await expect(lstat(unpacked())).rejects.toThrow('ENOENT');
   });
 
-  test('the same as lies there is not unpacked twice, and a known one not at all', async () => {
+  test('the same as lies there is not unpacked; a record of it is not enough', async () => {
     await placeSelf(site);
     await brings(program('1.0.0'));
     await expect(lstat(unpacked())).rejects.toThrow('ENOENT');
+    expect(events).toEqual([]);
     const { manifest } = makeRelease({ files: { 'bin/airdock-linux-x64.gz': gzipSync(program('1.0.0')) } });
     site.state.createDeployment({ product: 'shop', project: 'shop', endpoint: 'unix:///x' });
     site.state.putRelease({ version: '0.3.0', origin: 'bundle', manifest, storedAt: '2026-11-25T00:00:00Z' });
     site.state.updateDeployment({ current: '0.3.0' });
-    // it is not even read
-    await expect(unpackInstaller(site, 7, digestOf(gzipSync(program('1.0.0'))))).resolves.toBeUndefined();
-    expect(events).toEqual([]);
+    await lies(program('0.9.0'));
+    await brings(program('1.0.0'));
+    await settleInstaller(site, 7);
+    expect(await whatLies()).toBe(program('1.0.0'));
   });
 
   test('a damaged one in the store: refused, nothing left, what lies there stays', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
@@ -75,12 +75,18 @@ describe('the state', () => {
     raw.exec(`PRAGMA user_version = 99; INSERT INTO written_by VALUES (99, '7.8.9', '2030-01-01T00:00:00Z')`);
     raw.close();
     const before = readFileSync(path.join(folder, 'state.db'));
-    const refused = expect.objectContaining({
-      code: 'STATE_TOO_NEW',
-      exitCode: 5,
-      message: expect.stringContaining('airdock 7.8.9'),
-      hint: `Use airdock 7.8.9 or newer: ${path.join(folder, 'bin/airdock')}`,
-    });
+    const refusal = (hint: string): unknown =>
+      expect.objectContaining({
+        code: 'STATE_TOO_NEW',
+        exitCode: 5,
+        message: expect.stringContaining('airdock 7.8.9'),
+        hint,
+      });
+    expect(() => openState(folder, '1.2.3')).toThrow(refusal('Use airdock 7.8.9 or newer.'));
+    const placed = path.join(folder, 'bin/airdock');
+    mkdirSync(path.dirname(placed));
+    writeFileSync(placed, '');
+    const refused = refusal(`Use airdock 7.8.9 or newer: ${placed}`);
     expect(() => openState(folder, '1.2.3')).toThrow(refused);
     expect(() => readState(folder)).toThrow(refused);
     expect(readFileSync(path.join(folder, 'state.db')).equals(before)).toBe(true);
@@ -138,7 +144,11 @@ describe.each(forms)('the state of form %i', (form) => {
     again.close();
   });
 
-  test('killed inside of a commit, its form is told all the same', async () => {
+  test.each([
+    ['told to who changes it', (): unknown => stateSchema(folder)],
+    ['read by who only looks', (): unknown => told(readState(folder))],
+  ])('killed inside of a commit, it is %s as it was before', async (_who, look) => {
+    const before = look();
     const half = [
       `const { DatabaseSync } = require('node:sqlite');`,
       `const sql = new DatabaseSync(${JSON.stringify(path.join(folder, 'state.db'))});`,
@@ -149,7 +159,7 @@ describe.each(forms)('the state of form %i', (form) => {
     ].join('\n');
     await once(spawn(process.execPath, ['-e', half], { stdio: 'ignore' }), 'exit');
     expect(readdirSync(folder)).toContain('state.db-journal');
-    expect(stateSchema(folder)).toBe(form);
+    expect(look()).toEqual(before);
     openState(folder, '1.2.3').close();
   });
 
@@ -168,7 +178,14 @@ describe('the journal', () => {
     const state = openState(folder, '1.2.3');
     const journal = openJournal(state, clock);
     expect(journal.open()).toBeUndefined();
-    const { id } = journal.begin({ kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', operator: 'root' });
+    const { id } = journal.begin({
+      kind: 'upgrade',
+      from: '0.2.4',
+      to: '0.3.0',
+      class: 'expand',
+      operator: 'root',
+      program: '1.2.3',
+    });
     journal.record(id, 'import', 'intent');
     journal.record(id, 'import', 'done', { summary: '3 new blobs' });
     journal.record(id, 'switch', 'intent');
@@ -180,9 +197,9 @@ describe('the journal', () => {
     ]);
     expect(journal.has(id, 'switch', 'intent')).toBe(true);
     expect(journal.has(id, 'switch', 'done')).toBe(false);
-    expect(() => journal.begin({ kind: 'upgrade', from: null, to: '1.0.0', class: 'none', operator: 'root' })).toThrow(
-      'open already',
-    );
+    expect(() =>
+      journal.begin({ kind: 'upgrade', from: null, to: '1.0.0', class: 'none', operator: 'root', program: '1.2.3' }),
+    ).toThrow('open already');
     journal.turnToUndo(id, 'health');
     journal.turnToUndo(id, 'a later word does not hide the first');
     expect(journal.open()).toMatchObject({ direction: 'undo', error: 'health' });

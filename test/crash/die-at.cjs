@@ -1,11 +1,11 @@
-// Loaded into airdock by NODE_OPTIONS=--import: SIGKILLs the process at one exact place of its journal.
+// Loaded into airdock by NODE_OPTIONS=--require (a single executable takes no --import): SIGKILLs the process at one exact place of its journal.
 //   AIRDOCK_DIE_AT=import:intent   right after the commit that records the intent of that step, before its effect
 //   AIRDOCK_DIE_AT=import:effect   after the effect, right before it is recorded as done
 //   AIRDOCK_DIE_AT=undo:intent     right after the commit that turns the transaction to undo
 //   AIRDOCK_DIE_AT=load:500        so many milliseconds after the intent of that step
 // The journal's own statements are the places, so a step that is renamed makes its cases fail, not pass.
-import { DatabaseSync } from 'node:sqlite';
-import process from 'node:process';
+const { DatabaseSync } = require('node:sqlite');
+const process = require('node:process');
 
 const [step, phase] = (process.env.AIRDOCK_DIE_AT ?? '').split(':');
 const die = () => process.kill(process.pid, 'SIGKILL');
