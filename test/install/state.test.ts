@@ -1,14 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/install/journal.ts';
 import { takeLock } from '../../src/install/lock.ts';
+import { planDocument } from '../../src/install/plan-document.ts';
 import { migrations } from '../../src/install/schema.ts';
+import { openStore } from '../../src/install/store.ts';
+import { readStoredRelease } from '../../src/install/stored-release.ts';
 import { hasState, openState, readState, stateSchema, type State } from '../../src/install/state.ts';
 
 const frozen = path.join(import.meta.dirname, '../fixtures/state');
@@ -93,7 +96,7 @@ describe('the state', () => {
   });
 });
 
-// Each form that a released airdock left behind, as a file: an upgrade to 0.3.0 that was killed behind the switch.
+// What an airdock of each past form left behind: an upgrade to 0.3.0 that was killed behind the switch.
 const forms = readdirSync(frozen)
   .map((name) => Number.parseInt(name, 10))
   .toSorted((a, b) => a - b);
@@ -104,7 +107,7 @@ test('every past form is frozen', () => {
 
 describe.each(forms)('the state of form %i', (form) => {
   const file = (): string => path.join(folder, 'state.db');
-  beforeEach(() => copyFile(path.join(frozen, `${form}.db`), file()));
+  beforeEach(() => cp(path.join(frozen, String(form)), folder, { recursive: true }));
 
   const told = (state: State): object => ({
     deployment: state.deployment(),
@@ -125,6 +128,15 @@ describe.each(forms)('the state of form %i', (form) => {
     });
     state.close();
     expect(readFileSync(file()).equals(before)).toBe(true);
+  });
+
+  test('has a plan and a release that can still be gone on with', async () => {
+    const plan = planDocument.parse(JSON.parse(readFileSync(path.join(folder, 'transactions/2/plan.json'), 'utf8')));
+    expect(plan).toMatchObject({ kind: 'upgrade', from: '0.2.4', to: '0.3.0' });
+    const state = readState(folder);
+    const release = await readStoredRelease(await openStore(folder), state.release('0.3.0')!);
+    expect(release.files.has('compose.yaml')).toBe(true);
+    state.close();
   });
 
   test('is taken over: the same is told, the open transaction can be ended, and who did it is on record', () => {
