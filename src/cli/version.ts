@@ -12,7 +12,7 @@ export function asksVersion(args: readonly string[]): boolean {
   return first === '--version' || first === '-V';
 }
 
-export async function showVersion(args: readonly string[], runtime: Runtime): Promise<number> {
+export async function showVersion(args: readonly string[], runtime: Pick<Runtime, 'stdout' | 'env' | 'self'>): Promise<number> {
   const { revision, executable } = runtime.self;
   const document: VersionDocument = {
     schema: 'airdock.version/1',

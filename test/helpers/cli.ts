@@ -18,7 +18,7 @@ export type CliOptions = {
 export async function airdock(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   let stdout = '';
   let stderr = '';
-  const code = await run(args, {
+  const runtime: Runtime = {
     stdout: { write: (text) => (stdout += text) },
     stderr: { write: (text) => (stderr += text) },
     env: options.env ?? {},
@@ -30,7 +30,8 @@ export async function airdock(args: readonly string[], options: CliOptions = {})
     ...(options.answers ? { prompt: promptOf([...options.answers]) } : {}),
     tools: async () => ({ run: runProgram, openHelm }),
     io: options.io ?? (() => Promise.reject(new Error('this test has no io'))),
-  });
+  };
+  const code = await run(args, runtime, async () => runtime);
   return { code, stdout, stderr };
 }
 

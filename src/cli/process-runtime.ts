@@ -1,0 +1,42 @@
+import process from 'node:process';
+import { AirdockError } from '../errors.ts';
+import type { Runtime } from './context.ts';
+import { terminalPrompt } from './prompt.ts';
+
+/** What the process gives to the commands: signals, streams, the outside. */
+export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => interruption.abort(new AirdockError('INTERRUPTED', `interrupted by ${signal}`)));
+  }
+  // A dropped session does not end a transaction (DESIGN 6); what it was to read is in the journal.
+  process.on('SIGHUP', () => {});
+  return {
+    ...start,
+    stdout: outlivesReader(process.stdout),
+    stderr: outlivesReader(process.stderr),
+    cwd: process.cwd(),
+    isTTY: process.stderr.isTTY,
+    signal: interruption.signal,
+    now: () => new Date(),
+    ...(process.stdin.isTTY && process.stderr.isTTY
+      ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
+      : {}),
+    tools: async () => ({ ...(await import('../io/process.ts')), ...(await import('../io/helm.ts')) }),
+    io: async () => ({
+      ...(await import('../io/process.ts')),
+      ...(await import('../io/endpoint.ts')),
+      ...(await import('../io/docker.ts')),
+      ...(await import('../io/compose.ts')),
+      ...(await import('../io/helm.ts')),
+      ...(await import('../io/postgres.ts')),
+    }),
+  };
+}
+
+/** The reader went away: `airdock inspect … | head`, or the terminal of a dropped session. Work goes on without it. */
+function outlivesReader(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  });
+}
