@@ -3,7 +3,7 @@
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$bench")
 dev=${AIRDOCK_DEV:-${XDG_CACHE_HOME:-$HOME/.cache}/airdock-dev}
-airdock=$root/bin/airdock
+airdock=$root/dist/airdock-linux-x64
 node=$(for n in "$root"/node_modules/node-linux-*/bin/node "$(command -v node)"; do [ -x "$n" ] && echo "$n" && break; done)
 run=bench-$$
 hosts=() registries=() snapshots=()
@@ -24,6 +24,7 @@ begin() {
   trap clean EXIT
   trap 'exit 130' INT TERM
   "$root/scripts/setup"
+  "$root/scripts/build-installer" x64 >/dev/null
   if [ ! -x /usr/bin/time ]; then DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends time >/dev/null; fi
   echo 'for benchmarks' >"$scratch/password"
   (cd "$scratch" && "$airdock" keygen --out release --key-password-file password >/dev/null)
@@ -106,7 +107,7 @@ nodepad_project() {
   ln -sfn "$root/node_modules" "$scratch/project/node_modules"
 }
 nodepad_build() { # VERSION OUTPUT CACHE
-  (cd "$scratch/project" && PATH=$dev/helm/4:$PATH exec "$airdock" build --json --version "$1" --output "$2" --cache-dir "$3" \
+  (cd "$scratch/project" && PATH=$dev/helm/4:$PATH exec "$airdock" build --no-installer --json --version "$1" --output "$2" --cache-dir "$3" \
     --mirror "ghcr.io=http://$registry" --mirror "docker.io=http://$registry" "${key[@]}")
 }
 

@@ -251,13 +251,11 @@ export async function upgradedState(host: Host, directory = opt()): Promise<void
   });
 }
 
-/** Blobs are never written to, so they may be shared. */
+/** Blobs and programs are never written to, only replaced, so they may be shared. */
 async function copyTree(from: string, to: string): Promise<void> {
+  const own = `find . -type f -not -path './.airdock/blobs/*' -not -path './.airdock/bin/*' -print0`;
   await execa('cp', ['-al', from, to]);
-  const { stdout } = await execa('find', [to, '-type', 'f', '-links', '+1', '-not', '-path', '*/.airdock/blobs/*']);
-  for (const path of stdout.split('\n').filter(Boolean)) {
-    await execa('cp', ['-a', '--remove-destination', path.replace(to, from), path]);
-  }
+  await execa('sh', ['-c', `${own} | xargs -0r cp -a --remove-destination --parents -t "$1"`, 'sh', to], { cwd: from });
 }
 
 /** `docker save | gzip`, one file for each image: what the old zip held. */
