@@ -35,6 +35,6 @@ export async function readHistory(host: Host, options: { directory: string }): P
 }
 
 function rowOf(record: TransactionRecord): History['history'][number] {
-  const { direction: _direction, outcome, ...shown } = record;
+  const { direction: _direction, program: _program, outcome, ...shown } = record;
   return { ...shown, outcome: outcome ?? 'open', rehearsed: false };
 }

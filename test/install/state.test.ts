@@ -6,6 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { historyDocument, readHistory } from '../../src/install/history.ts';
+import type { Host } from '../../src/install/host.ts';
+import { openDocker } from '../../src/io/docker.ts';
 import { openJournal } from '../../src/install/journal.ts';
 import { takeLock } from '../../src/install/lock.ts';
 import { planDocument } from '../../src/install/plan-document.ts';
@@ -137,6 +140,15 @@ describe.each(forms)('the state of form %i', (form) => {
     const release = await readStoredRelease(await openStore(folder), state.release('0.3.0')!);
     expect(release.files.has('compose.yaml')).toBe(true);
     state.close();
+  });
+
+  test('is told by history as its document says', async () => {
+    await cp(path.join(frozen, String(form)), path.join(folder, '.airdock'), { recursive: true });
+    const host = { openDocker, clock } as unknown as Host; // history asks no engine
+    expect(historyDocument.parse(await readHistory(host, { directory: folder })).history).toMatchObject([
+      { id: 1, kind: 'install', outcome: 'done' },
+      { id: 2, kind: 'upgrade', outcome: 'open' },
+    ]);
   });
 
   test('is taken over: the same is told, the open transaction can be ended, and who did it is on record', () => {
