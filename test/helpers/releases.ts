@@ -19,7 +19,7 @@ export type Releases = {
   readonly trust: string;
   /** What `airdock build` and `airdock sign` take. */
   readonly key: { readonly file: string; readonly passwordFile: string };
-  /** A project directory with the configuration that these bundles were built from. */
+  /** A project directory with the repository's own configuration. */
   readonly project: string;
 };
 
@@ -43,9 +43,11 @@ export async function bundles(...versions: string[]): Promise<Releases> {
   if (missing.length > 0) {
     await withRegistry(missing, async (address) => {
       for (const version of missing) {
-        await copyProject(releases.project, version);
+        // 0.5.0 has a configuration of its own
+        const project = version === '0.5.0' ? `${releases.project}-${version}` : releases.project;
+        await copyProject(project, version);
         await mkdir(join(folder, 'new'), { recursive: true });
-        await build(releases, version, address, join(folder, 'new'));
+        await build({ ...releases, project }, version, address, join(folder, 'new'));
         const name = `nodepad-${version}-linux-amd64.bundle.tar`;
         await rename(join(folder, 'new', name), join(folder, name));
       }
