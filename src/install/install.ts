@@ -16,7 +16,7 @@ import type { Release } from './release.ts';
 import { runForward, type Finished } from './runner.ts';
 import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from './site.ts';
 import type { PinnedKey } from './state.ts';
-import { hasState, readState } from './state.ts';
+import { hasState, readState } from './open-state.ts';
 import { openStore } from './store.ts';
 import { discardLocal } from './discard.ts';
 

@@ -66,7 +66,7 @@ export async function isProgram(file: string): Promise<boolean> {
   );
 }
 
-export async function sameFile(one: string, other: string): Promise<boolean> {
+async function sameFile(one: string, other: string): Promise<boolean> {
   if (!(await isProgram(other))) return false;
   const [a, b] = await Promise.all([fileDigest(one), fileDigest(other)]);
   return a === b;

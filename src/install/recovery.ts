@@ -8,7 +8,7 @@ import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
 import { runForward } from './runner.ts';
 import { markedSite, type ManagedSite } from './site.ts';
-import { useHint } from './state.ts';
+import { useHint } from './open-state.ts';
 import { readStoredRelease } from './stored-release.ts';
 import { dropSides } from './switch-files.ts';
 import { folderOf, type Transaction } from './transaction.ts';

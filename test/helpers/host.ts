@@ -73,9 +73,9 @@ function cleanEnvironment(): Record<string, string> {
 
 /** `scripts/test --engine VERSION`: what hosts run whose test names no engine; 28.5 with the containerd store, its default. */
 function engineOfRun(): Partial<HostOptions> {
-  const engine = process.env['AIRDOCK_TEST_ENGINE'] as HostOptions['engine'];
-  if (engine === undefined) return {};
-  return { engine, ...(engine === '28.5' ? { store: 'containerd' } : {}) };
+  const version = process.env['AIRDOCK_TEST_ENGINE'] as HostOptions['engine'];
+  if (version === undefined) return {};
+  return { engine: version, ...(version === '28.5' ? { store: 'containerd' } : {}) };
 }
 
 export async function startHost(wanted: HostOptions): Promise<Host> {

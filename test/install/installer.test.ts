@@ -10,7 +10,7 @@ import { settleInstaller, unpackInstaller } from '../../src/install/installer.ts
 import { copyNeeds, placeSelf } from '../../src/install/placed-program.ts';
 import { migrations } from '../../src/install/schema.ts';
 import type { ManagedSite } from '../../src/install/site.ts';
-import { openState } from '../../src/install/state.ts';
+import { openState } from '../../src/install/open-state.ts';
 import { openStore } from '../../src/install/store.ts';
 import { run } from '../../src/io/process.ts';
 import { makeRelease, temporaryFolder } from '../helpers/bundle.ts';

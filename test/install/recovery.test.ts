@@ -6,7 +6,7 @@ import type { ProgressEvent } from '../../src/events.ts';
 import { openJournal } from '../../src/install/journal.ts';
 import { recover } from '../../src/install/recovery.ts';
 import type { ManagedSite } from '../../src/install/site.ts';
-import { openState } from '../../src/install/state.ts';
+import { openState } from '../../src/install/open-state.ts';
 import { openStore } from '../../src/install/store.ts';
 import { openDocker } from '../../src/io/docker.ts';
 import { temporaryFolder } from '../helpers/bundle.ts';

@@ -15,7 +15,8 @@ import { planDocument } from '../../src/install/plan-document.ts';
 import { migrations } from '../../src/install/schema.ts';
 import { openStore } from '../../src/install/store.ts';
 import { readStoredRelease } from '../../src/install/stored-release.ts';
-import { hasState, openState, readState, stateSchema, type State } from '../../src/install/state.ts';
+import { hasState, openState, readState, stateSchema } from '../../src/install/open-state.ts';
+import type { State } from '../../src/install/state.ts';
 
 const frozen = path.join(import.meta.dirname, '../fixtures/state');
 
