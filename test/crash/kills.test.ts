@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock, executable } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, healthy, installedState, opt, sql, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
@@ -14,12 +15,6 @@ import { runName } from '../helpers/run-folder.ts';
 
 const dieAt = join(import.meta.dirname, 'die-at.cjs');
 const directory = opt();
-/** One place in each step in CI; all of them with `scripts/test --faults`. */
-const all = process.env['AIRDOCK_FAULTS'] === '1';
-const places = <Case extends readonly [string, string]>(often: readonly Case[], rarely: readonly Case[]): Case[] => [
-  ...often,
-  ...(all ? rarely : []),
-];
 let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 
@@ -78,18 +73,18 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   beforeAll(() => installedState(host).then(() => void (fresh = true)));
 
   test.each(
-    places(
+    cases(
+      [
+        ['migrate:600', '0.2.4'],
+        ['switch:effect', '0.3.0'],
+        ['up:900', '0.3.0'],
+      ],
       [
         ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
-        ['migrate:600', '0.2.4'],
-        ['switch:effect', '0.3.0'],
-        ['up:900', '0.3.0'],
         ['health:effect', '0.3.0'],
         ['good:effect', '0.3.0'],
-      ],
-      [
         ['import:intent', '0.2.4'],
         ['load:intent', '0.2.4'],
         ['backup:intent', '0.2.4'],
@@ -129,31 +124,28 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
 });
 
 describe('the automatic undo, 0.2.4 -> 0.3.2 that never becomes healthy', () => {
-  test.each(all ? ['undo:intent', 'undo:1500', 'undo:effect'] : ['undo:1500'])(
-    'killed at %s: resume brings 0.2.4 back',
-    async (place) => {
-      await installedState(host);
-      const before = await look();
-      await killedAt(place, ['install', releases.path('0.3.2')]);
-      const resumed = await airdock(host, ['resume', '--dir', directory]);
-      expect(resumed.exitCode).toBe(0);
-      expect(resumed.json).toMatchObject({ recovered: { outcome: 'rolled-back' } });
-      expect(await expectCoherent(before)).toBe('0.2.4');
-    },
-  );
+  test.each(cases(['undo:1500'], ['undo:intent', 'undo:effect']))('killed at %s: resume brings 0.2.4 back', async (place) => {
+    await installedState(host);
+    const before = await look();
+    await killedAt(place, ['install', releases.path('0.3.2')]);
+    const resumed = await airdock(host, ['resume', '--dir', directory]);
+    expect(resumed.exitCode).toBe(0);
+    expect(resumed.json).toMatchObject({ recovered: { outcome: 'rolled-back' } });
+    expect(await expectCoherent(before)).toBe('0.2.4');
+  });
 });
 
 describe('a rollback, 0.3.0 -> 0.2.4', () => {
   test.each(
-    places(
+    cases(
       [
-        ['load:intent', '0.3.0'],
         ['switch:intent', '0.2.4'],
         ['up:900', '0.2.4'],
-        ['health:effect', '0.2.4'],
-        ['good:effect', '0.2.4'],
       ],
       [
+        ['load:intent', '0.3.0'],
+        ['health:effect', '0.2.4'],
+        ['good:effect', '0.2.4'],
         ['load:effect', '0.3.0'],
         ['switch:effect', '0.2.4'],
         ['up:intent', '0.2.4'],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { airdock, patchedAirdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, healthy, installedState, opt, seed } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
@@ -73,7 +74,7 @@ describe('of the release', () => {
     await expectGood();
   });
 
-  test('that judgement is no formality: without the undo it is red', async () => {
+  test.each(cases([], ['without the undo']))('that judgement is no formality: %s it is red', async () => {
     await installedState(host);
     const program = await patchedAirdock('no-undo', [
       {
