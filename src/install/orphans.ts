@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { maintenanceOf } from '../database/admin.ts';
 import { endSessions, unfinishedSuffix } from '../database/backup.ts';
 import { systemCode } from '../errors.ts';
 import { removeTree } from '../io/files.ts';
@@ -62,7 +63,8 @@ async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void>
   const containers = await site.docker.containers({ project: site.project });
   if (databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
   await endSessions(
-    { compose: await site.compose(), service: access.service, user: access.user, database: access.name },
+    // the live one may be fenced
+    { compose: await site.compose(), service: access.service, user: access.user, database: maintenanceOf(access.name) },
     sessionName(id),
   );
 }

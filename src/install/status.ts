@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { drift, findDrift } from './drift.ts';
 import type { Host } from './host.ts';
 import type { TransactionRecord } from './journal.ts';
-import { classOfPath } from './plan.ts';
+import { runsOn } from './kept.ts';
 import { notADeployment, rollbackTargets } from './rollback.ts';
 import { lookAtSite, type Records } from './site.ts';
 
@@ -25,7 +25,15 @@ export const statusDocument = z.strictObject({
   releases: z.array(
     z.strictObject({ version: z.string(), origin: z.string(), rollback: z.enum(['current', 'code', 'database', 'never good']) }),
   ),
-  keptDatabases: z.array(z.strictObject({ name: z.string() })),
+  keptDatabases: z.array(
+    z.strictObject({
+      name: z.string(),
+      release: z.string(),
+      schemaRelease: z.string(),
+      keptAt: z.string(),
+      backup: z.string().nullable(),
+    }),
+  ),
 });
 export type Status = z.infer<typeof statusDocument>;
 
@@ -55,7 +63,7 @@ export async function readStatus(host: Host, options: { directory: string }): Pr
         : await findDrift({ directory: site.directory, deployment, release, containers, engine, docker: site.docker }),
       interrupted: open ? interruptedOf(open) : null,
       releases: releasesOf(records),
-      keptDatabases: [],
+      keptDatabases: records.state.keptDatabases().map(({ oid: _oid, transaction: _transaction, ...shown }) => shown),
     };
   });
 }
@@ -76,8 +84,8 @@ function releasesOf({ state }: Records): Status['releases'] {
         ? 'current'
         : !targets.includes(version)
           ? 'never good'
-          : classOfPath(state.migrations(), version, schema) === 'irreversible'
-            ? 'database'
-            : 'code',
+          : runsOn(state.migrations(), version, schema)
+            ? 'code'
+            : 'database',
   }));
 }

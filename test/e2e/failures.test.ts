@@ -127,7 +127,7 @@ describe('of the host, found before anything is touched', () => {
     const dropped = await variant('no-beat', '0.3.0', [
       { file: 'templates/compose.yaml', from: /  beat:\n(    .*\n)+\n/, to: '' },
       { file: 'bundle.config.ts', from: `writers: ['api', 'worker', 'beat']`, to: `writers: ['api', 'worker']` },
-      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'beat']`, to: `traffic: ['frontend']` },
+      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'worker', 'beat']`, to: `traffic: ['frontend', 'worker']` },
     ]);
     const override = join(directory, 'compose.override.yaml');
     await writeFile(override, 'services: { beat: { environment: { MINE: "1" } } }\n');

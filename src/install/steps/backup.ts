@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { readdir } from 'node:fs/promises';
 import { backupDatabase } from '../../database/backup.ts';
 import { ensureDirectory } from '../../io/files.ts';
+import { nextBackupId } from '../backup-id.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { databaseAccess } from '../preflight/database.ts';
 import { bytesText } from '../../units.ts';
@@ -16,7 +16,7 @@ export async function backup(transaction: Transaction, progress: Progress): Prom
   if (!access) return 'no database here';
   const folder = path.join(site.airdock, 'backups');
   await ensureDirectory(folder);
-  const id = await nextId(folder, site.host.clock());
+  const id = await nextBackupId(folder, site.host.clock());
   const made = await backupDatabase({
     compose: await site.compose(),
     service: access.service,
@@ -30,13 +30,4 @@ export async function backup(transaction: Transaction, progress: Progress): Prom
   });
   site.journal.setBackup(record.id, id);
   return `${id}: ${bytesText(made.bytes)}, read back in full, unproven until it is restored`;
-}
-
-/** `20261122-2`: the day in UTC and a number within it. */
-async function nextId(folder: string, now: Date): Promise<string> {
-  const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  const taken = (await readdir(folder))
-    .filter((name) => name.startsWith(`${day}-`))
-    .map((name) => Number.parseInt(name.slice(9), 10));
-  return `${day}-${Math.max(0, ...taken.filter(Number.isFinite)) + 1}`;
 }
