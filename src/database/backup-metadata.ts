@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { databaseLocale } from './locale.ts';
 
 const file = { bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) };
 
@@ -12,10 +13,14 @@ export const backupMetadata = z.strictObject({
   user: z.string(),
   service: z.string(),
   serverVersion: z.string(),
+  /** Of the database; backups of older airdocks have none. */
+  locale: databaseLocale.optional(),
   /** The release that wrote the data. */
   release: z.string().optional(),
   /** `pg_dump -Fc` */
   dump: z.strictObject({ file: z.literal('dump'), ...file }),
+  /** Of the snapshot of the dump, the sequences as dumped; backups of older airdocks have none. */
+  fingerprint: z.strictObject({ file: z.literal('fingerprint.json'), ...file }).optional(),
   /** `pg_dumpall --globals-only`. `passwords`: false when the user may not read them. */
   roles: z.strictObject({ file: z.literal('roles.sql'), ...file, passwords: z.boolean() }),
   /** Settings and rights of the database, which a restore under another name would lose. */

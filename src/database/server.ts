@@ -25,10 +25,20 @@ export async function ask(
   variables: Record<string, string> = {},
   code: ErrorCode = 'DATABASE_UNREACHABLE',
 ): Promise<string[]> {
+  const { stdout } = await psql(target, code, { input: Buffer.from(sql) }, variables);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** psql with the SQL from `input`, to its end: the first error ends it. @throws AirdockError with `code` */
+export function psql(
+  target: DatabaseTarget,
+  code: ErrorCode,
+  options: ExecOptions,
+  variables: Record<string, string> = {},
+): Promise<RunResult> {
   const set = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
   const command = ['psql', '-XAtqw', '-v', 'ON_ERROR_STOP=1', ...set, '-U', target.user, '-d', target.database, '-f', '-'];
-  const { stdout } = await tool(target, code, command, { input: Buffer.from(sql) });
-  return stdout.split('\n').filter((line) => line !== '');
+  return tool(target, code, command, options);
 }
 
 /** Bytes on disk (pg_database_size). */
