@@ -10,8 +10,8 @@ import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
 import { dumpedSequences } from './dumped-sequences.ts';
 import { fingerprint, takeFingerprint } from './fingerprint.ts';
 import { HashedFile } from './hashed-file.ts';
+import { databaseSize, type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
 import { readLocale } from './locale.ts';
-import { type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
 import { databaseSettings } from './settings.ts';
 import { withSnapshot } from './snapshot.ts';
 
@@ -88,6 +88,7 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
     user: options.user,
     service: options.service,
     serverVersion: await serverVersion(options),
+    databaseBytes: await databaseSize(options),
     locale: await readLocale(options),
     ...(options.release === undefined ? {} : { release: options.release }),
     dump: { file: 'dump', ...dump },
@@ -125,9 +126,9 @@ async function readBack(path: string, sha256: string, options: BackupOptions): P
   if (hash.digest('hex') !== sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
 }
 
-/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). */
+/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
 async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
-  const command = ['pg_dumpall', '--globals-only', '--no-password', '-U', options.user, '-l', options.database];
+  const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
   const full = await options.compose.exec(options.service, command, common(options));
   if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
   const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));

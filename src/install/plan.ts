@@ -1,8 +1,8 @@
 import semver from 'semver';
 import type { BundleManifest, MigrationClass } from '../bundle/manifest.ts';
+import { diskFindings } from './disk-findings.ts';
 import type { Facts } from './facts.ts';
 import type { Finding, Plan, StepId } from './plan-document.ts';
-import { bytesText } from '../units.ts';
 import type { KnownMigration } from './state.ts';
 
 /** The plan, made from facts alone: the same facts give the same plan. */
@@ -21,7 +21,7 @@ export function classOfPath(migrations: readonly KnownMigration[], from: string,
 export function stepsOf(
   kind: Plan['kind'],
   pathClass: MigrationClass | 'unknown',
-  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean },
+  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean; rehearse: boolean },
 ): StepId[] {
   const database: StepId[] = options.recreatesDatabase ? ['database-service'] : [];
   if (kind === 'rollback') return ['load', 'switch', ...database, 'up', 'health', 'good'];
@@ -31,8 +31,9 @@ export function stepsOf(
     const prepare: StepId[] = options.database ? [...(options.hasData ? backup : []), 'migrate'] : [];
     return ['import', 'load', 'switch', 'dependencies', ...prepare, 'up', 'health', 'good'];
   }
+  const rehearse: StepId[] = options.database && options.rehearse ? ['rehearse'] : [];
   const migrate: StepId[] = options.database && pathClass !== 'none' ? ['migrate'] : [];
-  return ['import', 'load', ...backup, ...migrate, 'switch', ...database, 'up', 'health', 'good'];
+  return ['import', 'load', ...backup, ...rehearse, ...migrate, 'switch', ...database, 'up', 'health', 'good'];
 }
 
 /** @returns the plan; what stands against it is in `findings`, all of it at once */
@@ -44,6 +45,7 @@ export function makePlan(facts: Facts): Plan {
     database: target.database !== 'none',
     recreatesDatabase: facts.recreated.includes(databaseServiceOf(target) ?? ''),
     hasData: facts.volumes.length > 0,
+    rehearse: facts.rehearse,
   });
   return {
     schema: 'airdock.plan/1',
@@ -67,6 +69,7 @@ export function makePlan(facts: Facts): Plan {
     read: { blobs: facts.missingBlobs.length, bytes: facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0) },
     load: { bytes: facts.load.bytes },
     database: facts.database,
+    backup: steps.includes('backup') ? { proven: steps.includes('rehearse') } : null,
     env: facts.env,
     disk: facts.disk.map((disk) => ({ ...disk, total: disk.needs.reduce((sum, need) => sum + need.bytes, 0) })),
     steps: steps.map((id) => ({ id, stop: id === 'database-service' || id === 'up', estimate: estimate(id, facts) })),
@@ -74,7 +77,7 @@ export function makePlan(facts: Facts): Plan {
     removed: facts.removed,
     added: facts.added,
     rollback: rollbackLine(facts, pathClass),
-    findings: [...facts.findings, ...pathFindings(facts, pathClass), ...diskFindings(facts)],
+    findings: [...facts.findings, ...pathFindings(facts, pathClass), ...diskFindings(facts.disk)],
   };
 }
 
@@ -175,21 +178,6 @@ function rollbackFindings({ target, deployment }: Facts, pathClass: Plan['class'
   return findings;
 }
 
-function diskFindings(facts: Facts): Finding[] {
-  return facts.disk.flatMap((disk) => {
-    const total = disk.needs.reduce((sum, need) => sum + need.bytes, 0);
-    if (total <= disk.free) return [];
-    const list = disk.needs.filter((need) => need.bytes > 0).map((need) => `${need.what} ${bytesText(need.bytes)}`);
-    return [
-      {
-        code: 'DISK_FULL',
-        text: `${disk.path} needs ${bytesText(total)}, ${bytesText(disk.free)} are free (${list.join(', ')})`,
-        fix: `Free ${bytesText(total - disk.free)} there, or move it to a larger disk.`,
-      },
-    ];
-  });
-}
-
 function rollbackLine({ kind, deployment }: Facts, pathClass: Plan['class']): string {
   const from = deployment?.current;
   if (kind === 'install' || !from) return 'none: this is the first release here';
@@ -210,6 +198,8 @@ function estimate(id: StepId, facts: Facts): number {
       return bytes(80e6, facts.load.uncompressedBytes);
     case 'backup':
       return bytes(40e6, facts.database?.bytes ?? 0);
+    case 'rehearse':
+      return 5 + bytes(60e6, facts.database?.bytes ?? 0); // restore, compare; how long the migration takes, it will tell
     case 'up':
       return 5;
     case 'health':

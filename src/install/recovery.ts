@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import semver from 'semver';
 import { AirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
-import { endOrphans } from './orphans.ts';
+import { endLooseWork, endOrphans } from './orphans.ts';
 import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
 import { runForward } from './runner.ts';
@@ -31,6 +31,7 @@ export type Recovered = {
 export async function recover(site: ManagedSite): Promise<Recovered | undefined> {
   const record = site.journal.open();
   if (!record) {
+    await endLooseWork(site);
     await sweep(site);
     return undefined;
   }

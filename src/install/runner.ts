@@ -11,6 +11,7 @@ import { commitGood } from './steps/good.ts';
 import { importRelease } from './steps/import.ts';
 import { load } from './steps/load.ts';
 import { migrate } from './steps/migrate.ts';
+import { rehearse } from './steps/rehearse.ts';
 import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
 import { dropSides } from './switch-files.ts';
@@ -33,6 +34,7 @@ const steps: Record<Exclude<StepId, 'good'>, Step> = {
   import: { run: importRelease },
   load: { run: load },
   backup: { run: backup },
+  rehearse: { run: rehearse },
   dependencies: { run: startDependencies },
   migrate: { prepare: prepareMigrate, run: migrate },
   switch: { prepare: prepareSwitch, run: switchFiles },

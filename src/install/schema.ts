@@ -63,4 +63,17 @@ export const migrations: readonly string[] = [
   ) STRICT;
   ALTER TABLE transactions ADD COLUMN program TEXT;
   `,
+  // Whether the migration was tried on a copy before; databases that an upgrade or a way back put aside.
+  `
+  ALTER TABLE transactions ADD COLUMN rehearsed INTEGER NOT NULL DEFAULT 0 CHECK (rehearsed IN (0, 1));
+  CREATE TABLE kept_databases (
+    name TEXT PRIMARY KEY,
+    oid INTEGER NOT NULL,
+    release TEXT NOT NULL,
+    schema_release TEXT NOT NULL,
+    transaction_id INTEGER NOT NULL,
+    kept_at TEXT NOT NULL,
+    backup TEXT
+  ) STRICT;
+  `,
 ];

@@ -39,6 +39,13 @@ async function killedAt(place: string, args: readonly string[]): Promise<void> {
   expect(signal, `airdock ended before it came to ${place}`).toBe('SIGKILL');
 }
 
+/** The rehearsal takes time: only where the kill is to hit it. */
+const upgrade = (version: string, place: string): string[] => [
+  'install',
+  releases.path(version),
+  ...(place.startsWith('rehearse') ? [] : ['--no-rehearsal']),
+];
+
 type Before = { rows: string; db: string; redis: string };
 
 async function look(): Promise<Before> {
@@ -59,7 +66,10 @@ async function expectCoherent(before: Before): Promise<string> {
   for (const { image } of services.filter((one) => one.image.includes('nodepad-')))
     expect(image).toMatch(new RegExp(`:${serving}$`));
   expect(await look()).toEqual(before);
-  expect(await host.docker('ps', '-aq', '--filter', 'label=airdock.transaction')).toBe('');
+  for (const label of ['airdock.transaction', 'airdock.scratch'])
+    expect(await host.docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');
+  expect(await host.docker('network', 'ls', '-q', '--filter', 'label=airdock.scratch')).toBe('');
+  expect(existsSync(join(directory, '.airdock/scratch'))).toBe(false);
   expect(await sql(host, directory, `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%'`)).toBe('0');
   expect(
     (await readdir(join(directory, '.airdock/backups')).catch(() => [])).filter((name) => name.endsWith('.unfinished')),
@@ -83,6 +93,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
+        ['rehearse:3000', '0.2.4'],
         ['migrate:600', '0.2.4'],
         ['switch:effect', '0.3.0'],
         ['up:900', '0.3.0'],
@@ -94,6 +105,9 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['load:intent', '0.2.4'],
         ['backup:intent', '0.2.4'],
         ['backup:effect', '0.2.4'],
+        ['rehearse:intent', '0.2.4'],
+        ['rehearse:8000', '0.2.4'],
+        ['rehearse:effect', '0.2.4'],
         ['migrate:intent', '0.2.4'],
         ['migrate:effect', '0.2.4'],
         ['switch:intent', '0.3.0'],
@@ -105,7 +119,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   )('killed at %s: resume ends with %s', async (place, expected) => {
     if (!fresh) await installedState(host);
     const before = await look();
-    await killedAt(place, ['install', releases.path('0.3.0')]);
+    await killedAt(place, upgrade('0.3.0', place));
     // nothing that serves was touched before the switch; after it, containers may be half way
     expect(expected === '0.2.4' ? await answering(host, directory) : '0.2.4').toBe('0.2.4');
     const { json: interrupted } = await airdock(host, ['status', '--dir', directory]);
@@ -120,8 +134,8 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test('killed at migrate:effect: the same command again finishes the upgrade', async () => {
     if (!fresh) await installedState(host);
     const before = await look();
-    await killedAt('migrate:effect', ['install', releases.path('0.3.0')]);
-    const again = await airdock(host, ['install', releases.path('0.3.0'), '--dir', directory, '--yes']);
+    await killedAt('migrate:effect', upgrade('0.3.0', 'migrate'));
+    const again = await airdock(host, [...upgrade('0.3.0', 'migrate'), '--dir', directory, '--yes']);
     expect(again.exitCode).toBe(0);
     expect(again.json).toMatchObject({ current: '0.3.0', changed: true, recovered: { outcome: 'undone' } });
     expect(await expectCoherent(before)).toBe('0.3.0');
@@ -134,7 +148,7 @@ describe('the automatic undo, 0.2.4 -> 0.3.2 that never becomes healthy', () => 
     async (place) => {
       await installedState(host);
       const before = await look();
-      await killedAt(place, ['install', releases.path('0.3.2')]);
+      await killedAt(place, upgrade('0.3.2', place));
       const resumed = await airdock(host, ['resume', '--dir', directory]);
       expect(resumed.exitCode).toBe(0);
       expect(resumed.json).toMatchObject({ recovered: { outcome: 'rolled-back' } });
