@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import type { ExecOptions } from '../io/compose.ts';
 import type { BackupMetadata } from './backup-metadata.ts';
 import { missingRoles } from './roles.ts';
-import { ask, type DatabaseTarget, endSessions, psql, tool } from './server.ts';
+import { ask, type DatabaseTarget, endSessions, literal, psql, tool } from './server.ts';
 import type { CheckedBackup } from './stored-backup.ts';
 
 export type RestoreOptions = {
@@ -68,10 +68,6 @@ async function createDatabase(server: DatabaseTarget, { locale }: BackupMetadata
     ...(locale.icuRules === undefined ? [] : [`ICU_RULES ${literal(locale.icuRules)}`]),
   ];
   return `${create} ${options.join(' ')}`;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** `-1 -e`: one transaction, ended by the first error. Tablespaces are paths of the server that was backed up. */

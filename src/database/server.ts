@@ -41,6 +41,11 @@ export function psql(
   return tool(target, code, command, options);
 }
 
+/** Text in SQL (postgres: "4.1.2.1. String Constants"): a secret may be no variable of psql, whose arguments are public. */
+export function literal(text: string): string {
+  return text.includes('\\') ? ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
+}
+
 /** Bytes on disk (pg_database_size). */
 export async function databaseSize(target: DatabaseTarget): Promise<number> {
   return Number((await ask(target, 'SELECT pg_database_size(current_database())'))[0]);

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { psql, type DatabaseTarget } from '../../database/server.ts';
+import { literal, psql, type DatabaseTarget } from '../../database/server.ts';
 import { shapeChanges, shapeOf } from '../../database/shape.ts';
 import { readBackup } from '../../database/stored-backup.ts';
 import { AirdockError } from '../../errors.ts';
@@ -48,8 +48,8 @@ export async function rehearse(transaction: Transaction, progress: Progress): Pr
 
 /** With the password of `.env`: a backup by one who may not read passwords has none, and the server may keep them in another form. */
 async function letIn({ server }: Scratch, user: string, password: string): Promise<void> {
-  const input = Buffer.from(`ALTER ROLE :"user" PASSWORD :'password';`);
-  await psql(server, 'RESTORE_FAILED', { input, env: {} }, { user, password });
+  const input = Buffer.from(`ALTER ROLE :"user" PASSWORD ${literal(password)};`);
+  await psql(server, 'RESTORE_FAILED', { input }, { user });
 }
 
 async function migrateCopy(transaction: Transaction, scratch: Scratch, database: DatabaseTarget): Promise<string> {
