@@ -25,6 +25,16 @@ export default defineBundle({
     passwordKey: 'POSTGRES_PASSWORD',
     nameKey: 'POSTGRES_DB',
   },
+  // Migrations talk to the database alone: no Redis, no storage, no address of a production service.
+  rehearsal: {
+    env: {
+      POSTGRES_HOST: 'db',
+      POSTGRES_USER: '${POSTGRES_USER:-nodepad}',
+      POSTGRES_PASSWORD: '${POSTGRES_PASSWORD}',
+      POSTGRES_DB: '${POSTGRES_DB:-nodepad}',
+    },
+    dependencies: [],
+  },
   redis: { service: 'redis', kind: 'state' },
   writers: ['api', 'worker', 'beat'],
   // a worker takes jobs that users were promised: it comes in with them (docs/adr/0008-irreversible.md)

@@ -5,6 +5,7 @@ import {
   migrationEntry,
   productName,
   redis,
+  rehearsal,
   requirements,
   upgradeRules,
   version,
@@ -55,10 +56,8 @@ export const bundleConfig = z.strictObject({
   redis: redis.optional(),
   volumes: z.array(z.string()).optional(),
   securityFloor: version.optional(),
-  /** Read by releases of airdock that rehearse migrations. */
-  rehearsal: z
-    .strictObject({ env: z.record(z.string(), z.string()).optional(), dependencies: z.array(service).optional() })
-    .optional(),
+  /** Without it the migration's service is rehearsed with its own environment. */
+  rehearsal: rehearsal.optional(),
 });
 export type BundleConfig = z.input<typeof bundleConfig>;
 export type ResolvedConfig = z.output<typeof bundleConfig>;

@@ -38,6 +38,7 @@ export function releaseManifest(input: ManifestInput): BundleManifest {
     traffic: config.traffic,
     health: config.health,
     ...(config.redis ? { redis: config.redis } : {}),
+    ...(config.rehearsal ? { rehearsal: config.rehearsal } : {}),
     volumes: config.volumes ?? [],
     ...(config.securityFloor === undefined ? {} : { securityFloor: config.securityFloor }),
   };
@@ -62,6 +63,10 @@ export function checkAgainstCompose({ config, path }: LoadedConfig, version: str
     ...config.traffic.map((service, index): [string, string] => [`traffic[${index}]`, service]),
     ['database.service', config.database === 'none' ? undefined : config.database.service],
     ['redis.service', config.redis?.service],
+    ...(config.rehearsal?.dependencies ?? []).map((service, index): [string, string] => [
+      `rehearsal.dependencies[${index}]`,
+      service,
+    ]),
     ...config.health.map((check, index): [string, string | undefined] => [`health[${index}].service`, check.service]),
   ];
   const problems = named
@@ -80,6 +85,10 @@ export function checkAgainstCompose({ config, path }: LoadedConfig, version: str
   for (const [index, check] of config.health.entries()) {
     if (check.scope === 'internal' && check.service === undefined)
       problems.push(`${path} health[${index}].service: an internal check needs one`);
+  }
+  const taken = new Set([config.migration.service, config.database === 'none' ? undefined : config.database.service]);
+  for (const [index, service] of (config.rehearsal?.dependencies ?? []).entries()) {
+    if (taken.has(service)) problems.push(`${path} rehearsal.dependencies[${index}]: ${service} is part of every rehearsal`);
   }
   if (problems.length === 0) return;
   throw new AirdockError('CONFIG_INVALID', problems.join('\n'), { hint: `The compose file has: ${services.join(', ')}.` });

@@ -69,6 +69,13 @@ export const database = z.union([
 ]);
 
 export const redis = z.strictObject({ service: serviceName, kind: z.enum(['cache', 'state']) });
+/** How the migration is rehearsed on a copy of the database, where nothing else of the deployment can be reached. */
+export const rehearsal = z.strictObject({
+  /** All that the migration's container gets, with compose interpolation: `POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}`. */
+  env: z.record(envKey, z.string()),
+  /** Services that it needs besides the database, started empty and thrown away. */
+  dependencies: z.array(serviceName),
+});
 export const upgradeRules = z.strictObject({
   /** Versions that may upgrade to this one, a semver range. */
   from: z.string().min(1),
@@ -141,6 +148,7 @@ export const bundleManifest = z.strictObject({
   traffic: z.array(serviceName),
   health: z.array(healthCheck),
   redis: redis.optional(),
+  rehearsal: rehearsal.optional(),
   volumes: z.array(z.string()),
   securityFloor: version.optional(),
 });

@@ -21,6 +21,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['status', 'show what runs and what differs', () => import('./commands/status.ts')],
   ['history', 'show what was done', () => import('./commands/history.ts')],
   ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],
+  ['backup', 'make, list and prove backups of the database', () => import('./commands/backup.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
   ['licenses', 'show the licences of everything in this program', () => import('./commands/licenses.ts')],
 ];

@@ -7,9 +7,13 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import type { ExecOptions } from '../io/compose.ts';
 import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
+import { dumpedSequences } from './dumped-sequences.ts';
+import { fingerprint, takeFingerprint } from './fingerprint.ts';
 import { HashedFile } from './hashed-file.ts';
-import { type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
+import { databaseSize, type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
+import { readLocale } from './locale.ts';
 import { databaseSettings } from './settings.ts';
+import { withSnapshot } from './snapshot.ts';
 
 export { backupMetadata, type BackupMetadata } from './backup-metadata.ts';
 export { databaseSize, endSessions, type DatabaseTarget } from './server.ts';
@@ -40,7 +44,8 @@ export const unfinishedSuffix = '.unfinished';
 
 /**
  * A dump that was read back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so it takes all of:
- * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (FACTS section 4).
+ * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (FACTS section 4). Beside it lies
+ * the fingerprint of the same snapshot, for the proof by a restore (ADR 7).
  * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; nothing is left of the backup then
  */
 export async function backupDatabase(options: BackupOptions): Promise<Backup> {
@@ -65,8 +70,14 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
 
 async function fill(directory: string, options: BackupOptions): Promise<BackupMetadata> {
   const started = performance.now();
-  const dump = await writeDump(join(directory, 'dump'), options);
-  await readBack(join(directory, 'dump'), dump.sha256, options);
+  const path = join(directory, 'dump');
+  const { dump, taken } = await withSnapshot(options, options, async (snapshot, signal) => {
+    const under = { ...options, snapshot, signal };
+    return { dump: await writeDump(path, under), taken: await takeFingerprint(options, under) };
+  });
+  await readBack(path, dump.sha256, options);
+  taken.sequences = await dumpedSequences(options, path, taken.sequences, common(options));
+  const fingerprintText = `${JSON.stringify(fingerprint.parse(taken), undefined, 1)}\n`;
   const { sql, passwords } = await roles(options);
   const settings = await databaseSettings(options);
   const metadata: BackupMetadata = {
@@ -77,8 +88,11 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
     user: options.user,
     service: options.service,
     serverVersion: await serverVersion(options),
+    databaseBytes: await databaseSize(options),
+    locale: await readLocale(options),
     ...(options.release === undefined ? {} : { release: options.release }),
     dump: { file: 'dump', ...dump },
+    fingerprint: { file: 'fingerprint.json', ...(await writeText(join(directory, 'fingerprint.json'), fingerprintText)) },
     roles: { file: 'roles.sql', ...(await writeText(join(directory, 'roles.sql'), sql)), passwords },
     settings: { file: 'settings.sql', ...(await writeText(join(directory, 'settings.sql'), settings)) },
     readBack: true,
@@ -89,8 +103,11 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
   return metadata;
 }
 
-async function writeDump(path: string, options: BackupOptions): Promise<{ bytes: number; sha256: string }> {
-  const command = ['pg_dump', '-Fc', '--no-password', '-U', options.user, '-d', options.database];
+type Written = { bytes: number; sha256: string };
+
+async function writeDump(path: string, options: BackupOptions & { snapshot: string }): Promise<Written> {
+  const database = ['--no-password', '-U', options.user, '-d', options.database];
+  const command = ['pg_dump', '-Fc', `--snapshot=${options.snapshot}`, ...database];
   const file = new HashedFile(path, options.onProgress);
   try {
     await tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout: file });
@@ -109,9 +126,9 @@ async function readBack(path: string, sha256: string, options: BackupOptions): P
   if (hash.digest('hex') !== sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
 }
 
-/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). */
+/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
 async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
-  const command = ['pg_dumpall', '--globals-only', '--no-password', '-U', options.user, '-l', options.database];
+  const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
   const full = await options.compose.exec(options.service, command, common(options));
   if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
   const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
@@ -122,7 +139,7 @@ function common({ applicationName, signal }: BackupOptions): ExecOptions {
   return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
 }
 
-async function writeText(path: string, text: string): Promise<{ bytes: number; sha256: string }> {
+async function writeText(path: string, text: string): Promise<Written> {
   await replaceFile(path, text);
   return { bytes: Buffer.byteLength(text), sha256: hexOf(digestOf(text)) };
 }

@@ -25,10 +25,25 @@ export async function ask(
   variables: Record<string, string> = {},
   code: ErrorCode = 'DATABASE_UNREACHABLE',
 ): Promise<string[]> {
+  const { stdout } = await psql(target, code, { input: Buffer.from(sql) }, variables);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+/** psql with the SQL from `input`, to its end: the first error ends it. @throws AirdockError with `code` */
+export function psql(
+  target: DatabaseTarget,
+  code: ErrorCode,
+  options: ExecOptions,
+  variables: Record<string, string> = {},
+): Promise<RunResult> {
   const set = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
   const command = ['psql', '-XAtqw', '-v', 'ON_ERROR_STOP=1', ...set, '-U', target.user, '-d', target.database, '-f', '-'];
-  const { stdout } = await tool(target, code, command, { input: Buffer.from(sql) });
-  return stdout.split('\n').filter((line) => line !== '');
+  return tool(target, code, command, options);
+}
+
+/** Text in SQL (postgres: "4.1.2.1. String Constants"): a secret may be no variable of psql, whose arguments are public. */
+export function literal(text: string): string {
+  return text.includes('\\') ? ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
 }
 
 /** Bytes on disk (pg_database_size). */

@@ -14,13 +14,17 @@ import { undo } from './undo.ts';
 
 /** Refuses when anything stands against the plan: one finding with its own code, several as PREFLIGHT_FAILED. */
 export function assertClear(plan: Plan): void {
-  const [first, ...others] = plan.findings;
+  assertNoFinding(plan.findings);
+}
+
+export function assertNoFinding(findings: readonly Finding[]): void {
+  const [first, ...others] = findings;
   if (!first) return;
-  const onlyValues = plan.findings.every((finding) => finding.code === 'VALUE_MISSING');
+  const onlyValues = findings.every((finding) => finding.code === 'VALUE_MISSING');
   const code = onlyValues ? 'VALUE_MISSING' : others.length === 0 ? codeOf(first) : 'PREFLIGHT_FAILED';
-  throw new AirdockError(code, plan.findings.map((finding) => finding.text).join('\n'), {
-    hint: [...new Set(plan.findings.map((finding) => finding.fix))].join('\n'),
-    details: { findings: plan.findings },
+  throw new AirdockError(code, findings.map((finding) => finding.text).join('\n'), {
+    hint: [...new Set(findings.map((finding) => finding.fix))].join('\n'),
+    details: { findings },
   });
 }
 

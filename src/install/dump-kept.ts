@@ -1,11 +1,8 @@
-import path from 'node:path';
 import { databases, fence, type Cluster } from '../database/admin.ts';
-import { backupDatabase } from '../database/backup.ts';
 import { openFor } from '../database/open-for.ts';
 import { isAirdockError } from '../errors.ts';
-import { ensureDirectory } from '../io/files.ts';
 import { bytesText } from '../units.ts';
-import { nextBackupId } from './backup-id.ts';
+import { makeBackup } from './make-backup.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
 import { clusterOf } from './swap-record.ts';
@@ -27,21 +24,20 @@ async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
   let summary = '';
   try {
     const cluster = await clusterOfKept(site, kept);
-    const folder = path.join(site.airdock, 'backups');
-    await ensureDirectory(folder);
-    const id = await nextBackupId(folder, site.host.clock());
-    const made = await openFor(cluster, kept, () =>
-      backupDatabase({
-        ...cluster,
-        database: kept.name,
-        directory: path.join(folder, id),
-        release: kept.release,
-        signal,
-        onProgress: (bytes) => listener({ type: 'progress', step, bytes }),
-      }),
+    const { id, bytes } = await openFor(cluster, kept, () =>
+      makeBackup(
+        site,
+        { ...cluster, name: kept.name },
+        {
+          applicationName: cluster.applicationName,
+          release: kept.release,
+          signal,
+          onProgress: (done) => listener({ type: 'progress', step, bytes: done }),
+        },
+      ),
     );
     site.state.setKeptBackup(kept.name, id);
-    summary = `${kept.name} dumped as ${id}: ${bytesText(made.bytes)}, read back in full`;
+    summary = `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full`;
     outcome = 'done';
   } catch (error) {
     summary = `${kept.name} is kept, without a dump of it: ${error instanceof Error ? error.message : String(error)}`;

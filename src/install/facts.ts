@@ -7,6 +7,7 @@ import type { ComposeModel } from '../io/compose.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
 import { classOfPath } from './class-of-path.ts';
+import { scratchBytes } from './disk-findings.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { EnvInputs, MergedEnv } from './env-template.ts';
@@ -38,6 +39,8 @@ export type Facts = {
   target: BundleManifest;
   signer: string | null;
   allowDowngrade: boolean;
+  /** An upgrade is rehearsed unless somebody said no. */
+  rehearse: boolean;
   deployment: Deployment | undefined;
   migrations: KnownMigration[];
   engine: EngineInfo;
@@ -73,6 +76,8 @@ export type FactsOptions = {
   allowDowngrade?: boolean;
   restore?: Plan['restore'];
   restoreDatabase?: boolean;
+  /** False: the backup stays unproven, and the live database is the first to see the migration. */
+  rehearse?: boolean;
   /** Differences between records and disk do not stand against it: the plan puts them right. */
   discardLocal?: boolean;
 };
@@ -131,6 +136,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     target: manifest,
     signer: release.signer?.fingerprint ?? null,
     allowDowngrade: options.allowDowngrade ?? false,
+    rehearse: kind === 'upgrade' && (options.rehearse ?? true),
     deployment,
     migrations: records?.state.migrations() ?? [],
     engine,
@@ -151,6 +157,9 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       { path: site.directory, need: { what: 'backup', bytes: database?.database?.bytes ?? 0 } },
       { path: site.directory, need: { what: 'reserve', bytes: manifest.requires.disk } },
       { path: engine.rootDir, need: { what: 'copy', bytes: swaps && !options.restore ? (database?.database?.bytes ?? 0) : 0 } },
+      ...(database?.database && (options.rehearse ?? true)
+        ? [{ path: engine.rootDir, need: { what: 'rehearsal', bytes: scratchBytes(database.database.bytes) } }]
+        : []),
       // the classic store spools the tar before it unpacks it
       { path: engine.rootDir, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
     ]),

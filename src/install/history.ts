@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { readBackups, type BackupEntry } from './backups.ts';
 import type { Host } from './host.ts';
 import type { TransactionRecord } from './journal.ts';
 import { notADeployment } from './rollback.ts';
@@ -18,6 +19,8 @@ export const historyDocument = z.strictObject({
       endedAt: z.string().nullable(),
       outcome: z.enum(['done', 'undone', 'rolled-back', 'open']),
       backup: z.string().nullable(),
+      /** Of that backup, while it is kept. */
+      backupState: z.enum(['proven', 'unproven', 'damaged']).nullable(),
       operator: z.string(),
       rehearsed: z.boolean(),
       error: z.string().nullable(),
@@ -28,13 +31,15 @@ export type History = z.infer<typeof historyDocument>;
 
 /** Every transaction, oldest first. @throws NOT_A_DEPLOYMENT */
 export async function readHistory(host: Host, options: { directory: string }): Promise<History> {
-  return lookAtSite(host, options, async (_site, records) => {
+  return lookAtSite(host, options, async (site, records) => {
     if (!records) throw notADeployment(path.resolve(options.directory));
-    return { schema: 'airdock.history/1', history: records.journal.all().map(rowOf) };
+    const backups = await readBackups(site);
+    return { schema: 'airdock.history/1', history: records.journal.all().map((record) => rowOf(record, backups)) };
   });
 }
 
-function rowOf(record: TransactionRecord): History['history'][number] {
+function rowOf(record: TransactionRecord, backups: readonly BackupEntry[]): History['history'][number] {
   const { direction: _direction, program: _program, outcome, ...shown } = record;
-  return { ...shown, outcome: outcome ?? 'open', rehearsed: false };
+  const backupState = backups.find(({ id }) => id === record.backup)?.state ?? null;
+  return { ...shown, outcome: outcome ?? 'open', backupState };
 }

@@ -31,6 +31,8 @@ export type BundleOptions = {
   inputs: EnvInputs;
   allowDowngrade?: boolean;
   discardLocal?: boolean;
+  /** False with `--no-rehearsal`. */
+  rehearse?: boolean;
 };
 
 export type InstallResult = {
@@ -148,6 +150,7 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     inBundle: (digest) => bundle.leftOut.every((name) => bundle.sums.get(name) !== digest),
     ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+    ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse }),
   });
   if (!deployment) facts.findings.unshift(...(await adoptionFindings(site)));
   return facts;

@@ -24,6 +24,8 @@ export type TransactionRecord = {
   error: string | null;
   /** The version of the airdock that began it; null when that was not written down yet. */
   program: string | null;
+  /** The migration was tried on a copy of the database, and the backup thereby proven. */
+  rehearsed: boolean;
 };
 
 type StepRecord = { step: string; state: StepState; detail: Record<string, unknown>; at: string };
@@ -38,6 +40,7 @@ export type Journal = {
   has(id: number, step: string, state: StepState): boolean;
   turnToUndo(id: number, error: string): void;
   setBackup(id: number, backup: string): void;
+  setRehearsed(id: number): void;
   end(id: number, outcome: Outcome, error?: string): void;
 };
 
@@ -45,9 +48,13 @@ export function openJournal(state: State, clock: () => Date): Journal {
   const run = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).run(...values);
   const all = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).all(...values);
   const now = () => clock().toISOString();
-  const recorded = all('PRAGMA table_info(transactions)').some(({ name }) => name === 'program');
+  // A reading command finds older forms as they are.
+  const columns = new Set(all('PRAGMA table_info(transactions)').map(({ name }) => name));
+  const later = (name: string, before: string) => (columns.has(name) ? name : `${before} AS ${name}`);
   const select = `SELECT id, kind, from_release AS "from", to_release AS "to", class, started_at AS startedAt,
-    ended_at AS endedAt, direction, outcome, backup, operator, error, ${recorded ? 'program' : 'NULL AS program'} FROM transactions`;
+    ended_at AS endedAt, direction, outcome, backup, operator, error, ${later('program', 'NULL')}, ${later('rehearsed', '0')} FROM transactions`;
+  const records = (where: string) =>
+    all(`${select} ${where}`).map((row) => ({ ...row, rehearsed: row['rehearsed'] === 1 }) as TransactionRecord);
 
   return {
     begin(value) {
@@ -64,8 +71,8 @@ export function openJournal(state: State, clock: () => Date): Journal {
       );
       return this.open()!;
     },
-    open: () => all(`${select} WHERE outcome IS NULL`)[0] as TransactionRecord | undefined,
-    all: () => all(`${select} ORDER BY id`) as TransactionRecord[],
+    open: () => records('WHERE outcome IS NULL')[0],
+    all: () => records('ORDER BY id'),
     record(id, step, stepState, detail = {}) {
       run(
         `INSERT INTO steps (transaction_id, sequence, step, state, detail, at)
@@ -87,6 +94,7 @@ export function openJournal(state: State, clock: () => Date): Journal {
     turnToUndo: (id, error) =>
       void run(`UPDATE transactions SET direction = 'undo', error = coalesce(error, ?) WHERE id = ?`, error, id),
     setBackup: (id, backup) => void run('UPDATE transactions SET backup = ? WHERE id = ?', backup, id),
+    setRehearsed: (id) => void run('UPDATE transactions SET rehearsed = 1 WHERE id = ?', id),
     end: (id, outcome, error) =>
       void run(
         'UPDATE transactions SET outcome = ?, ended_at = ?, error = coalesce(error, ?) WHERE id = ?',

@@ -1,6 +1,9 @@
-/** What children of a transaction carry in their environment: a killed airdock's `docker compose` is found by it. */
+/** What children of airdock carry in their environment: a killed airdock's `docker compose` is found by it. */
 export const transactionVariable = 'AIRDOCK_TRANSACTION';
 
-export function transactionMark(site: { airdock: string }, id: number): string {
-  return `${site.airdock}#${id}`;
+/** What is under way: a transaction by its id, or work that is none. */
+type Work = number | 'backup' | 'scratch';
+
+export function transactionMark(site: { airdock: string }, work: Work): string {
+  return `${site.airdock}#${work}`;
 }

@@ -1,61 +1,45 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { maintenanceOf } from '../database/admin.ts';
 import { endSessions, unfinishedSuffix } from '../database/backup.ts';
-import { systemCode } from '../errors.ts';
 import { removeTree } from '../io/files.ts';
 import { parseEnvFile } from './env-file.ts';
 import { databaseAccess, databaseAddress } from './preflight/database.ts';
 import { readEnv, type ManagedSite } from './site.ts';
-import { transactionMark, transactionVariable } from './mark.ts';
+import { endProcesses } from './processes.ts';
+import { removeScratch } from './scratch.ts';
 import { sessionName } from './transaction.ts';
 
 /**
  * Ends what a killed process left running, before recovery decides anything: first the children on the host, which could
- * still start something, then one-shot containers, then sessions of the database, then half-made backups.
+ * still start something, then one-shot containers, throwaway servers, sessions of the database, half-made backups.
  */
 export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
-  await endProcesses(`${transactionVariable}=${transactionMark(site, id)}`);
+  await endProcesses(site, id);
   const own = await site.docker.containers({ label: `airdock.transaction=${id}` });
   for (const container of own)
     if (container.oneOff && container.project === site.project)
       await site.docker.removeContainer(container.id, { anonymousVolumes: true });
   for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
     if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
-  await endDatabaseSessions(site, id);
+  await removeScratch(site);
+  await endDatabaseSessions(site, sessionName(id));
   await removePartialBackups(site);
 }
 
-async function endProcesses(mark: string): Promise<void> {
-  for (let round = 0; round < 50; round++) {
-    const found = await processesWith(mark);
-    if (found.length === 0) return;
-    for (const pid of found) kill(pid, round < 20 ? 'SIGTERM' : 'SIGKILL');
-    await sleep(100);
-  }
+/** The same for work that is no transaction: a throwaway server, a backup that was asked for. */
+export async function endLooseWork(site: ManagedSite): Promise<void> {
+  await removeScratch(site);
+  if ((await partialBackups(site)).length === 0) return; // it is there before anything else is
+  await endProcesses(site, 'backup');
+  await endDatabaseSessions(site, backupSession);
+  await removePartialBackups(site);
 }
 
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (systemCode(error) !== 'ESRCH') throw error;
-  }
-}
+/** Name of the database sessions of a backup that is part of no transaction. */
+export const backupSession = 'airdock-backup';
 
-async function processesWith(mark: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir('/proc').catch(() => [])) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
-    if (environment.split('\0').includes(mark)) found.push(pid);
-  }
-  return found;
-}
-
-async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void> {
+async function endDatabaseSessions(site: ManagedSite, applicationName: string): Promise<void> {
   const current = site.state.deployment()?.current;
   const release = current ? site.state.release(current) : undefined;
   const access = release && databaseAccess(release.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
@@ -65,13 +49,17 @@ async function endDatabaseSessions(site: ManagedSite, id: number): Promise<void>
   await endSessions(
     // the live one may be fenced
     { compose: await site.compose(), service: access.service, user: access.user, database: maintenanceOf(access.name) },
-    sessionName(id),
+    applicationName,
   );
 }
 
 /** A finished backup got its name by a rename. */
-async function removePartialBackups(site: ManagedSite): Promise<void> {
+async function partialBackups(site: ManagedSite): Promise<string[]> {
   const folder = path.join(site.airdock, 'backups');
-  for (const name of await readdir(folder).catch(() => []))
-    if (name.endsWith(unfinishedSuffix)) await removeTree(path.join(folder, name));
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith(unfinishedSuffix)).map((name) => path.join(folder, name));
+}
+
+async function removePartialBackups(site: ManagedSite): Promise<void> {
+  for (const folder of await partialBackups(site)) await removeTree(folder);
 }

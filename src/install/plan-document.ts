@@ -11,6 +11,7 @@ const stepId = z.enum([
   'import',
   'load',
   'backup',
+  'rehearse',
   'quiesce',
   'copy',
   'swap',
@@ -47,6 +48,8 @@ export const planDocument = z.strictObject({
   read: z.strictObject({ blobs: z.int(), bytes: z.int() }),
   load: z.strictObject({ bytes: z.int() }),
   database: z.strictObject({ service: z.string(), name: z.string(), server: z.string(), bytes: z.int() }).nullable(),
+  /** The one that it makes; `proven`: by the rehearsal, before anything is touched. Plans of an older airdock have no such member. */
+  backup: z.strictObject({ proven: z.boolean() }).nullable().optional(),
   env: z.strictObject({
     add: z.array(z.string()),
     generated: z.array(z.string()),

@@ -1,10 +1,10 @@
 import semver from 'semver';
 import type { BundleManifest, MigrationClass } from '../bundle/manifest.ts';
 import { classOfPath } from './class-of-path.ts';
+import { diskFindings } from './disk-findings.ts';
 import type { Facts } from './facts.ts';
 import { pathFindings } from './path-findings.ts';
-import type { Finding, Plan, StepId } from './plan-document.ts';
-import { bytesText } from '../units.ts';
+import type { Plan, StepId } from './plan-document.ts';
 
 /** The plan, made from facts alone: the same facts give the same plan. */
 
@@ -12,7 +12,7 @@ import { bytesText } from '../units.ts';
 export function stepsOf(
   kind: Plan['kind'],
   pathClass: MigrationClass | 'unknown',
-  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean; restore?: Plan['restore'] },
+  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean; rehearse: boolean; restore?: Plan['restore'] },
 ): StepId[] {
   const database: StepId[] = options.recreatesDatabase ? ['database-service'] : [];
   const opened: StepId[] = ['traffic', 'external'];
@@ -26,12 +26,13 @@ export function stepsOf(
     const prepare: StepId[] = options.database ? [...(options.hasData ? backup : []), 'migrate'] : [];
     return ['import', 'load', 'switch', 'dependencies', ...prepare, 'up', 'health', 'good'];
   }
+  const rehearse: StepId[] = options.database && options.rehearse ? ['rehearse'] : [];
   if (options.database && pathClass === 'irreversible') {
     const across: StepId[] = ['quiesce', 'copy', 'migrate', 'swap'];
-    return ['import', 'load', ...backup, ...across, 'switch', ...database, 'up', 'health', 'good', ...opened];
+    return ['import', 'load', ...backup, ...rehearse, ...across, 'switch', ...database, 'up', 'health', 'good', ...opened];
   }
   const migrate: StepId[] = options.database && pathClass !== 'none' ? ['migrate'] : [];
-  return ['import', 'load', ...backup, ...migrate, 'switch', ...database, 'up', 'health', 'good'];
+  return ['import', 'load', ...backup, ...rehearse, ...migrate, 'switch', ...database, 'up', 'health', 'good'];
 }
 
 /** @returns the plan; what stands against it is in `findings`, all of it at once */
@@ -44,6 +45,7 @@ export function makePlan(facts: Facts): Plan {
     recreatesDatabase: facts.recreated.includes(databaseServiceOf(target) ?? ''),
     hasData: facts.volumes.length > 0,
     restore: facts.restore,
+    rehearse: facts.rehearse,
   });
   return {
     schema: 'airdock.plan/1',
@@ -67,6 +69,7 @@ export function makePlan(facts: Facts): Plan {
     read: { blobs: facts.missingBlobs.length, bytes: facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0) },
     load: { bytes: facts.load.bytes },
     database: facts.database,
+    backup: steps.includes('backup') ? { proven: steps.includes('rehearse') } : null,
     env: facts.env,
     disk: facts.disk.map((disk) => ({ ...disk, total: disk.needs.reduce((sum, need) => sum + need.bytes, 0) })),
     steps: steps.map((id) => ({
@@ -79,7 +82,7 @@ export function makePlan(facts: Facts): Plan {
     added: facts.added,
     restore: facts.restore,
     rollback: rollbackLine(facts, pathClass),
-    findings: [...facts.findings, ...pathFindings(facts, pathClass), ...diskFindings(facts)],
+    findings: [...facts.findings, ...pathFindings(facts, pathClass), ...diskFindings(facts.disk)],
   };
 }
 
@@ -110,21 +113,6 @@ function imageLine(entry: Facts['load']['load'][number], action: Plan['images'][
   return { reference: entry.image.reference, name: entry.name, private: entry.private, action };
 }
 
-function diskFindings(facts: Facts): Finding[] {
-  return facts.disk.flatMap((disk) => {
-    const total = disk.needs.reduce((sum, need) => sum + need.bytes, 0);
-    if (total <= disk.free) return [];
-    const list = disk.needs.filter((need) => need.bytes > 0).map((need) => `${need.what} ${bytesText(need.bytes)}`);
-    return [
-      {
-        code: 'DISK_FULL',
-        text: `${disk.path} needs ${bytesText(total)}, ${bytesText(disk.free)} are free (${list.join(', ')})`,
-        fix: `Free ${bytesText(total - disk.free)} there, or move it to a larger disk.`,
-      },
-    ];
-  });
-}
-
 function rollbackLine(facts: Facts, pathClass: Plan['class']): string {
   const { kind, deployment } = facts;
   const from = deployment?.current;
@@ -150,6 +138,8 @@ function estimate(id: StepId, facts: Facts): number {
       return bytes(40e6, facts.database?.bytes ?? 0);
     case 'copy':
       return bytes(1000e6, facts.database?.bytes ?? 0) + 1;
+    case 'rehearse':
+      return 5 + bytes(60e6, facts.database?.bytes ?? 0); // restore, compare; how long the migration takes, it will tell
     case 'up':
       return 5;
     case 'health':

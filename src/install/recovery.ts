@@ -5,7 +5,7 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
 import { sideOf } from './assert-swapped.ts';
 import { fenceKept } from './dump-kept.ts';
-import { endOrphans } from './orphans.ts';
+import { endLooseWork, endOrphans } from './orphans.ts';
 import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
 import { runForward } from './runner.ts';
@@ -34,6 +34,7 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
   await fenceKept(site);
   const record = site.journal.open();
   if (!record) {
+    await endLooseWork(site);
     await sweep(site);
     return undefined;
   }

@@ -27,6 +27,10 @@ export async function writeReport(site: ManagedSite, id: number, failure?: Airdo
   return file;
 }
 
+/** Where the words of a step begin: behind its time, name and state. */
+const indent = 24 + 2 + 17 + 1 + 7 + 1;
+
 function text(detail: Record<string, unknown>): string {
-  return [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
+  const said = [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
+  return said.replaceAll('\n', `\n${' '.repeat(indent)}`);
 }

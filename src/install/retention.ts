@@ -1,8 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
 import { databases, dropDatabase } from '../database/admin.ts';
 import { removeTree } from '../io/files.ts';
+import { backupsFolder, backupsToDrop, liveBackups } from './backups.ts';
 import { clusterOfKept } from './dump-kept.ts';
 import { carriesVersion } from './image-names.ts';
 import { installerOf } from './installer.ts';
@@ -69,13 +69,5 @@ async function pruneKept(site: ManagedSite): Promise<void> {
 }
 
 async function pruneBackups(site: ManagedSite): Promise<void> {
-  const folder = path.join(site.airdock, 'backups');
-  const byAge = (await readdir(folder).catch(() => [])).toSorted(byDayAndNumber);
-  for (const id of byAge.slice(0, -keptBackups)) await removeTree(path.join(folder, id));
-}
-
-function byDayAndNumber(a: string, b: string): number {
-  const [dayA = '', numberA = '0'] = a.split('-');
-  const [dayB = '', numberB = '0'] = b.split('-');
-  return dayA.localeCompare(dayB) || Number(numberA) - Number(numberB);
+  for (const id of backupsToDrop(await liveBackups(site), keptBackups)) await removeTree(path.join(backupsFolder(site), id));
 }

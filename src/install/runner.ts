@@ -12,6 +12,7 @@ import { importRelease } from './steps/import.ts';
 import { load } from './steps/load.ts';
 import { migrate, prepareMigrate } from './steps/migrate.ts';
 import { prepareQuiesce, quiesce } from './steps/quiesce.ts';
+import { rehearse } from './steps/rehearse.ts';
 import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
 import { copy, prepareSwap, swap } from './steps/swap.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
@@ -34,6 +35,7 @@ const steps: Record<Exclude<StepId, 'good'>, Step> = {
   import: { run: importRelease },
   load: { run: load },
   backup: { run: backup },
+  rehearse: { run: rehearse },
   dependencies: { run: startDependencies },
   quiesce: { prepare: prepareQuiesce, run: quiesce },
   copy: { run: copy },

@@ -58,9 +58,9 @@ async function openSite(host: Host, options: SiteOptions, recorded?: Deployment)
   return { ...site, ...composeMethods(site) };
 }
 
-/** The same site, whose children carry the transaction's mark. */
-export function markedSite(site: ManagedSite, id: number): ManagedSite {
-  return { ...site, ...composeMethods(site, { [transactionVariable]: transactionMark(site, id) }) };
+/** The same site, whose children carry the mark of what is under way. */
+export function markedSite(site: ManagedSite, work: Parameters<typeof transactionMark>[1]): ManagedSite {
+  return { ...site, ...composeMethods(site, { [transactionVariable]: transactionMark(site, work) }) };
 }
 
 function composeMethods(

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { backupEntry, readBackups } from './backups.ts';
 import { drift, findDrift } from './drift.ts';
 import type { Host } from './host.ts';
 import type { TransactionRecord } from './journal.ts';
@@ -25,6 +26,8 @@ export const statusDocument = z.strictObject({
   releases: z.array(
     z.strictObject({ version: z.string(), origin: z.string(), rollback: z.enum(['current', 'code', 'database', 'never good']) }),
   ),
+  /** Oldest first. */
+  backups: z.array(backupEntry),
   keptDatabases: z.array(
     z.strictObject({
       name: z.string(),
@@ -63,6 +66,7 @@ export async function readStatus(host: Host, options: { directory: string }): Pr
         : await findDrift({ directory: site.directory, deployment, release, containers, engine, docker: site.docker }),
       interrupted: open ? interruptedOf(open) : null,
       releases: releasesOf(records),
+      backups: await readBackups(site),
       keptDatabases: records.state.keptDatabases().map(({ oid: _oid, transaction: _transaction, ...shown }) => shown),
     };
   });

@@ -10,13 +10,18 @@ export type ComposeService = {
   build?: unknown;
   container_name?: string;
   profiles?: string[];
+  /** `$` is doubled in all that compose renders: as it stands, it can go into a compose file again. */
+  command?: string[] | null;
+  entrypoint?: string[] | null;
+  working_dir?: string;
+  user?: string;
   environment?: Record<string, string | null>;
   depends_on?: Record<string, { condition?: string; required?: boolean }>;
   ports?: { mode?: string; host_ip?: string; target: number; published?: string; protocol?: string }[];
   volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
   networks?: Record<string, unknown>;
   restart?: string;
-  healthcheck?: { disable?: boolean; test?: string[] };
+  healthcheck?: { disable?: boolean; test?: string[]; [setting: string]: unknown };
   deploy?: { replicas?: number };
   scale?: number;
   labels?: Record<string, string>;

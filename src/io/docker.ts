@@ -121,6 +121,10 @@ class Engine implements Docker {
     return found.map((network) => ({ name: network.Name, labels: network.Labels ?? {} }));
   }
 
+  async removeNetwork(name: string): Promise<void> {
+    await this.#find(this.#api.getNetwork(name).remove());
+  }
+
   async logs(id: string, options: { tail: number }): Promise<string> {
     const container = this.#api.getContainer(id);
     const bytes = await this.#find(container.logs({ stdout: true, stderr: true, tail: options.tail, follow: false }));

@@ -62,6 +62,8 @@ export interface Docker {
   probeImage(reference: string): Promise<string | undefined>;
   volumes(project: string): Promise<Named[]>;
   networks(project: string): Promise<Named[]>;
+  /** One that no container is on. Absent is fine. */
+  removeNetwork(name: string): Promise<void>;
   /** The last lines of a container's stdout and stderr. */
   logs(id: string, options: { tail: number }): Promise<string>;
 }

@@ -229,6 +229,20 @@ describe('a failure leaves no bundle and no lock file', () => {
       /writers\[0\].*no service app/,
     ],
     [
+      'a rehearsal beside a service that compose does not have',
+      { 'bundle.config.ts': configText().replace('writers:', "rehearsal: { env: {}, dependencies: ['queue'] },\n  writers:") },
+      {},
+      'CONFIG_INVALID',
+      /rehearsal\.dependencies\[0\].*no service queue/,
+    ],
+    [
+      'a rehearsal beside the service that it is of',
+      { 'bundle.config.ts': configText().replace('writers:', "rehearsal: { env: {}, dependencies: ['api'] },\n  writers:") },
+      {},
+      'CONFIG_INVALID',
+      /rehearsal\.dependencies\[0\].*api is part of every rehearsal/,
+    ],
+    [
       'a range that is none',
       { 'bundle.config.ts': configText().replace('>=0.2.0', 'newer') },
       {},

@@ -42,7 +42,10 @@ export async function expectCoherent(host: Host, directory: string, before: Befo
   for (const { image } of services.filter((one) => one.image.includes('nodepad-')))
     expect(image).toMatch(new RegExp(`:${serving}$`));
   expect(await look(host, directory)).toEqual(before);
-  expect(await host.docker('ps', '-aq', '--filter', 'label=airdock.transaction')).toBe('');
+  for (const label of ['airdock.transaction', 'airdock.scratch'])
+    expect(await host.docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');
+  expect(await host.docker('network', 'ls', '-q', '--filter', 'label=airdock.scratch')).toBe('');
+  expect(existsSync(join(directory, '.airdock/scratch'))).toBe(false);
   const sessions = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%'`;
   expect(await psql(host, directory, 'postgres', sessions)).toBe('0');
   const backups = await readdir(join(directory, '.airdock/backups')).catch(() => []);

@@ -20,6 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => host?.stop());
 
+/** The rehearsal takes time: only where the kill is to hit it. */
+const upgrade = (version: string, place: string): string[] => [
+  'install',
+  releases.path(version),
+  ...(place.startsWith('rehearse') ? [] : ['--no-rehearsal']),
+];
+
 async function current(): Promise<string> {
   return String((await airdock(host, ['status', '--dir', directory])).json['current']);
 }
@@ -39,12 +46,16 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
+        ['rehearse:3000', '0.2.4'],
         ['health:effect', '0.3.0'],
         ['good:effect', '0.3.0'],
         ['import:intent', '0.2.4'],
         ['load:intent', '0.2.4'],
         ['backup:intent', '0.2.4'],
         ['backup:effect', '0.2.4'],
+        ['rehearse:intent', '0.2.4'],
+        ['rehearse:8000', '0.2.4'],
+        ['rehearse:effect', '0.2.4'],
         ['migrate:intent', '0.2.4'],
         ['migrate:effect', '0.2.4'],
         ['switch:intent', '0.3.0'],
@@ -56,7 +67,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   )('killed at %s: resume ends with %s', async (place, expected) => {
     if (!fresh) await installedState(host);
     const before = await look(host, directory);
-    await killedAt(host, directory, place, ['install', releases.path('0.3.0')]);
+    await killedAt(host, directory, place, upgrade('0.3.0', place));
     // nothing that serves was touched before the switch; after it, containers may be half way
     expect(expected === '0.2.4' ? await answering(host, directory) : '0.2.4').toBe('0.2.4');
     const { json: interrupted } = await airdock(host, ['status', '--dir', directory]);
@@ -71,8 +82,8 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test('killed at migrate:effect: the same command again finishes the upgrade', async () => {
     if (!fresh) await installedState(host);
     const before = await look(host, directory);
-    await killedAt(host, directory, 'migrate:effect', ['install', releases.path('0.3.0')]);
-    const again = await airdock(host, ['install', releases.path('0.3.0'), '--dir', directory, '--yes']);
+    await killedAt(host, directory, 'migrate:effect', upgrade('0.3.0', 'migrate'));
+    const again = await airdock(host, [...upgrade('0.3.0', 'migrate'), '--dir', directory, '--yes']);
     expect(again.exitCode).toBe(0);
     expect(again.json).toMatchObject({ current: '0.3.0', changed: true, recovered: { outcome: 'undone' } });
     expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
@@ -83,7 +94,7 @@ describe('the automatic undo, 0.2.4 -> 0.3.2 that never becomes healthy', () => 
   test.each(cases(['undo:1500'], ['undo:intent', 'undo:effect']))('killed at %s: resume brings 0.2.4 back', async (place) => {
     await installedState(host);
     const before = await look(host, directory);
-    await killedAt(host, directory, place, ['install', releases.path('0.3.2')]);
+    await killedAt(host, directory, place, upgrade('0.3.2', place));
     const resumed = await airdock(host, ['resume', '--dir', directory]);
     expect(resumed.exitCode).toBe(0);
     expect(resumed.json).toMatchObject({ recovered: { outcome: 'rolled-back' } });

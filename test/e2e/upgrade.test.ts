@@ -30,7 +30,7 @@ beforeAll(async () => {
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
-const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
+const upgrade = (bundle: string, ...flags: string[]) => airdock(host, ['install', bundle, '--dir', directory, '--yes', ...flags]);
 
 describe('refused, and nothing is touched', () => {
   let before: unknown[];
@@ -118,7 +118,18 @@ describe('0.2.4 -> 0.3.0', () => {
       },
     });
     const steps = plan['steps'] as { id: string; stop: boolean }[];
-    expect(steps.map(({ id }) => id)).toEqual(['import', 'load', 'backup', 'migrate', 'switch', 'up', 'health', 'good']);
+    expect(steps.map(({ id }) => id)).toEqual([
+      'import',
+      'load',
+      'backup',
+      'rehearse',
+      'migrate',
+      'switch',
+      'up',
+      'health',
+      'good',
+    ]);
+    expect(plan['backup']).toEqual({ proven: true });
     expect(steps.filter(({ stop }) => stop).map(({ id }) => id)).toEqual(['up']);
     expect((plan['recreated'] as string[]).toSorted()).toEqual(['api', 'beat', 'frontend', 'worker']);
     expect(await everything(directory)).toBe(before);
@@ -141,6 +152,19 @@ describe('0.2.4 -> 0.3.0', () => {
     ) as typeof plan;
     const withoutDisk = ({ disk: _disk, database: _database, ...rest }: typeof plan) => rest;
     expect(withoutDisk(saved)).toEqual(withoutDisk(plan));
+    // the rehearsal said what was going to happen, and proved the backup by it
+    const rehearsed = result.events.find((event) => event.type === 'step-ended' && event.step === 'rehearse');
+    expect(rehearsed).toMatchObject({
+      outcome: 'done',
+      summary: expect.stringMatching(/proven in .*the migration took [^]*\n\+ notes\.pinned boolean/),
+    });
+    const report = await readFile(
+      join(directory, `.airdock/transactions/${String(result.json['transaction'])}/report.txt`),
+      'utf8',
+    );
+    expect(report).toContain('+ notes.pinned boolean');
+    const { json: told } = await airdock(host, ['history', '--dir', directory]);
+    expect((told['history'] as unknown[]).at(-1)).toMatchObject({ outcome: 'done', rehearsed: true, backupState: 'proven' });
     // the new schema is there, old rows got the default, and new ones are written
     const id = await postNote(host, directory, 'after the upgrade');
     expect(await sql(host, directory, `SELECT pinned FROM notes WHERE id = ${id}`)).toBe('f');
@@ -189,7 +213,7 @@ describe('.env is the operator’s', () => {
     await writeFile(target, text);
     await symlink('settings.env', envFile);
 
-    const answer = await upgrade(releases.path('0.3.0'));
+    const answer = await upgrade(releases.path('0.3.0'), '--no-rehearsal');
     expect(answer.exitCode, answer.stdout).toBe(0);
     const after = await readFile(target, 'utf8');
     const kept = text.replace(`VERSION='0.2.4'`, `VERSION='0.3.0'`);

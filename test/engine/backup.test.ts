@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { backupDatabase, backupMetadata, databaseSize, endSessions } from '../../src/database/backup.ts';
+import { fingerprint } from '../../src/database/fingerprint.ts';
 import { type Compose, type ExecOptions, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { type Host, startHost } from '../helpers/host.ts';
@@ -43,27 +44,30 @@ const nothingLeft = async () => {
   expect((await readdir(join(directory, 'backups'))).filter((name) => name.startsWith(String(count)))).toEqual([]);
 };
 const sessions = () => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'airdock 7'");
-/** pg_dump waits for the table until the session that holds it is ended. */
-const holdTable = async () => {
+/** A session that has done that, and not committed it, until it is ended. */
+const hold = async (change: string, relation: string) => {
   const holding = compose.exec('db', ['psql', '-U', 'app', '-d', 'shop'], {
     env: { PGAPPNAME: 'holder' },
-    input: Buffer.from('BEGIN; LOCK TABLE note IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(300);'),
+    input: Buffer.from(`BEGIN; ${change}; SELECT pg_sleep(300);`),
   });
-  await vi.waitFor(
-    async () => expect(await sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'")).toBe('1'),
-    10_000,
-  );
+  const locks = `SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = '${relation}'::regclass`;
+  await vi.waitFor(async () => expect(await sql(locks)).toBe('1'), 10_000);
   return async () => {
     await endSessions(target(), 'holder');
     await holding;
   };
 };
+/** The snapshot waits for the table. */
+const holdTable = () => hold('LOCK TABLE note IN ACCESS EXCLUSIVE MODE', 'note');
+/** pg_dump waits for where the sequence stands. */
+const holdSequence = () => hold('ALTER SEQUENCE note_id_seq RENAME TO away', 'note_id_seq');
 const failureOf = (made: Promise<unknown>) =>
   made.then(
     () => 'it was made',
     (error: unknown) => error,
   );
-const dumping = () => vi.waitFor(async () => expect(await sessions()).toBe('1'), 10_000);
+/** The session that holds the snapshot, and pg_dump, which waits. */
+const dumping = () => vi.waitFor(async () => expect(await sessions()).toBe('2'), 20_000);
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'airdock-backup-'));
@@ -103,7 +107,13 @@ describe('a backup', () => {
   test('is a dump that was read back, with roles, settings and what is known of it', async () => {
     const seen: number[] = [];
     const made = await backup({ release: '0.2.4', onProgress: (bytes) => seen.push(bytes) });
-    expect((await readdir(folder())).toSorted()).toEqual(['dump', 'metadata.json', 'roles.sql', 'settings.sql']);
+    expect((await readdir(folder())).toSorted()).toEqual([
+      'dump',
+      'fingerprint.json',
+      'metadata.json',
+      'roles.sql',
+      'settings.sql',
+    ]);
     for (const name of await readdir(folder())) expect((await stat(join(folder(), name))).mode & 0o777).toBe(0o600);
     expect((await stat(folder())).mode & 0o777).toBe(0o700);
     size = made.bytes;
@@ -114,6 +124,22 @@ describe('a backup', () => {
     const metadata = backupMetadata.parse(JSON.parse(await readFile(join(folder(), 'metadata.json'), 'utf8')));
     expect(metadata).toMatchObject({ id: String(count), release: '0.2.4', proven: false, roles: { passwords: true } });
     expect(metadata.serverVersion).toMatch(/^15\./);
+    expect(metadata.locale).toEqual({
+      encoding: 'UTF8',
+      collate: 'C.UTF-8',
+      ctype: 'C.UTF-8',
+      provider: 'libc',
+      icuLocale: null,
+      collationVersion: null,
+    });
+    const taken = await readFile(join(folder(), 'fingerprint.json'));
+    const { bytes, sha256 } = metadata.fingerprint ?? {};
+    expect({ bytes, sha256 }).toEqual({ bytes: taken.length, sha256: createHash('sha256').update(taken).digest('hex') });
+    expect(fingerprint.parse(JSON.parse(taken.toString()))).toMatchObject({
+      tables: { 'public.note': { rows: 5000 } },
+      sequences: { 'public.note_id_seq': { value: '5000', called: true } },
+      largeObjects: { count: 1 },
+    });
     expect(await readFile(join(folder(), 'roles.sql'), 'utf8')).toContain('CREATE ROLE reader');
     expect(await sessions()).toBe('0');
   });
@@ -150,16 +176,18 @@ describe('is none', () => {
   afterEach(nothingLeft);
 
   test('when the session of pg_dump is ended', async () => {
-    const release = await holdTable();
+    const release = await holdSequence();
     const running = failureOf(backup());
     await dumping();
-    expect(await endSessions(target(), 'airdock 7')).toBe(1);
+    await sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'airdock 7' AND query ~ 'last_value'",
+    );
     expect(await running).toMatchObject({ code: 'BACKUP_FAILED', message: expect.stringContaining('pg_dump') as string });
     await release();
   });
 
   test('when pg_dump is killed', async () => {
-    const release = await holdTable();
+    const release = await holdSequence();
     const running = failureOf(backup());
     await dumping();
     const container = (await host.docker('ps', '-q', '--no-trunc')).trim();
@@ -167,13 +195,36 @@ describe('is none', () => {
       const [pid, program] = line.trim().split(/\s+/);
       if (program?.endsWith('pg_dump')) process.kill(Number(pid), 'SIGKILL');
     }
-    expect(await running).toMatchObject({ code: 'BACKUP_FAILED' });
-    await endSessions(target(), 'airdock 7');
+    expect(await running).toMatchObject({ code: 'BACKUP_FAILED', message: expect.stringContaining('pg_dump') as string });
+    expect(await sessions()).toBe('0');
+    await release();
+  });
+
+  test('when the session that holds the snapshot is ended', async () => {
+    const release = await holdSequence();
+    const running = failureOf(backup());
+    await dumping();
+    await sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'airdock 7' AND query !~ 'last_value'",
+    );
+    await release();
+    expect(await running).toMatchObject({ code: 'BACKUP_FAILED', message: expect.stringContaining('snapshot') as string });
+    expect(await sessions()).toBe('0');
+  });
+
+  test('when it is interrupted before there is a snapshot: no session goes on', async () => {
+    const release = await holdTable();
+    const controller = new AbortController();
+    const running = failureOf(backup({ signal: controller.signal }));
+    await vi.waitFor(async () => expect(await sessions()).toBe('1'), 10_000);
+    controller.abort();
+    expect(await running).toMatchObject({ code: 'INTERRUPTED' });
+    expect(await sessions()).toBe('0');
     await release();
   });
 
   test('when it is interrupted: no session goes on', async () => {
-    const release = await holdTable();
+    const release = await holdSequence();
     const controller = new AbortController();
     const running = failureOf(backup({ signal: controller.signal }));
     await dumping();
@@ -187,7 +238,7 @@ describe('is none', () => {
   const through = (change: () => Transform): Compose => ({
     ...compose,
     exec: async (service: string, command: readonly string[], options: ExecOptions = {}) => {
-      if (!options.stdout) return compose.exec(service, command, options);
+      if (!options.stdout || command[0] !== 'pg_dump') return compose.exec(service, command, options);
       const changed = change();
       changed.pipe(options.stdout);
       const ended = new Promise((resolve) => options.stdout?.once('finish', resolve));
@@ -278,7 +329,7 @@ test('a TCP login tells what is wrong', async () => {
 
 describe('at the end', () => {
   test('a server that dies in the middle is no backup', async () => {
-    await holdTable().catch(() => {});
+    await holdSequence().catch(() => {});
     const running = failureOf(backup());
     await dumping();
     await compose.stop(['db']);

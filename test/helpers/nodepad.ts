@@ -251,7 +251,8 @@ export async function installedState(host: Host, version = '0.2.4', directory = 
 export async function upgradedState(host: Host, directory = opt()): Promise<void> {
   await baseState(host, 'upgraded-0.3.0', [directory], async () => {
     await installedState(host, '0.2.4', directory);
-    await succeed(host, ['install', (await bundles('0.3.0')).path('0.3.0'), '--dir', directory, '--yes']);
+    const bundle = (await bundles('0.3.0')).path('0.3.0');
+    await succeed(host, ['install', bundle, '--dir', directory, '--yes', '--no-rehearsal']);
   });
 }
 

@@ -38,12 +38,13 @@ describe('code on a schema', () => {
 });
 
 describe('steps', () => {
-  const plain = { database: true, recreatesDatabase: false, hasData: false };
-  test('an expand upgrade migrates before it switches', () => {
+  const plain = { database: true, recreatesDatabase: false, hasData: false, rehearse: true };
+  test('an expand upgrade rehearses on the backup, migrates, and then switches', () => {
     expect(stepsOf('upgrade', 'expand', plain)).toEqual([
       'import',
       'load',
       'backup',
+      'rehearse',
       'migrate',
       'switch',
       'up',
@@ -55,6 +56,7 @@ describe('steps', () => {
     const steps = stepsOf('upgrade', 'irreversible', plain);
     expect(steps.slice(steps.indexOf('backup'))).toEqual([
       'backup',
+      'rehearse',
       'quiesce',
       'copy',
       'migrate',
@@ -67,8 +69,22 @@ describe('steps', () => {
       'external',
     ]);
   });
-  test('a release that changes no schema is backed up and not migrated', () => {
-    expect(stepsOf('upgrade', 'none', plain)).toEqual(['import', 'load', 'backup', 'switch', 'up', 'health', 'good']);
+  test('a release that changes no schema is backed up, the backup proven, and nothing migrated', () => {
+    expect(stepsOf('upgrade', 'none', plain)).toEqual(['import', 'load', 'backup', 'rehearse', 'switch', 'up', 'health', 'good']);
+  });
+  test('nothing is rehearsed without a database, on a first install, on a way back, or when that was asked for', () => {
+    expect(stepsOf('upgrade', 'expand', { ...plain, database: false })).not.toContain('rehearse');
+    expect(stepsOf('upgrade', 'expand', { ...plain, rehearse: false })).not.toContain('rehearse');
+    expect(stepsOf('install', 'none', { ...plain, hasData: true })).not.toContain('rehearse');
+    expect(stepsOf('rollback', 'expand', plain)).not.toContain('rehearse');
+  });
+  test('the plan says whether the backup will be proven, and what that takes', () => {
+    const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 600e6 };
+    const plan = makePlan(facts({ database }));
+    expect(plan.backup).toEqual({ proven: true });
+    expect(plan.steps.find((step) => step.id === 'rehearse')).toEqual({ id: 'rehearse', stop: false, estimate: 15 });
+    expect(makePlan(facts({ database, rehearse: false })).backup).toEqual({ proven: false });
+    expect(makePlan(facts({ kind: 'rollback' })).backup).toBeNull();
   });
   test('a database service is recreated by a step of its own, and only when it changes', () => {
     expect(stepsOf('upgrade', 'none', { ...plain, recreatesDatabase: true })).toContain('database-service');
@@ -105,6 +121,7 @@ function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {
     allowDowngrade: false,
     restore: null,
     restoreDatabase: false,
+    rehearse: true,
     deployment: {
       product: 'notes',
       project: 'notes',

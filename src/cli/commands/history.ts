@@ -18,8 +18,8 @@ async function run(context: CliContext, flags: { dir?: string }): Promise<void> 
 function textOf({ history }: History): string {
   if (history.length === 0) return 'Nothing was done here yet.\n';
   const rows = history.map(
-    ({ id, startedAt, kind, from, to, class: pathClass, outcome, backup, operator }) =>
-      `${String(id).padStart(4)}  ${startedAt.slice(0, 19)}Z  ${kind.padEnd(8)} ${`${from ?? '-'} -> ${to}`.padEnd(18)} ${pathClass.padEnd(13)} ${outcome.padEnd(11)} ${backup === null ? '' : `backup ${backup} (unproven)`}  ${operator}`,
+    ({ id, startedAt, kind, from, to, class: pathClass, outcome, backup, backupState, rehearsed, operator }) =>
+      `${String(id).padStart(4)}  ${startedAt.slice(0, 19)}Z  ${kind.padEnd(8)} ${`${from ?? '-'} -> ${to}`.padEnd(18)} ${pathClass.padEnd(13)} ${outcome.padEnd(11)} ${backup === null ? '' : `backup ${backup} (${backupState ?? 'removed'})`}${kind === 'upgrade' && !rehearsed ? '  not rehearsed' : ''}  ${operator}`,
   );
   return `${rows.join('\n')}\n`;
 }

@@ -3,6 +3,7 @@ import { driftFixes } from '../../install/drift.ts';
 import { readStatus, type Status } from '../../install/status.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
+import { backupText } from '../render/backup.ts';
 
 export function declare(command: Command, act: Act): void {
   command
@@ -37,8 +38,17 @@ function textOf(status: Status): string {
     lines.push(
       `  kept    ${name}, of ${release}, since ${keptAt.slice(0, 16)}Z, ${backup === null ? 'no dump of it yet' : `backup ${backup}`}`,
     );
+  lines.push(...backupLines(status.backups));
   for (const { what, text } of status.drift) lines.push(`  ! ${what}: ${text}`);
   const fixes = [...new Set(status.drift.map(({ what }) => driftFixes[what]))];
   if (fixes.length > 0) lines.push(`Next: ${fixes.join('\n      ')}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The newest one, and the newest that is proven when that is another. */
+function backupLines(backups: Status['backups']): string[] {
+  const newest = backups.at(-1);
+  const proven = backups.findLast(({ state }) => state === 'proven');
+  const shown = newest && proven && newest !== proven ? [proven, newest] : newest ? [newest] : [];
+  return shown.map((entry) => `  backup  ${backupText(entry)}`);
 }

@@ -1,5 +1,11 @@
 import { bundleManifest } from '../../bundle/manifest.ts';
 import { adoptDocument } from '../../install/adopt-document.ts';
+import {
+  backupCreateDocument,
+  backupListDocument,
+  backupPruneDocument,
+  backupVerifyDocument,
+} from '../../install/backup-documents.ts';
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
@@ -16,6 +22,10 @@ import { versionDocument } from './version.ts';
 /** Every JSON document of airdock; `node scripts/schemas.ts` publishes them in docs/schemas/. To add one: a line here. */
 export const documents = {
   adopt: adoptDocument,
+  'backup-create': backupCreateDocument,
+  'backup-list': backupListDocument,
+  'backup-prune': backupPruneDocument,
+  'backup-verify': backupVerifyDocument,
   build: buildDocument,
   bundle: bundleManifest,
   error: errorDocument,

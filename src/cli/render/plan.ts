@@ -20,6 +20,7 @@ export function planText(plan: Plan): string {
       'database',
       `${plan.database.name} on ${plan.database.service} (${plan.database.server}), ${bytesText(plan.database.bytes)}`,
     );
+  if (plan.backup) line('', backupText(plan));
   for (const key of plan.env.add) line('.env', `+ ${key}${plan.env.generated.includes(key) ? '   (generated)' : ''}`);
   for (const key of plan.env.missing) line('.env', `! ${key}   required, not set`);
   if (plan.recreated.length > 0) line('recreated', plan.recreated.join(', '));
@@ -38,4 +39,10 @@ function servingText(plan: Plan): string {
   const database = plan.steps.some((step) => step.id === 'database-service');
   const stop = plan.steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
   return `the old version serves until its containers are replaced: a stop of about ${stop} s (estimate)${database ? '; the database restarts' : ''}`;
+}
+
+function backupText({ backup, steps }: Plan): string {
+  const seconds = (id: string) => `about ${Math.ceil(steps.find((step) => step.id === id)?.estimate ?? 0)} s`;
+  if (!backup?.proven) return `backup ${seconds('backup')}; it stays unproven, and the migration is not rehearsed`;
+  return `backup ${seconds('backup')}, proven by a restore and the migration rehearsed on it, ${seconds('rehearse')} (estimates)`;
 }

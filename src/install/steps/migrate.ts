@@ -2,6 +2,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../../errors.ts';
 import { replaceFile } from '../../io/files.ts';
+import { appliedIn, lastMigration, lastWords } from '../migration-output.ts';
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
 import { higherVersion } from '../plan.ts';
@@ -43,32 +44,18 @@ export async function migrate({ site, record, plan, target, signal }: Transactio
     });
     const output = result.stdout + result.stderr;
     await replaceFile(path.join(folderOf(site, record.id), 'migrate.log'), output, { mode: 0o600 });
-    if (result.exitCode === 0) return appliedIn(output);
+    if (result.exitCode === 0) return appliedIn(output) === 0 ? 'done' : `${appliedIn(output)} applied`;
     if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
       await sleep(1000 * attempt, undefined, signal ? { signal } : {});
       continue;
     }
     throw new AirdockError(
       'MIGRATION_FAILED',
-      `the migration of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`,
+      `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`,
       {
         hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. ${inCopy ? 'It ran on a copy; the database that served is as it was.' : 'Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.'}`,
         details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
       },
     );
   }
-}
-
-function appliedIn(output: string): string {
-  const lines = output.split('\n').filter((line) => /\bOK$/.test(line.trim()));
-  return lines.length === 0 ? 'done' : `${lines.length} applied`;
-}
-
-/** The last lines that say something: a traceback ends with its reason. */
-function lastWords(output: string): string {
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  return lines.slice(-2).join(' — ') || 'it printed nothing';
 }

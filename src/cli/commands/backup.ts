@@ -1,0 +1,66 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { createBackup, listBackups, pruneBackups, verifyBackup } from '../../install/backup-commands.ts';
+import type { BackupEntry } from '../../install/backups.ts';
+import type { Act, CliContext } from '../context.ts';
+import { directoryOf, hostOf } from '../host.ts';
+import { backupText } from '../render/backup.ts';
+
+type Flags = { dir?: string };
+
+export function declare(command: Command, act: Act): void {
+  command.description(
+    'Backups of the database: makes one, lists them, proves that one can be restored, removes old ones. An upgrade makes its own.',
+  );
+  const one = (name: string, description: string): Command =>
+    command
+      .command(name)
+      .description(description)
+      .option('--dir <directory>', 'the directory of the deployment (default: this one)');
+  one('create', 'Dumps the live database and reads the dump back in full. The application goes on.').action(act(create));
+  one('list', 'Shows every backup, oldest first, and whether it is proven.').action(act(list));
+  one(
+    'verify',
+    'Restores a backup into a throwaway server of the same image, on a network of its own, and compares every table. Equal: it is proven. Nothing of the deployment is touched.',
+  )
+    .argument('[id]', 'the backup (default: the newest)')
+    .action(act(verify));
+  one('prune', 'Removes older backups. The last one that is proven always stays.')
+    .addOption(new Option('--keep <number>', 'how many to keep').argParser(positive).makeOptionMandatory())
+    .action(act(prune));
+}
+
+async function create(context: CliContext, flags: Flags): Promise<void> {
+  const made = await createBackup(await hostOf(context), where(context, flags));
+  context.result(made, `${backupText(made.backup)}\nNext: airdock backup verify ${made.backup.id}\n`);
+}
+
+async function list(context: CliContext, flags: Flags): Promise<void> {
+  const found = await listBackups(await hostOf(context), where(context, flags));
+  context.result(found, found.backups.length === 0 ? 'There is no backup here.\n' : lines(found.backups));
+}
+
+async function verify(context: CliContext, id: string | undefined, flags: Flags): Promise<void> {
+  const asked = { ...where(context, flags), ...(id === undefined ? {} : { id }) };
+  const done = await verifyBackup(await hostOf(context), asked);
+  context.result(done, `${backupText(done.backup)}\n`);
+}
+
+async function prune(context: CliContext, flags: Flags & { keep: number }): Promise<void> {
+  const done = await pruneBackups(await hostOf(context), { ...where(context, flags), keep: flags.keep });
+  const removed = done.removed.length === 0 ? 'Nothing was removed.' : `Removed: ${done.removed.join(', ')}`;
+  context.result(done, `${removed}\n${lines(done.kept)}`);
+}
+
+function where(context: CliContext, { dir }: Flags): { directory: string } {
+  return { directory: directoryOf(context, dir) };
+}
+
+function lines(entries: readonly BackupEntry[]): string {
+  return entries.map((entry) => `${backupText(entry)}\n`).join('');
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1) return number;
+  throw new InvalidArgumentError('It must be a whole number, at least 1.');
+}

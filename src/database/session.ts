@@ -1,0 +1,46 @@
+/**
+ * What a session that takes a fingerprint sets first, as pg_dump does: the text of a value must not depend on a setting of the
+ * role, the database or the server, names come with their schema, and nothing ends the session for being slow.
+ * `row_security=off` makes a query fail that would otherwise miss rows. An index-only scan would read what an index holds
+ * instead of the table.
+ */
+export const sessionSettings = `
+SET client_encoding = 'UTF8';
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SET search_path = '';
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET row_security = off;
+SET DateStyle = 'ISO, YMD';
+SET IntervalStyle = 'postgres';
+SET TimeZone = 'UTC';
+SET extra_float_digits = 3;
+SET bytea_output = 'hex';
+SET lc_monetary = 'C';
+SET quote_all_identifiers = off;
+SET enable_indexonlyscan = off;
+SET jit = off;
+DO $$BEGIN -- of PostgreSQL 17
+  PERFORM set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';
+END$$;
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+`;
+
+/** The row of that catalog belongs to no extension. `row` is an alias with a column oid. */
+export function unextended(catalog: string, row: string): string {
+  return `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${row}.oid AND e.deptype = 'e')`;
+}
+
+/** Of no system schema and no extension: what pg_dump takes as an object of its own. Without a schema: not of initdb. */
+export function own(catalog: string, row: string, namespace?: string): string {
+  const schema = `(SELECT nspname FROM pg_namespace s WHERE s.oid = ${row}.${namespace})`;
+  const here = namespace === undefined ? `${row}.oid >= 16384` : `(${schema} !~ '^pg_' AND ${schema} <> 'information_schema')`;
+  return `(${here} AND ${unextended(catalog, row)})`;
+}
+
+/** An array of texts in an order that depends on neither history nor collation; NULL is empty. */
+export function sorted(array: string): string {
+  return `ARRAY(SELECT item COLLATE "C" FROM unnest(${array}) item ORDER BY 1)`;
+}

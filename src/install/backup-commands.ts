@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { readBackup } from '../database/stored-backup.ts';
+import { AirdockError } from '../errors.ts';
+import { removeTree } from '../io/files.ts';
+import { bytesText } from '../units.ts';
+import type { BackupCreated, BackupList, BackupPruned, BackupVerified } from './backup-documents.ts';
+import { backupsFolder, backupsToDrop, liveBackups, readBackups, type BackupEntry } from './backups.ts';
+import { assertNoFinding } from './begin.ts';
+import { diskFindings, restoredBytes, scratchBytes } from './disk-findings.ts';
+import { parseEnvFile } from './env-file.ts';
+import type { Host } from './host.ts';
+import { makeBackup } from './make-backup.ts';
+import { backupSession } from './orphans.ts';
+import { checkDatabase, databaseAccess } from './preflight/database.ts';
+import { diskLedger, type Need } from './preflight/disk.ts';
+import { checkedBackup, proveIn } from './prove.ts';
+import { recover } from './recovery.ts';
+import { notADeployment } from './rollback.ts';
+import { withScratch } from './scratch.ts';
+import { changeSite, lookAtSite, markedSite, readEnv, type ManagedSite } from './site.ts';
+import { asStep } from './step-events.ts';
+
+/** `airdock backup create | list | verify | prune`. All but `list` work under the lock, after what was interrupted is put right. */
+
+type Where = { directory: string };
+
+/** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
+export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
+  return changing(host, where, async (site) => {
+    const current = site.state.deployment()?.current ?? null;
+    const release = current === null ? undefined : site.state.release(current);
+    if (!release) throw noDatabase('nothing is installed here');
+    const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+    const containers = await site.docker.containers({ project: site.project });
+    const { database, findings } = await checkDatabase(host, release.manifest, env, containers, false);
+    assertNoFinding(findings);
+    const access = databaseAccess(release.manifest, env);
+    if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
+    await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
+    const { id, seconds } = await asStep(host.listener, 'backup', async (onProgress) => {
+      const options = { applicationName: backupSession, release: current, signal: host.signal, onProgress };
+      const made = await makeBackup(markedSite(site, 'backup'), access, options);
+      return { ...made, summary: `${made.id}: ${bytesText(made.bytes)}, read back in full` };
+    });
+    return { schema: 'airdock.backup-create/1', backup: await entryOf(site, id), seconds };
+  });
+}
+
+/** Takes no lock. */
+export async function listBackups(host: Host, where: Where): Promise<BackupList> {
+  return lookAtSite(host, where, async (site, records) => {
+    if (!records) throw notADeployment(site.directory);
+    return { schema: 'airdock.backup-list/1', backups: await readBackups(site) };
+  });
+}
+
+/** The newest one unless one is named. @throws AirdockError BACKUP_DAMAGED, BACKUP_UNPROVEN, SCRATCH_FAILED, DISK_FULL */
+export async function verifyBackup(host: Host, where: Where & { id?: string }): Promise<BackupVerified> {
+  return changing(host, where, async (site) => {
+    const id = where.id ?? (await readBackups(site)).at(-1)?.id;
+    if (id === undefined) throw unknownBackup('there is no backup here', 'Make one: airdock backup create');
+    await entryOf(site, id); // it is there
+    const stored = await readBackup(path.join(backupsFolder(site), id));
+    const { signal } = host;
+    const { metadata } = stored;
+    const need = { what: 'restored backup', bytes: scratchBytes(restoredBytes(metadata)) };
+    await assertFree((await site.docker.info()).rootDir, need);
+    const { backup } = await asStep(host.listener, 'check', async () => {
+      const checked = await checkedBackup(site, stored, signal);
+      return { backup: checked, summary: `${id}: every file is what was written` };
+    });
+    const started = performance.now();
+    const { tables, rows } = await asStep(host.listener, 'verify', (onProgress) =>
+      withScratch(site, { service: metadata.service, signal }, async (scratch) => {
+        const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
+        const counted = Object.values(found.tables);
+        const sum = { tables: counted.length, rows: counted.reduce((all, table) => all + table.rows, 0) };
+        return { ...sum, summary: `${id}: restored on a server of its own, and equal: ${sum.tables} tables, ${sum.rows} rows` };
+      }),
+    );
+    const seconds = Math.round((performance.now() - started) / 100) / 10;
+    return { schema: 'airdock.backup-verify/1', backup: await entryOf(site, id), tables, rows, seconds };
+  });
+}
+
+/** Removes older ones of the live database; never the last that is proven. */
+export async function pruneBackups(host: Host, where: Where & { keep: number }): Promise<BackupPruned> {
+  return changing(host, where, async (site) => {
+    const removed = backupsToDrop(await liveBackups(site), where.keep);
+    for (const id of removed) await removeTree(path.join(backupsFolder(site), id));
+    return { schema: 'airdock.backup-prune/1', removed, kept: await readBackups(site) };
+  });
+}
+
+async function changing<T>(host: Host, { directory }: Where, work: (site: ManagedSite) => Promise<T>): Promise<T> {
+  if (!existsSync(path.join(directory, '.airdock/state.db'))) throw notADeployment(directory);
+  return changeSite(host, { directory }, async (site) => {
+    await recover(site);
+    return work(site);
+  });
+}
+
+async function assertFree(directory: string, need: Need): Promise<void> {
+  assertNoFinding(diskFindings(await diskLedger([{ path: directory, need }])));
+}
+
+async function entryOf(site: ManagedSite, id: string): Promise<BackupEntry> {
+  const entries = await readBackups(site);
+  const found = entries.find((entry) => entry.id === id);
+  if (found) return found;
+  throw unknownBackup(`there is no backup ${id} here`, `There are: ${entries.map((entry) => entry.id).join(', ') || 'none'}.`);
+}
+
+function unknownBackup(message: string, hint: string): AirdockError {
+  return new AirdockError('FILE_NOT_FOUND', message, { hint });
+}
+
+function noDatabase(message: string): AirdockError {
+  return new AirdockError('PREFLIGHT_FAILED', `${message}: there is nothing to back up`, {
+    hint: 'Name the directory of a deployment with a database: --dir.',
+  });
+}
