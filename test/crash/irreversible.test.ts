@@ -35,7 +35,7 @@ async function databaseUp(): Promise<void> {
 const acrossState = () =>
   baseState(host, 'across-0.4.0', [directory], async () => {
     await upgradedState(host, directory);
-    await succeed(host, ['install', releases.path('0.4.0'), '--dir', directory, '--yes']);
+    await succeed(host, ['install', releases.path('0.4.0'), '--dir', directory, '--yes', '--no-rehearsal']);
   });
 
 /** Where it is killed, which version serves in the end, what runs of the product while it lies there. */
@@ -70,7 +70,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
     await upgradedState(host);
     const before = await look(host, directory);
     const oid = await liveOid();
-    await killedAt(host, directory, place, ['install', releases.path('0.4.0')]);
+    await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
     await host.crash();
     await host.start();
     await databaseUp();
@@ -94,7 +94,7 @@ describe('the automatic undo, 0.3.0 -> 0.4.2 that never becomes healthy', () => 
       await upgradedState(host);
       const before = await look(host, directory);
       const oid = await liveOid();
-      await killedAt(host, directory, place, ['install', releases.path('0.4.2')]);
+      await killedAt(host, directory, place, ['install', releases.path('0.4.2'), '--no-rehearsal']);
       const resumed = await airdock(host, ['resume', '--dir', directory]);
       expect(resumed.exitCode, resumed.stdout).toBe(0);
       expect(await expectCoherent(host, directory, before)).toBe('0.3.0');

@@ -5,16 +5,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { address, answering, containerIds, opt, psql, upgradedState } from '../helpers/nodepad.ts';
+import { address, answering, containerIds, fingerprint, opt, psql, seed, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
+import { expectUntouched, watched } from '../helpers/serving.ts';
 import { startWriter } from '../helpers/writer.ts';
 
 const directory = opt();
 let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.4.2');
+  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.4.1', '0.4.2');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -111,11 +112,24 @@ describe('0.3.0 -> 0.4.0 and back', () => {
   });
 });
 
+test('0.4.1 is stopped by its rehearsal on this customer’s data: the old version answered every request, nothing was stopped', async () => {
+  await upgradedState(host);
+  await seed(host, directory, { rows: 10, duplicateMembers: 2 });
+  const before = [await containerIds(host, directory), await databaseNames(), await fingerprint(host, directory)];
+  const { result, seen } = await watched(host, directory, () => airdock(host, at('install', releases.path('0.4.1'), '--yes')));
+  expect(result).toMatchObject({
+    exitCode: 6,
+    json: { code: 'MIGRATION_FAILED', details: { rehearsal: true, outcome: 'undone', serving: '0.3.0' } },
+  });
+  expectUntouched(seen, '0.3.0');
+  expect([await containerIds(host, directory), await databaseNames(), await fingerprint(host, directory)]).toEqual(before);
+});
+
 test('0.4.2 never becomes healthy: swapped back before traffic opened, no acknowledged write lost', async () => {
   await upgradedState(host);
   const oid = await psql(host, directory, 'postgres', `SELECT oid FROM pg_database WHERE datname = 'nodepad'`);
   const writer = await writing();
-  const failed = await airdock(host, at('install', releases.path('0.4.2'), '--yes'));
+  const failed = await airdock(host, at('install', releases.path('0.4.2'), '--yes', '--no-rehearsal'));
   expect(failed).toMatchObject({
     exitCode: 6,
     json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '0.3.0' } },
