@@ -19,6 +19,8 @@ export const backupMetadata = z.strictObject({
   locale: databaseLocale.optional(),
   /** The release that wrote the data. */
   release: z.string().optional(),
+  /** The highest release whose migrations the schema may have; the release itself in backups of older airdocks. */
+  schemaRelease: z.string().optional(),
   /** `pg_dump -Fc` */
   dump: z.strictObject({ file: z.literal('dump'), ...file }),
   /** Of the snapshot of the dump, the sequences as dumped; backups of older airdocks have none. */

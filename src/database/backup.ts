@@ -24,6 +24,7 @@ export type BackupOptions = DatabaseTarget & {
   /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
   applicationName: string;
   release?: string;
+  schemaRelease?: string;
   signal?: AbortSignal;
   /** Bytes of the dump so far. */
   onProgress?: (bytes: number) => void;
@@ -91,6 +92,7 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
     databaseBytes: await databaseSize(options),
     locale: await readLocale(options),
     ...(options.release === undefined ? {} : { release: options.release }),
+    ...(options.schemaRelease === undefined ? {} : { schemaRelease: options.schemaRelease }),
     dump: { file: 'dump', ...dump },
     fingerprint: { file: 'fingerprint.json', ...(await writeText(join(directory, 'fingerprint.json'), fingerprintText)) },
     roles: { file: 'roles.sql', ...(await writeText(join(directory, 'roles.sql'), sql)), passwords },

@@ -28,7 +28,7 @@ type Where = { directory: string };
 /** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
 export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
   return changing(host, where, async (site) => {
-    const current = site.state.deployment()?.current ?? null;
+    const { current = null, schemaRelease = null } = site.state.deployment() ?? {};
     const release = current === null ? undefined : site.state.release(current);
     if (!release) throw noDatabase('nothing is installed here');
     const env = (await readEnv(site.directory)) ?? parseEnvFile('');
@@ -39,7 +39,7 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
     const { id, seconds } = await asStep(host.listener, 'backup', async (onProgress) => {
-      const options = { applicationName: backupSession, release: current, signal: host.signal, onProgress };
+      const options = { applicationName: backupSession, release: current, schemaRelease, signal: host.signal, onProgress };
       const made = await makeBackup(markedSite(site, 'backup'), access, options);
       return { ...made, summary: `${made.id}: ${bytesText(made.bytes)}, read back in full` };
     });

@@ -28,6 +28,19 @@ export const backupVerifyDocument = z.strictObject({
 });
 export type BackupVerified = z.infer<typeof backupVerifyDocument>;
 
+export const backupRestoreDocument = z.strictObject({
+  schema: z.literal('airdock.backup-restore/1'),
+  backup: backupEntry,
+  /** The release that serves, as before. */
+  current: z.string(),
+  /** The database that was live until then. */
+  keptAs: z.string().nullable(),
+  transaction: z.int(),
+  /** Measured seconds by step. */
+  seconds: z.record(z.string(), z.number()),
+});
+export type BackupRestored = z.infer<typeof backupRestoreDocument>;
+
 export const backupPruneDocument = z.strictObject({
   schema: z.literal('airdock.backup-prune/1'),
   removed: z.array(z.string()),

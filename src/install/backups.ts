@@ -15,6 +15,8 @@ export const backupEntry = z.strictObject({
   createdAt: z.string().nullable(),
   /** The release that wrote the data. */
   release: z.string().nullable(),
+  /** The highest release whose migrations its schema may have. */
+  schemaRelease: z.string().nullable(),
   database: z.string().nullable(),
   /** Of all its files. */
   bytes: z.int(),
@@ -76,6 +78,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       id,
       createdAt: metadata.createdAt,
       release: metadata.release ?? null,
+      schemaRelease: metadata.schemaRelease ?? metadata.release ?? null,
       database: metadata.database,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       state: !whole ? 'damaged' : metadata.proven ? 'proven' : 'unproven',
@@ -83,7 +86,16 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
     };
   } catch (error) {
     if (!isAirdockError(error, 'BACKUP_DAMAGED')) throw error;
-    return { id, createdAt: null, release: null, database: null, bytes: 0, state: 'damaged', provenAt: null };
+    return {
+      id,
+      createdAt: null,
+      release: null,
+      schemaRelease: null,
+      database: null,
+      bytes: 0,
+      state: 'damaged',
+      provenAt: null,
+    };
   }
 }
 

@@ -31,6 +31,7 @@ async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
         {
           applicationName: cluster.applicationName,
           release: kept.release,
+          schemaRelease: kept.schemaRelease,
           signal,
           onProgress: (done) => listener({ type: 'progress', step, bytes: done }),
         },

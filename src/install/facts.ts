@@ -160,6 +160,10 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       ...(database?.database && (options.rehearse ?? true)
         ? [{ path: engine.rootDir, need: { what: 'rehearsal', bytes: scratchBytes(database.database.bytes) } }]
         : []),
+      {
+        path: engine.rootDir,
+        need: { what: 'restored backup', bytes: options.restore?.backup ? (database?.database?.bytes ?? 0) : 0 },
+      },
       // the classic store spools the tar before it unpacks it
       { path: engine.rootDir, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
     ]),

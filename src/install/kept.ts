@@ -1,4 +1,5 @@
 import semver from 'semver';
+import type { BackupEntry } from './backups.ts';
 import { classOfPath } from './class-of-path.ts';
 import type { Plan } from './plan-document.ts';
 import type { KnownMigration, State } from './state.ts';
@@ -10,6 +11,31 @@ export function runsOn(migrations: readonly KnownMigration[], version: string, s
   return semver.gte(schemaRelease, version)
     ? classOfPath(migrations, version, schemaRelease) !== 'irreversible'
     : classOfPath(migrations, schemaRelease, version) === 'none';
+}
+
+/** The youngest backup that the code of that version runs on, proven ones first; null when there is none. */
+export function backupFor(
+  migrations: readonly KnownMigration[],
+  oldestFirst: readonly BackupEntry[],
+  version: string,
+): NonNullable<Plan['restore']> | null {
+  const fitting = oldestFirst.filter(
+    ({ state, schemaRelease }) => state !== 'damaged' && schemaRelease !== null && runsOn(migrations, version, schemaRelease),
+  );
+  const chosen = fitting.findLast(({ state }) => state === 'proven') ?? fitting.at(-1);
+  return chosen ? restoreOf(chosen) : null;
+}
+
+/** A backup as what a plan puts in place. */
+export function restoreOf({ id, release, schemaRelease, createdAt, state }: BackupEntry): NonNullable<Plan['restore']> {
+  return {
+    kept: null,
+    backup: id,
+    release: release ?? 'unknown',
+    schemaRelease: schemaRelease ?? 'unknown',
+    at: createdAt ?? '',
+    proven: state === 'proven',
+  };
 }
 
 /** The youngest kept database that the code of that version runs on; null when there is none. */

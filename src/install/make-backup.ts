@@ -9,6 +9,8 @@ type Options = {
   applicationName: string;
   /** The release that wrote the data. */
   release: string | null;
+  /** The highest one whose migrations it may have. */
+  schemaRelease: string | null;
   signal?: AbortSignal | undefined;
   onProgress?: (bytes: number) => void;
 };
@@ -19,7 +21,7 @@ export async function makeBackup(
   access: Pick<DatabaseAccess, 'service' | 'user' | 'name'>,
   options: Options,
 ): Promise<Backup & { id: string }> {
-  const { applicationName, release, signal, onProgress } = options;
+  const { applicationName, release, schemaRelease, signal, onProgress } = options;
   const folder = backupsFolder(site);
   await ensureDirectory(folder);
   const id = await nextBackupId(folder, site.host.clock());
@@ -31,6 +33,7 @@ export async function makeBackup(
     directory: path.join(folder, id),
     applicationName,
     ...(release === null ? {} : { release }),
+    ...(schemaRelease === null ? {} : { schemaRelease }),
     ...(signal ? { signal } : {}),
     ...(onProgress ? { onProgress } : {}),
   });

@@ -68,7 +68,7 @@ function rollbackFindings({ target, deployment, migrations, restore, restoreData
   const schema = deployment?.schemaRelease ?? deployment?.current ?? target.version;
   const stays = target.database === 'none' || runsOn(migrations, target.version, schema);
   const crossing = `${deployment?.current ?? schema} -> ${target.version} crosses a migration that code alone cannot: ${target.version} does not run on the schema of ${schema}`;
-  if (stays && restoreDatabase)
+  if (stays && restoreDatabase && !restore)
     findings.push({
       code: 'USAGE',
       text: `the database need not go back: ${target.version} runs on the schema of ${schema}`,
@@ -80,10 +80,16 @@ function rollbackFindings({ target, deployment, migrations, restore, restoreData
       text: `${crossing}, and no database is kept here, nor a backup, that it runs on`,
       fix: semver.gt(target.version, schema) ? `Use airdock install with the bundle of ${target.version}: it migrates.` : 'Stay.',
     });
-  if (!stays && restore && target.traffic.length === 0)
+  if (restore && !runsOn(migrations, target.version, restore.schemaRelease))
     findings.push({
       code: 'ROLLBACK_REFUSED',
-      text: `${crossing}, and ${target.version} declares no traffic services: it could not be tried before users come in`,
+      text: `the backup ${restore.backup} has the schema of ${restore.schemaRelease}, and ${target.version} does not run on that`,
+      fix: `Go to that release first: airdock rollback ${restore.schemaRelease} --restore-database`,
+    });
+  if (restore && target.traffic.length === 0)
+    findings.push({
+      code: 'ROLLBACK_REFUSED',
+      text: `${target.version} declares no traffic services: it could not be tried before users come in`,
       fix: 'Stay, or restore by hand (docs/OPERATIONS.md, section 10).',
     });
   if (!stays && restore && !restoreDatabase)

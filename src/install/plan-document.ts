@@ -12,6 +12,7 @@ const stepId = z.enum([
   'load',
   'backup',
   'rehearse',
+  'restore',
   'quiesce',
   'copy',
   'swap',

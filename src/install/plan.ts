@@ -17,7 +17,8 @@ export function stepsOf(
   const database: StepId[] = options.recreatesDatabase ? ['database-service'] : [];
   const opened: StepId[] = ['traffic', 'external'];
   if (kind === 'rollback' && options.restore) {
-    return ['load', 'quiesce', 'swap', 'switch', ...database, 'up', 'health', 'good', ...opened];
+    const restore: StepId[] = options.restore.kept === null ? ['restore'] : [];
+    return ['load', ...restore, 'quiesce', 'swap', 'switch', ...database, 'up', 'health', 'good', ...opened];
   }
   if (kind === 'rollback') return ['load', 'switch', ...database, 'up', 'health', 'good'];
   const backup: StepId[] = options.database ? ['backup'] : [];
@@ -138,6 +139,7 @@ function estimate(id: StepId, facts: Facts): number {
       return bytes(40e6, facts.database?.bytes ?? 0);
     case 'copy':
       return bytes(1000e6, facts.database?.bytes ?? 0) + 1;
+    case 'restore':
     case 'rehearse':
       return 5 + bytes(60e6, facts.database?.bytes ?? 0); // restore, compare; how long the migration takes, it will tell
     case 'up':

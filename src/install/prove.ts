@@ -31,23 +31,38 @@ export async function checkedBackup(site: Site, backup: StoredBackup, signal?: A
 }
 
 /**
- * Restores it into the scratch server under its own name, takes the fingerprint again, compares. The database stays there for
- * what comes next.
+ * Restores it into the scratch server under its own name and compares. The database stays there for what comes next.
  * @throws AirdockError BACKUP_UNPROVEN with the tool's words or the differences; it is on record then
  */
 export async function proveIn(site: Site, { server }: Scratch, backup: CheckedBackup, options: Options = {}): Promise<Proof> {
+  const name = backup.metadata.database;
+  // the image makes a database `postgres`, and that may be the name of the live one
+  await psql(server, 'RESTORE_FAILED', { input: Buffer.from('DROP DATABASE IF EXISTS :"name"') }, { name });
+  return restoreAndCompare(site, server, backup, { ...options, name, applicationName: session });
+}
+
+/** Where to, in a server, and under which session name. */
+type Restore = Options & { name: string; applicationName: string };
+
+/**
+ * As a new database of a server, whose fingerprint is taken again and compared; the verdict goes on record.
+ * @throws AirdockError BACKUP_UNPROVEN
+ */
+export async function restoreAndCompare(
+  site: Site,
+  server: DatabaseTarget,
+  backup: CheckedBackup,
+  { name, applicationName, signal, onProgress }: Restore,
+): Promise<Proof> {
   const { metadata } = backup;
-  const { signal, onProgress } = options;
   try {
-    const asked = { applicationName: session, ...(signal ? { signal } : {}) };
+    const asked = { applicationName, ...(signal ? { signal } : {}) };
     const stored = await storedFingerprint(backup);
-    // the image makes a database `postgres`, and that may be the name of the live one
-    await psql(server, 'RESTORE_FAILED', { input: Buffer.from('DROP DATABASE IF EXISTS :"name"') }, { name: metadata.database });
     const { target } = await restoreBackup({
       ...asked,
       server,
       backup,
-      name: metadata.database,
+      name,
       ...(onProgress ? { onProgress: (bytes) => onProgress(bytes, metadata.dump.bytes) } : {}),
     });
     const found = await takeFingerprint(target, asked);

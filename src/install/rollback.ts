@@ -1,8 +1,9 @@
 import { AirdockError } from '../errors.ts';
+import { readBackups } from './backups.ts';
 import { assertClear, beginTransaction } from './begin.ts';
 import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
-import { keptFor, runsOn } from './kept.ts';
+import { backupFor, keptFor, restoreOf, runsOn } from './kept.ts';
 import type { Host } from './host.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
@@ -15,7 +16,14 @@ import { readStoredRelease } from './stored-release.ts';
 
 /** Back to a release that the store keeps, without a network (DESIGN section 8). */
 
-export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean; restoreDatabase?: boolean };
+export type RollbackOptions = {
+  directory: string;
+  version?: string;
+  discardLocal?: boolean;
+  restoreDatabase?: boolean;
+  /** `backup restore`: this backup, under the release that is current. */
+  backup?: string;
+};
 export type RollbackResult = {
   version: string;
   plan: Plan | undefined;
@@ -34,8 +42,9 @@ export async function rollback(
     if (!deployment) throw notADeployment(site.directory);
     const recovered = await recover(site);
     const { current } = site.state.deployment() ?? {};
-    if (current && options.version === current) return { version: current, plan: undefined, recovered, finished: undefined };
-    const stored = targetOf(site.state, options.version);
+    if (current && options.version === current && options.backup === undefined)
+      return { version: current, plan: undefined, recovered, finished: undefined };
+    const stored = options.backup === undefined ? targetOf(site.state, options.version) : currentOf(site);
     const release = await readStoredRelease(site.store, stored);
     const facts = await factsOf(site, release, options);
     const plan = makePlan(facts);
@@ -52,7 +61,7 @@ export async function rollback(
   });
 }
 
-function factsOf(site: ManagedSite, release: Release, options: RollbackOptions): Promise<Facts> {
+async function factsOf(site: ManagedSite, release: Release, options: RollbackOptions): Promise<Facts> {
   return gatherFacts({
     site,
     records: site,
@@ -61,18 +70,37 @@ function factsOf(site: ManagedSite, release: Release, options: RollbackOptions):
     inputs: {},
     missingBlobs: (blobs) => site.store.missing(blobs),
     inBundle: () => false,
-    restore: restoreFor(site, release.manifest),
+    restore: options.backup === undefined ? await restoreFor(site, release.manifest) : await namedBackup(site, options.backup),
     restoreDatabase: options.restoreDatabase ?? false,
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
   });
 }
 
-/** Null when the live database can stay. */
-function restoreFor({ state }: ManagedSite, { version, database }: Release['manifest']): Plan['restore'] {
+/** Null when the live database can stay, or when there is none to take its place. */
+async function restoreFor(site: ManagedSite, { version, database }: Release['manifest']): Promise<Plan['restore']> {
+  const { state } = site;
   const deployment = state.deployment();
   const schema = deployment?.schemaRelease ?? deployment?.current;
   if (!schema || database === 'none' || runsOn(state.migrations(), version, schema)) return null;
-  return keptFor(state, version);
+  return keptFor(state, version) ?? backupFor(state.migrations(), await readBackups(site), version);
+}
+
+async function namedBackup(site: ManagedSite, id: string): Promise<Plan['restore']> {
+  const entries = await readBackups(site);
+  const found = entries.find((entry) => entry.id === id);
+  if (found && found.state !== 'damaged') return restoreOf(found);
+  throw new AirdockError(
+    found ? 'BACKUP_DAMAGED' : 'FILE_NOT_FOUND',
+    found ? `the backup ${id} is damaged: its files are not what was written` : `there is no backup ${id} here`,
+    { hint: `There are: ${entries.map((entry) => `${entry.id} (${entry.state})`).join(', ') || 'none'}.` },
+  );
+}
+
+function currentOf({ state, directory }: ManagedSite): StoredRelease {
+  const current = state.deployment()?.current;
+  const stored = current ? state.release(current) : undefined;
+  if (!stored) throw notADeployment(directory);
+  return stored;
 }
 
 /** The release that became good last before the current one, unless one is named. */

@@ -13,6 +13,7 @@ import { load } from './steps/load.ts';
 import { migrate, prepareMigrate } from './steps/migrate.ts';
 import { prepareQuiesce, quiesce } from './steps/quiesce.ts';
 import { rehearse } from './steps/rehearse.ts';
+import { prepareRestore, restore } from './steps/restore.ts';
 import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
 import { copy, prepareSwap, swap } from './steps/swap.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
@@ -37,6 +38,7 @@ const steps: Record<Exclude<StepId, 'good'>, Step> = {
   backup: { run: backup },
   rehearse: { run: rehearse },
   dependencies: { run: startDependencies },
+  restore: { prepare: prepareRestore, run: restore },
   quiesce: { prepare: prepareQuiesce, run: quiesce },
   copy: { run: copy },
   migrate: { prepare: prepareMigrate, run: migrate },

@@ -48,7 +48,7 @@ async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: C
 
 /** Part 5, when the old version serves: what this transaction made is dropped, unless users may have written to it. */
 export async function clearNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
-  if (!site.journal.has(record.id, 'copy', 'intent')) return;
+  if (!['copy', 'restore'].some((made) => site.journal.has(record.id, made, 'intent'))) return;
   const cluster = await clusterOf(site, record);
   const name = nextName(record.id);
   const swap = swapOf(site, record.id);

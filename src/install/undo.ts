@@ -50,7 +50,7 @@ export async function undo(
   try {
     await engineBack(site);
     await endOrphans(site, record.id);
-    const summary = switched || quiesced ? await bringBack(site, record, plan) : unchanged(site);
+    const summary = switched || quiesced ? await bringBack(site, record, plan) : await unchanged(site, record);
     site.state.commit(() => {
       site.journal.record(record.id, step, 'done', { summary });
       site.journal.end(record.id, outcome);
@@ -68,7 +68,8 @@ export async function undo(
   }
 }
 
-function unchanged(site: ManagedSite): string {
+async function unchanged(site: ManagedSite, record: TransactionRecord): Promise<string> {
+  await dropNext(site, record);
   const current = site.state.deployment()?.current;
   return current ? `${current} is serving, untouched` : 'nothing was installed';
 }
@@ -89,11 +90,16 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   const services = await bringUp(site, compose, previous.manifest, { scale: quiesceOf(site, record.id)?.services ?? {} });
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   await waitHealthy({ site, manifest: previous.manifest, env, services });
+  await dropNext(site, record);
+  return `${record.from} is serving again`;
+}
+
+/** The old version serves: what is left over is a matter of room, and no failure. */
+async function dropNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
   await clearNext(site, record).catch((error: unknown) => {
     const text = `${error instanceof Error ? error.message : String(error)}; it is not needed any more`;
     site.host.listener({ type: 'warning', text });
   });
-  return `${record.from} is serving again`;
 }
 
 /** Images may have been pruned meanwhile; the store has them. */

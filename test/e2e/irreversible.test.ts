@@ -2,6 +2,7 @@
 // database or in a kept one, and no old code meets a new schema (docs/adr/0008-irreversible.md).
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
@@ -109,6 +110,50 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     expect(acknowledged.filter((title) => !all.has(title))).toEqual([]);
     expect(await status()).toMatchObject({ current: '0.4.0', schemaRelease: '0.4.0', drift: [], interrupted: null });
     expect(await containerIds(host, directory)).toMatchObject({ db: ids['db'], redis: ids['redis'] });
+  });
+});
+
+describe('from a backup', () => {
+  test('restore: what was deleted is back, what was live is kept; a backup of another schema is refused', async () => {
+    await upgradedState(host);
+    const made = await airdock(host, at('backup', 'create'));
+    const { id } = made.json['backup'] as { id: string };
+    const [oldest = ''] = ((await airdock(host, at('backup', 'list'))).json['backups'] as { id: string }[]).map((one) => one.id);
+    const rows = await fingerprint(host, directory);
+    const oid = await psql(host, directory, 'postgres', `SELECT oid FROM pg_database WHERE datname = 'nodepad'`);
+    // of 0.2.4, before 0.3.0 had added its column
+    expect(await airdock(host, at('backup', 'restore', oldest, '--yes'))).toMatchObject({
+      exitCode: 5,
+      json: { code: 'ROLLBACK_REFUSED' },
+    });
+    await psql(host, directory, 'nodepad', 'DELETE FROM attachments; DELETE FROM notes');
+    const restored = await airdock(host, at('backup', 'restore', id, '--yes'));
+    expect(restored.exitCode, restored.stdout).toBe(0);
+    const keptAs = 'nodepad_0_3_0_t3';
+    expect(restored.json).toMatchObject({ current: '0.3.0', keptAs, backup: { id, state: 'proven' } });
+    expect(await fingerprint(host, directory)).toBe(rows);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    expect(await psql(host, directory, 'postgres', `SELECT datname FROM pg_database WHERE oid = ${oid}`)).toBe(keptAs);
+    expect(await databaseNames()).toEqual(['nodepad|t', `${keptAs}|f`, 'postgres|t']);
+  });
+
+  test('a rollback without a kept database takes the backup; one that fails on the way leaves nothing', async () => {
+    await upgradedState(host);
+    const rows = await fingerprint(host, directory);
+    expect((await airdock(host, at('install', releases.path('0.4.0'), '--yes', '--no-rehearsal'))).exitCode).toBe(0);
+    // its record and itself: as if the server were a new one
+    const [gone] = await kept();
+    await psql(host, directory, 'postgres', `DROP DATABASE "${gone?.name ?? ''}"`);
+    const records = new DatabaseSync(join(directory, '.airdock/state.db'));
+    records.exec('DELETE FROM kept_databases');
+    records.close();
+    const asked = await airdock(host, at('rollback', '0.3.0', '--yes'));
+    expect(asked).toMatchObject({ exitCode: 2, json: { code: 'RESTORE_DATABASE_NEEDED' } });
+    const back = await airdock(host, at('rollback', '0.3.0', '--restore-database', '--yes'));
+    expect(back.exitCode, back.stdout).toBe(0);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    expect(await fingerprint(host, directory)).toBe(rows);
+    expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_4_0_t4|f', 'postgres|t']);
   });
 });
 

@@ -7,6 +7,7 @@ const backups = (states: string): BackupEntry[] =>
     id: String(index),
     createdAt: null,
     release: null,
+    schemaRelease: null,
     database: null,
     bytes: 0,
     state: ({ p: 'proven', u: 'unproven', d: 'damaged' } as const)[letter as 'p' | 'u' | 'd'],

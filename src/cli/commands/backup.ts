@@ -1,9 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { createBackup, listBackups, pruneBackups, verifyBackup } from '../../install/backup-commands.ts';
 import type { BackupEntry } from '../../install/backups.ts';
+import { restoreBackup } from '../../install/restore-backup.ts';
+import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 import { backupText } from '../render/backup.ts';
+import { planText } from '../render/plan.ts';
 
 type Flags = { dir?: string };
 
@@ -24,6 +27,13 @@ export function declare(command: Command, act: Act): void {
   )
     .argument('[id]', 'the backup (default: the newest)')
     .action(act(verify));
+  one(
+    'restore',
+    'Puts the database of a backup in place, under the release that is current: restored beside the live one and compared while users are served, then swapped. What was live is kept.',
+  )
+    .argument('<id>', 'the backup')
+    .option('--yes', 'do not ask')
+    .action(act(restore));
   one('prune', 'Removes older backups. The last one that is proven always stays.')
     .addOption(new Option('--keep <number>', 'how many to keep').argParser(positive).makeOptionMandatory())
     .action(act(prune));
@@ -43,6 +53,14 @@ async function verify(context: CliContext, id: string | undefined, flags: Flags)
   const asked = { ...where(context, flags), ...(id === undefined ? {} : { id }) };
   const done = await verifyBackup(await hostOf(context), asked);
   context.result(done, `${backupText(done.backup)}\n`);
+}
+
+async function restore(context: CliContext, id: string, flags: Flags & { yes?: true }): Promise<void> {
+  const done = await restoreBackup(await hostOf(context), { ...where(context, flags), id }, (plan) =>
+    consent(context, planText(plan), 'Restore?', flags.yes),
+  );
+  const kept = done.keptAs === null ? '' : `The database that was live until now is kept as ${done.keptAs}.\n`;
+  context.result(done, `${backupText(done.backup)}\n${done.current} is serving with it. ${kept}`);
 }
 
 async function prune(context: CliContext, flags: Flags & { keep: number }): Promise<void> {

@@ -4,6 +4,7 @@ import {
   backupCreateDocument,
   backupListDocument,
   backupPruneDocument,
+  backupRestoreDocument,
   backupVerifyDocument,
 } from '../../install/backup-documents.ts';
 import { historyDocument } from '../../install/history.ts';
@@ -25,6 +26,7 @@ export const documents = {
   'backup-create': backupCreateDocument,
   'backup-list': backupListDocument,
   'backup-prune': backupPruneDocument,
+  'backup-restore': backupRestoreDocument,
   'backup-verify': backupVerifyDocument,
   build: buildDocument,
   bundle: bundleManifest,

@@ -13,6 +13,7 @@ export async function backup({ site, record, plan, target, signal }: Transaction
   const made = await makeBackup(site, access, {
     applicationName: sessionName(record.id),
     release: record.from,
+    schemaRelease: site.state.deployment()?.schemaRelease ?? record.from,
     signal,
     onProgress: progress,
   });

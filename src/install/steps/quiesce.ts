@@ -5,11 +5,13 @@ import { codeOfBoth, takeAwayCode } from '../code-containers.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** Who writes and who lets users in is written down before the first of them goes. */
-export async function prepareQuiesce({ site, record, target }: Transaction): Promise<Prepared> {
+export async function prepareQuiesce({ site, record, plan, target }: Transaction): Promise<Prepared> {
   const cluster = await clusterOf(site, record);
   const all = await databases(cluster);
   const live = found(all, cluster.database);
-  for (const name of [nextName(record.id), asideName(live.name, record.from ?? record.to, record.id)])
+  // a restore has made its own
+  const next = plan.restore ? [] : [nextName(record.id)];
+  for (const name of [...next, asideName(live.name, record.from ?? record.to, record.id)])
     if (all.some((one) => one.name === name))
       throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this upgrade needs the name of`, {
         hint: 'Nothing was stopped. Is it of an earlier deployment here? Rename or drop it by hand, when nobody needs it.',
