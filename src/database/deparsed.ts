@@ -7,6 +7,7 @@
  * - `x BETWEEN 1 AND 2 AND y` is printed as `((x >= 1 AND x <= 2) AND y)`, and read as `(x >= 1 AND x <= 2 AND y)`: a first
  *   operand with the same operator is taken into the list.
  * - `-1::int` is printed as `(- 1)`, and read as the number `'-1'::integer` (doNegate).
+ * - `EXISTS (SELECT 'x')` is printed as `SELECT 'x'::text`, which is then a column named for its type, `SELECT 'x'::text AS text`.
  *
  * Text in quotes stays as it is, and with it the body of a function.
  */
@@ -18,6 +19,25 @@ const literal = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$/suy;
 const word = /\w+/uy;
 const blank = /\s+/uy;
 const castToArray = /::((?:"(?:[^"]|"")*"|[\w$ .])+(?:\(\d+(?:,\d+)?\))?[a-z ]*)\[\]/uy;
+
+const castWithAlias = /(::([a-z][\w ]*?)(?:\(\d+(?:,\d+)?\))?(?:\[\])?) AS (?=\w)/uy;
+
+/** Names of types in the catalog, where SQL has others. */
+const typeNames: Record<string, string> = {
+  integer: 'int4',
+  bigint: 'int8',
+  smallint: 'int2',
+  boolean: 'bool',
+  character: 'bpchar',
+  'character varying': 'varchar',
+  'double precision': 'float8',
+  real: 'float4',
+  'bit varying': 'varbit',
+  'timestamp without time zone': 'timestamp',
+  'timestamp with time zone': 'timestamptz',
+  'time without time zone': 'time',
+  'time with time zone': 'timetz',
+};
 
 class Reader {
   readonly #sql: string;
@@ -45,7 +65,7 @@ class Reader {
 
   #piece(): string {
     const plain = this.#match(literal) ?? this.#match(word) ?? this.#match(blank);
-    if (plain) return plain[0];
+    if (plain) return plain[0] + (/^(?:'|NULL$)/.test(plain[0]) ? this.#constant() : '');
     const char = this.#char();
     if (char === '[') return `[${this.read(']').join('')}${this.#char()}`;
     if (char !== '(') return char;
@@ -56,6 +76,17 @@ class Reader {
     const array = inner[0] === 'ARRAY' && inner.length === 2 ? elementsOf(inner.join('')) : undefined;
     const type = array && this.#match(castToArray)?.[1];
     return type === undefined ? `(${flat(inner).join('')}${closing}` : castEach(array ?? [], type);
+  }
+
+  /** The cast behind a constant, without the alias that it gives. */
+  #constant(): string {
+    const [, whole = '', type = ''] = this.#match(castWithAlias) ?? [];
+    if (whole !== '') {
+      const alias = this.#match(word)?.[0] ?? '';
+      if (alias === (typeNames[type] ?? type)) return whole;
+      return `${whole} AS ${alias}`;
+    }
+    return '';
   }
 
   #match(pattern: RegExp): RegExpExecArray | undefined {

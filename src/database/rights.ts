@@ -55,11 +55,14 @@ const publicAsMade = `(class = 'pg_namespace'::regclass AND identity = 'public' 
 
 const ownersAndGrants = `
 WITH object AS (${[...objects, columns].join('\nUNION ALL ')}),
+kept AS MATERIALIZED (
+  SELECT object.*, initprivs FROM object LEFT JOIN pg_init_privs ON objoid = oid AND classoid = class AND objsubid = part
+  WHERE own OR acl IS DISTINCT FROM initprivs
+),
 named AS (
-  SELECT object.*, concat(i.type, ' ', i.identity) AS name, identity,
+  SELECT kept.*, concat(i.type, ' ', i.identity) AS name, identity,
     ${grants('coalesce(acl, acldefault(acltype, owner))')} AS now, ${grants('coalesce(initprivs, acldefault(acltype, owner))')} AS made
-  FROM object LEFT JOIN pg_init_privs ON objoid = oid AND classoid = class AND objsubid = part, pg_identify_object(class, oid, part) i
-  WHERE own OR (acl IS DISTINCT FROM initprivs AND i.schema NOT IN ('information_schema', 'pg_toast'))
+  FROM kept, pg_identify_object(class, oid, part) i WHERE own OR coalesce(i.schema, i.identity) NOT IN ('information_schema', 'pg_toast')
 ),
 line(kind, name, value) AS (
   SELECT 'owner', name, to_json(owner::regrole::text) FROM named WHERE own AND part = 0 AND NOT ${publicAsMade}

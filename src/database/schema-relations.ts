@@ -61,8 +61,9 @@ FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE (indisvalid OR relkind =
 SELECT json_build_array('invalid', indexrelid::regclass)
 FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE NOT (indisvalid AND indisready) AND ${permanent};
 
-SELECT json_build_array('object', 'statistics object', format('%I.%I', nspname, stxname),
-  json_build_array(pg_get_statisticsobjdef(x.oid), nullif(to_jsonb(x)->>'stxstattarget', '-1')))
+SELECT json_build_array('object', 'statistics object', format('%I.%I', nspname, stxname), json_build_array(stxrelid::regclass, stxkind,
+  ARRAY(SELECT attname FROM unnest(stxkeys) k JOIN pg_attribute ON attrelid = stxrelid AND attnum = k ORDER BY attname),
+  pg_get_statisticsobjdef_expressions(x.oid), nullif(to_jsonb(x)->>'stxstattarget', '-1')))
 FROM pg_statistic_ext x JOIN pg_namespace n ON n.oid = stxnamespace WHERE ${own('pg_statistic_ext', 'x', 'stxnamespace')};
 `;
 

@@ -88,38 +88,81 @@ const column = fc.constantFrom(...Object.keys(types)).chain((type) => {
   });
 });
 
-/** A condition over a text column `s` (varchar) and a number `n`, in the forms that are printed otherwise than they were read. */
-const { condition } = fc.letrec<{ condition: string }>((tie) => ({
-  condition: fc.oneof(
-    { maxDepth: 3 },
-    fc.constantFrom(
-      "s IN ('a', 'it''s')",
-      "s NOT IN ('b', 'c')",
-      'n BETWEEN 1 AND 5',
-      'n NOT BETWEEN 2 AND 3',
-      's IS NOT NULL',
-      "s LIKE 'x%'",
+/** What is printed otherwise than it was written, and some of it otherwise than it was printed before. */
+const leaves = [
+  "s IN ('a', 'it''s')",
+  "s NOT IN ('b', 'c')",
+  "s IN ('a', s || 'b', t)",
+  's IN (t, s)',
+  "s IN ('a')",
+  "lower(s) IN ('a', 'b')",
+  "'a' IN (s, t)",
+  "(s, t) IN (('a', 'b'), ('c', t))",
+  "s = ANY ('{a,b}')",
+  "s = ANY (ARRAY['a', t])",
+  "s <> ALL (ARRAY['a', 'b']::varchar[])",
+  "ARRAY[s, t]::text[] = ARRAY['a', 'b']",
+  "ARRAY[[s], [t]]::text[] && ARRAY['a'::text]",
+  "(ARRAY[s, 'b'])[1] = t",
+  "coalesce(s, t) ILIKE ANY (ARRAY['a', 'b'])",
+  "s LIKE 'x%'",
+  "s SIMILAR TO 'a%'",
+  's IS NOT NULL',
+  's IS DISTINCT FROM t',
+  'ROW(s, n) IS NULL',
+  "NULLIF(s, 'a') = t",
+  's COLLATE "C" < t',
+  "s::char(3) = 'a'",
+  "s || t || 'x' = 'y'",
+  "CAST(n AS varchar(3)) IN ('1', '2')",
+  "substring(s from 1 for 2) = trim(both 'x' from t)",
+  "position('a' in s) = n",
+  "s BETWEEN 'a' AND 'b'",
+  "(CASE s WHEN 'a' THEN n WHEN t THEN -2 END) = 1",
+  "CASE WHEN n BETWEEN 1 AND 2 AND s = 'a' THEN true ELSE n = - 1::smallint END",
+  'n BETWEEN 1 AND 5',
+  'n NOT BETWEEN 2 AND -3',
+  'n BETWEEN SYMMETRIC 5 AND 1',
+  '(s, n) = (t, 3)',
+  '(s, n) < (t, 1)',
+  'n IN (1, 2, -3)',
+  'n IN (1, n, 2.5)',
+  'n = ANY (ARRAY[1, 2]::bigint[])',
+  'n IS DISTINCT FROM -1',
+  'n = -1::int',
+  'n = -(1)',
+  'n = - -1',
+  'n = -n',
+  'n > -1.5::float8',
+  'n > -0.5::numeric',
+  'n < 10000000000',
+  'n > -2147483648',
+  'n > -9223372036854775808',
+  'n = 1e3',
+  'n::numeric(5, 2) = -1.25::numeric(5, 2)',
+  'GREATEST(n, -1) % 2 = 0',
+  '(n > 1) IS NOT TRUE',
+  '(n IS NULL) = (s IS NULL)',
+  "date '2020-01-01' + n > date '2020-02-01'",
+  "extract(year from timestamp '2020-01-01' AT TIME ZONE 'UTC') = n",
+  "interval '1' month * n > interval '-1 day' - '00:00:01'",
+  'jsonb \'{"a": 1}\' ? s',
+  "repeat(s, n) ~ '^\\\\w+$'",
+];
+
+/** Conditions over two texts `s` and `t` and a number `n`. */
+export const { condition } = fc.letrec<{ condition: string }>((tie) => {
+  const pair = fc.tuple(tie('condition'), fc.constantFrom('AND', 'OR'), tie('condition'));
+  return {
+    condition: fc.oneof(
+      { maxDepth: 3 },
+      { weight: 3, arbitrary: fc.constantFrom(...leaves) },
+      pair.map(([a, operator, b]) => `(${a}) ${operator} (${b})`),
+      pair.map(([a, operator, b]) => `${a} ${operator} ${b}`),
+      tie('condition').map((one) => `NOT (${one})`),
     ),
-    fc.constantFrom(
-      "s IN ('a', s || 'b', t)",
-      '(s, n) = (t, 3)',
-      'n IN (1, 2, -3)',
-      's IN (t, s)',
-      "s BETWEEN 'a' AND 'b'",
-      '(s, n) < (t, 1)',
-    ),
-    fc.constantFrom(
-      'n IS DISTINCT FROM -1',
-      "(CASE s WHEN 'a' THEN n WHEN t THEN 2 END) = 1",
-      "coalesce(s, t) ILIKE ANY (ARRAY['a', 'b'])",
-    ),
-    fc
-      .tuple(tie('condition'), fc.constantFrom('AND', 'OR'), tie('condition'))
-      .map(([a, operator, b]) => `(${a}) ${operator} (${b})`),
-    fc.tuple(tie('condition'), fc.constantFrom('AND', 'OR'), tie('condition')).map(([a, operator, b]) => `${a} ${operator} ${b}`),
-    tie('condition').map((one) => `NOT (${one})`),
-  ),
-}));
+  };
+});
 
 const table = fc.record({
   schema: fc.constantFrom('public', 'Zwei'),
