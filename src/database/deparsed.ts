@@ -6,6 +6,7 @@
  *   read as one of each element, `ARRAY[('a'::character varying)::text]`.
  * - `x BETWEEN 1 AND 2 AND y` is printed as `((x >= 1 AND x <= 2) AND y)`, and read as `(x >= 1 AND x <= 2 AND y)`: a first
  *   operand with the same operator is taken into the list.
+ * - `-1::int` is printed as `(- 1)`, and read as the number `'-1'::integer` (doNegate).
  *
  * Text in quotes stays as it is, and with it the body of a function.
  */
@@ -50,6 +51,8 @@ class Reader {
     if (char !== '(') return char;
     const inner = this.read(')');
     const closing = this.#char();
+    const number = /^- (\d+(?:\.\d+)?)$/.exec(inner.join(''))?.[1];
+    if (number !== undefined) return `'-${number}'::${number.includes('.') ? 'numeric' : 'integer'}`;
     const array = inner[0] === 'ARRAY' && inner.length === 2 ? elementsOf(inner.join('')) : undefined;
     const type = array && this.#match(castToArray)?.[1];
     return type === undefined ? `(${flat(inner).join('')}${closing}` : castEach(array ?? [], type);

@@ -4,7 +4,7 @@
  * `row_security=off` makes a query fail that would otherwise miss rows. An index-only scan would read what an index holds
  * instead of the table.
  */
-export const sessionSettings = `
+export const sessionSettings = String.raw`
 SET client_encoding = 'UTF8';
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
@@ -22,14 +22,12 @@ SET lc_monetary = 'C';
 SET quote_all_identifiers = off;
 SET enable_indexonlyscan = off;
 SET jit = off;
-DO $$BEGIN -- of PostgreSQL 17
-  PERFORM set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';
-END$$;
+SELECT count(set_config(name, '0', false)) AS of_postgresql_17 FROM pg_settings WHERE name = 'transaction_timeout' \gset
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 `;
 
 /** The row of that catalog belongs to no extension. `row` is an alias with a column oid. */
-export function unextended(catalog: string, row: string): string {
+function unextended(catalog: string, row: string): string {
   return `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${row}.oid AND e.deptype = 'e')`;
 }
 
