@@ -37,7 +37,8 @@ export default defineBundle({
   },
   redis: { service: 'redis', kind: 'state' },
   writers: ['api', 'worker', 'beat'],
-  traffic: ['frontend', 'beat'],
+  // a worker takes jobs that users were promised: it comes in with them (docs/adr/0008-irreversible.md)
+  traffic: ['frontend', 'worker', 'beat'],
   health: [
     {
       name: 'api',

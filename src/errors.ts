@@ -11,6 +11,7 @@ export const exitCodes = {
   CONSENT_NEEDED: 2,
   TRUST_NEEDED: 2,
   VALUE_MISSING: 2,
+  RESTORE_DATABASE_NEEDED: 2,
   SECRET_ON_COMMAND_LINE: 2,
   KEY_UNREADABLE: 2,
   FILE_NOT_FOUND: 2,
@@ -64,7 +65,6 @@ export const exitCodes = {
   PLATFORM_MISMATCH: 5,
   DOWNGRADE_REFUSED: 5,
   UPGRADE_PATH_REFUSED: 5,
-  MIGRATION_CLASS_UNSUPPORTED: 5,
   ROLLBACK_REFUSED: 5,
   DRIFT: 5,
   ADOPTION_NEEDED: 5,
@@ -94,6 +94,7 @@ export const exitCodes = {
   HEALTH_FAILED: 6,
   // 7: failed, a person must decide
   UNDO_FAILED: 7,
+  OPEN_BUT_UNHEALTHY: 7,
   // 8: locked
   LOCKED: 8,
   // 130: interrupted and undone

@@ -2,10 +2,11 @@ import { ask, type DatabaseTarget } from './server.ts';
 
 /**
  * Owner, limit, settings, rights and comment of the database itself: pg_dump leaves them out, and a restore under another
- * name would lose them (FACTS section 4). As SQL for `psql -v database=NAME -f settings.sql`: it names no database.
+ * name would lose them (FACTS section 4). They are in the catalogs that all databases share, so any of them can be asked,
+ * for one that nobody can connect to as well. As SQL for `psql -v database=NAME -f settings.sql`: it names no database.
  */
-export async function databaseSettings(target: DatabaseTarget): Promise<string> {
-  const lines = await ask(target, query, {}, 'BACKUP_FAILED');
+export async function databaseSettings(target: DatabaseTarget, of: string = target.database): Promise<string> {
+  const lines = await ask(target, query, { of }, 'BACKUP_FAILED');
   return `${['-- psql -v ON_ERROR_STOP=1 -v database=NAME -f settings.sql', ...lines].join('\n')}\n`;
 }
 
@@ -14,7 +15,7 @@ export async function databaseSettings(target: DatabaseTarget): Promise<string> 
  * is SQL already; every other one is a literal.
  */
 const query = String.raw`
-WITH db AS (SELECT * FROM pg_database WHERE datname = current_database()),
+WITH db AS (SELECT * FROM pg_database WHERE datname = :'of'),
 setting AS (
   SELECT r.rolname, i, split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
   FROM db JOIN pg_db_role_setting s ON s.setdatabase = db.oid LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) WITH ORDINALITY u(c, i)

@@ -33,7 +33,7 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!release) throw noDatabase('nothing is installed here');
     const env = (await readEnv(site.directory)) ?? parseEnvFile('');
     const containers = await site.docker.containers({ project: site.project });
-    const { database, findings } = await checkDatabase(host, release.manifest, env, containers);
+    const { database, findings } = await checkDatabase(host, release.manifest, env, containers, false);
     assertNoFinding(findings);
     const access = databaseAccess(release.manifest, env);
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);

@@ -33,15 +33,6 @@ export async function readBackups(site: { airdock: string }): Promise<BackupEntr
   return entries;
 }
 
-/** `20261122-2`: the day in UTC and a number within it. */
-export async function nextBackupId(folder: string, now: Date): Promise<string> {
-  const day = now.toISOString().slice(0, 10).replaceAll('-', '');
-  const taken = (await readdir(folder))
-    .filter((name) => name.startsWith(`${day}-`))
-    .map((name) => Number.parseInt(name.slice(9), 10));
-  return `${day}-${Math.max(0, ...taken.filter(Number.isFinite)) + 1}`;
-}
-
 async function backupIds(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => /^\d{8}-\d+$/.test(name));
   const number = (id: string) => Number(id.slice(9));

@@ -6,6 +6,7 @@ import { isAirdockError } from '../errors.ts';
 import type { ComposeModel } from '../io/compose.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
+import { classOfPath } from './class-of-path.ts';
 import { scratchBytes } from './disk-findings.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -18,6 +19,7 @@ import { namesFor } from './names-here.ts';
 import type { Finding, Plan } from './plan-document.ts';
 import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
 import { diskLedger, type DiskFacts } from './preflight/disk.ts';
+import { checkShut } from './preflight/swap.ts';
 import { checkVersions } from './preflight/engine.ts';
 import { checkImages, checkNames, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
 import type { Release } from './release.ts';
@@ -52,6 +54,10 @@ export type Facts = {
   recreated: string[];
   removed: string[];
   added: string[];
+  /** The database that a rollback would put in place, where the code cannot run on the live one. */
+  restore: Plan['restore'];
+  /** The operator agreed to that. */
+  restoreDatabase: boolean;
   /** Volumes of the project that are there before. */
   volumes: string[];
   findings: Finding[];
@@ -70,6 +76,8 @@ export type FactsOptions = {
   allowDowngrade?: boolean;
   /** False: the backup stays unproven, and the live database is the first to see the migration. */
   rehearse?: boolean;
+  restore?: Plan['restore'];
+  restoreDatabase?: boolean;
   /** Differences between records and disk do not stand against it: the plan puts them right. */
   discardLocal?: boolean;
 };
@@ -107,10 +115,13 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     });
     if (!options.discardLocal) findings.push(...drift.map(driftFinding));
   }
+  const swaps = swapsDatabase(options, deployment?.current ?? null);
+  const before = deployment?.current ? records?.state.release(deployment.current)?.manifest : undefined;
+  if (model && swaps) findings.push(...checkShut(model.model, before ? [before, manifest] : [manifest]));
   const adopted = deployment?.current ? records?.state.release(deployment.current)?.origin === 'adopted' : false;
   const database =
-    kind === 'upgrade' && current
-      ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers)
+    current && (kind === 'upgrade' || options.restore)
+      ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers, swaps)
       : undefined;
   findings.push(...(database?.findings ?? []));
 
@@ -148,6 +159,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       ...(database?.database && (options.rehearse ?? true)
         ? [{ path: engine.rootDir, need: { what: 'rehearsal', bytes: scratchBytes(database.database.bytes) } }]
         : []),
+      { path: engine.rootDir, need: { what: 'copy', bytes: swaps && !options.restore ? (database?.database?.bytes ?? 0) : 0 } },
       // the classic store spools the tar before it unpacks it
       { path: engine.rootDir, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
     ]),
@@ -155,9 +167,18 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     // An adopted stack without a bundle is the operator's: what the release does not name may be theirs.
     removed: model && !adopted ? running.filter((service) => !(service in model.model.services)) : [],
     added: model && running.length > 0 ? Object.keys(model.model.services).filter((service) => !running.includes(service)) : [],
+    restore: options.restore ?? null,
+    restoreDatabase: options.restoreDatabase ?? false,
     volumes: (await site.docker.volumes(site.project)).map((volume) => volume.name),
     findings,
   };
+}
+
+/** The way has an irreversible migration, or the database goes back with the code. */
+function swapsDatabase({ kind, release: { manifest }, restore }: FactsOptions, from: string | null): boolean {
+  if (manifest.database === 'none') return false;
+  if (restore) return true;
+  return kind === 'upgrade' && from !== null && classOfPath(manifest.migrations, from, manifest.version) === 'irreversible';
 }
 
 /** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { type Backup, backupDatabase } from '../database/backup.ts';
 import { ensureDirectory } from '../io/files.ts';
-import { backupsFolder, nextBackupId } from './backups.ts';
+import { nextBackupId } from './backup-id.ts';
+import { backupsFolder } from './backups.ts';
 import type { DatabaseAccess } from './preflight/database.ts';
 import type { ManagedSite } from './site.ts';
 

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { maintenanceOf } from '../database/admin.ts';
 import { endSessions, unfinishedSuffix } from '../database/backup.ts';
 import { removeTree } from '../io/files.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -30,8 +31,12 @@ export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
 export async function endLooseWork(site: ManagedSite): Promise<void> {
   await removeScratch(site);
   if ((await partialBackups(site)).length === 0) return; // it is there before anything else is
-  await endProcesses(site, 'backup');
-  await endDatabaseSessions(site, backupSession);
+  // what is kept is dumped when its transaction is done (dump-kept.ts)
+  const undumped = site.state.keptDatabases().flatMap(({ backup, transaction }) => (backup === null ? [transaction] : []));
+  for (const work of ['backup' as const, ...undumped]) {
+    await endProcesses(site, work);
+    await endDatabaseSessions(site, work === 'backup' ? backupSession : sessionName(work));
+  }
   await removePartialBackups(site);
 }
 
@@ -46,7 +51,8 @@ async function endDatabaseSessions(site: ManagedSite, applicationName: string): 
   const containers = await site.docker.containers({ project: site.project });
   if (databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
   await endSessions(
-    { compose: await site.compose(), service: access.service, user: access.user, database: access.name },
+    // the live one may be fenced
+    { compose: await site.compose(), service: access.service, user: access.user, database: maintenanceOf(access.name) },
     applicationName,
   );
 }

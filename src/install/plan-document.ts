@@ -12,6 +12,9 @@ const stepId = z.enum([
   'load',
   'backup',
   'rehearse',
+  'quiesce',
+  'copy',
+  'swap',
   'switch',
   'dependencies',
   'migrate',
@@ -19,6 +22,8 @@ const stepId = z.enum([
   'up',
   'health',
   'good',
+  'traffic',
+  'external',
 ]);
 export type StepId = z.infer<typeof stepId>;
 
@@ -64,6 +69,19 @@ export const planDocument = z.strictObject({
   /** Services that only one of the two releases has. */
   removed: z.array(z.string()),
   added: z.array(z.string()),
+  /** The database that a rollback puts in place; null when the database stays. */
+  restore: z
+    .strictObject({
+      /** A kept database (a rename), or a backup (a restore): one of them. */
+      kept: z.string().nullable(),
+      backup: z.string().nullable(),
+      release: z.string(),
+      schemaRelease: z.string(),
+      at: z.string(),
+      proven: z.boolean(),
+    })
+    .nullable()
+    .default(null),
   rollback: z.string(),
   findings: z.array(finding),
 });

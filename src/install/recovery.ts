@@ -1,8 +1,10 @@
 import path from 'node:path';
 import { readdir } from 'node:fs/promises';
 import semver from 'semver';
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
+import { sideOf } from './assert-swapped.ts';
+import { fenceKept } from './dump-kept.ts';
 import { endLooseWork, endOrphans } from './orphans.ts';
 import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
@@ -29,6 +31,7 @@ export type Recovered = {
  * @returns what became of it; undefined when there was none
  */
 export async function recover(site: ManagedSite): Promise<Recovered | undefined> {
+  await fenceKept(site);
   const record = site.journal.open();
   if (!record) {
     await endLooseWork(site);
@@ -53,12 +56,13 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
     return ended('undone');
   }
   const plan = await readPlan(site, record.id);
-  if (record.direction === 'forward' && site.journal.has(record.id, 'switch', 'intent')) {
+  if (await goesForward(site, record)) {
     const transaction = await reopen(site, record, plan);
     try {
-      await runForward(transaction, remaining(transaction.plan));
+      await runForward(transaction, remaining(transaction));
       return ended('done');
     } catch (error) {
+      if (isAirdockError(error, 'OPEN_BUT_UNHEALTHY')) throw error;
       const after = site.journal.all().find((one) => one.id === record.id);
       if (after?.outcome) return ended(after.outcome); // it was undone in an orderly way, and said so
       throw error;
@@ -79,10 +83,29 @@ function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: Transaction
   );
 }
 
-/** From the switch on, every step may be repeated. Images first: somebody may have pruned them since. */
-function remaining(plan: Plan): StepId[] {
+/**
+ * By the journal, and by a look at the database where one was swapped: what the journal says of it may not have reached the
+ * disk of the server (docs/adr/0008-irreversible.md, "Recovery").
+ */
+async function goesForward(site: ManagedSite, record: TransactionRecord): Promise<boolean> {
+  if (record.direction !== 'forward' || !site.journal.has(record.id, 'switch', 'intent')) return false;
+  const side = await sideOf(site, record);
+  if (side === 'none' || side === 'new') return true;
+  if (side === 'old' && !site.journal.has(record.id, 'good', 'done')) return false;
+  throw new AirdockError(
+    'UNDO_FAILED',
+    `the database that serves is ${side === 'old' ? 'the old one' : 'neither the old nor the new one'}, and transaction ${record.id} had put the new one in place`,
+    {
+      hint: 'Nothing was touched. Look at SELECT oid, datname FROM pg_database and at the report of the transaction, give the right database its name, then run: airdock resume',
+    },
+  );
+}
+
+/** From the switch on, every step may be repeated, up to `good`. Images first: somebody may have pruned them since. */
+function remaining({ site, record, plan }: Transaction): StepId[] {
   const ids = plan.steps.map((step) => step.id);
-  return ['load', ...ids.slice(ids.indexOf('switch'))];
+  const first = site.journal.has(record.id, 'good', 'done') ? ids.indexOf('good') + 1 : ids.indexOf('switch');
+  return ['load', ...ids.slice(first)];
 }
 
 async function readPlan(site: ManagedSite, id: number): Promise<Plan | undefined> {

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
+import { databases, dropDatabase } from '../database/admin.ts';
 import { removeTree } from '../io/files.ts';
 import { backupsFolder, backupsToDrop, readBackups } from './backups.ts';
+import { clusterOfKept } from './dump-kept.ts';
 import { carriesVersion } from './image-names.ts';
 import { installerOf } from './installer.ts';
 import type { ManagedSite } from './site.ts';
@@ -24,6 +26,7 @@ export async function prune(site: ManagedSite): Promise<void> {
         .releases()
         .flatMap(({ manifest }) => [...blobsOf(manifest.images), ...installerOf(manifest)].map((blob) => blob.digest)),
     );
+    await pruneKept(site);
     await pruneBackups(site);
   } catch (error) {
     site.host.listener({
@@ -50,6 +53,19 @@ async function dropRelease(site: ManagedSite, { version, manifest }: StoredRelea
   const used = new Set((await site.docker.containers()).map((container) => container.image));
   for (const { reference } of manifest.images)
     if (carriesVersion(reference, version) && !used.has(reference)) await site.docker.removeImageTag(reference);
+}
+
+/** What an upgrade put aside, once its release is dropped and there is a dump. What a rollback put aside holds what users wrote. */
+async function pruneKept(site: ManagedSite): Promise<void> {
+  const releases = new Set(site.state.releases().map((release) => release.version));
+  const upgrades = site.journal.all().filter(({ kind, outcome }) => kind === 'upgrade' && outcome === 'done');
+  for (const kept of site.state.keptDatabases()) {
+    if (kept.backup === null || releases.has(kept.release) || !upgrades.some(({ id }) => id === kept.transaction)) continue;
+    const cluster = await clusterOfKept(site, kept);
+    if ((await databases(cluster)).some((one) => one.oid === kept.oid && one.name === kept.name))
+      await dropDatabase(cluster, kept.name);
+    site.state.forgetKept(kept.name);
+  }
 }
 
 async function pruneBackups(site: ManagedSite): Promise<void> {

@@ -2,6 +2,7 @@ import { AirdockError } from '../errors.ts';
 import { assertClear, beginTransaction } from './begin.ts';
 import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
+import { keptFor, runsOn } from './kept.ts';
 import type { Host } from './host.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
@@ -12,9 +13,9 @@ import { changeSite, type ManagedSite } from './site.ts';
 import type { State, StoredRelease } from './state.ts';
 import { readStoredRelease } from './stored-release.ts';
 
-/** Back to a release that the store keeps, without a network (DESIGN section 8, classes `none` and `expand`). */
+/** Back to a release that the store keeps, without a network (DESIGN section 8). */
 
-export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean };
+export type RollbackOptions = { directory: string; version?: string; discardLocal?: boolean; restoreDatabase?: boolean };
 export type RollbackResult = {
   version: string;
   plan: Plan | undefined;
@@ -60,8 +61,18 @@ function factsOf(site: ManagedSite, release: Release, options: RollbackOptions):
     inputs: {},
     missingBlobs: (blobs) => site.store.missing(blobs),
     inBundle: () => false,
+    restore: restoreFor(site, release.manifest),
+    restoreDatabase: options.restoreDatabase ?? false,
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
   });
+}
+
+/** Null when the live database can stay. */
+function restoreFor({ state }: ManagedSite, { version, database }: Release['manifest']): Plan['restore'] {
+  const deployment = state.deployment();
+  const schema = deployment?.schemaRelease ?? deployment?.current;
+  if (!schema || database === 'none' || runsOn(state.migrations(), version, schema)) return null;
+  return keptFor(state, version);
 }
 
 /** The release that became good last before the current one, unless one is named. */

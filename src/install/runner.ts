@@ -2,30 +2,31 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import { settleInstaller } from './installer.ts';
 import type { Outcome } from './journal.ts';
 import type { StepId } from './plan-document.ts';
-import { higherVersion } from './plan.ts';
 import { prune } from './retention.ts';
 import { writeReport } from './report.ts';
 import type { ManagedSite } from './site.ts';
 import { backup } from './steps/backup.ts';
-import { commitGood } from './steps/good.ts';
+import { commitGood, endGood } from './steps/good.ts';
+import { dumpKept } from './dump-kept.ts';
 import { importRelease } from './steps/import.ts';
 import { load } from './steps/load.ts';
-import { migrate } from './steps/migrate.ts';
+import { migrate, prepareMigrate } from './steps/migrate.ts';
+import { prepareQuiesce, quiesce } from './steps/quiesce.ts';
 import { rehearse } from './steps/rehearse.ts';
 import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
+import { copy, prepareSwap, swap } from './steps/swap.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
+import { externalHealth, openTraffic } from './steps/traffic.ts';
 import { dropSides } from './switch-files.ts';
-import type { Progress, Transaction } from './transaction.ts';
+import type { Prepared, Progress, Transaction } from './transaction.ts';
+import { assertSwapped } from './assert-swapped.ts';
 import { undo, type Undone } from './undo.ts';
 
 /** Runs the steps of a transaction and keeps its journal (docs/adr/0001-transaction.md, "Steps"). */
 
-/** What is to be committed together with a step's intent. */
-type Commit = () => void;
-
 type Step = {
-  /** Looks before the intent; what it returns is written in the same commit. */
-  prepare?: (transaction: Transaction) => Promise<Commit>;
+  /** Looks before the intent. */
+  prepare?: (transaction: Transaction) => Promise<Prepared>;
   /** The effect; may be repeated. The text is shown beside the step. */
   run: (transaction: Transaction, progress: Progress) => Promise<string>;
 };
@@ -36,18 +37,17 @@ const steps: Record<Exclude<StepId, 'good'>, Step> = {
   backup: { run: backup },
   rehearse: { run: rehearse },
   dependencies: { run: startDependencies },
+  quiesce: { prepare: prepareQuiesce, run: quiesce },
+  copy: { run: copy },
   migrate: { prepare: prepareMigrate, run: migrate },
+  swap: { prepare: prepareSwap, run: swap },
   switch: { prepare: prepareSwitch, run: switchFiles },
   'database-service': { run: recreateDatabase },
   up: { run: up },
   health: { run: health },
+  traffic: { run: openTraffic },
+  external: { run: externalHealth },
 };
-
-/** From now on a way back counts the new release's class, whether the migration finishes or not. */
-async function prepareMigrate({ site, record }: Transaction): Promise<Commit> {
-  const schemaRelease = higherVersion(site.state.deployment()?.schemaRelease ?? null, record.to);
-  return () => site.state.updateDeployment({ schemaRelease });
-}
 
 export type Finished = { transaction: number; outcome: Outcome; seconds: Record<string, number> };
 
@@ -59,17 +59,21 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
   const { site, record } = transaction;
   const seconds: Record<string, number> = {};
   try {
-    for (const id of ids) seconds[id] = await runStep(transaction, id);
+    for (const id of ids) seconds[id] = await runStep(afterGood(transaction), id);
   } catch (error) {
+    const good = site.journal.has(record.id, 'good', 'done');
     // An engine that is away says nothing about the release: recovery goes on where this stopped.
-    if (transaction.signal === undefined && isAirdockError(error, 'ENGINE_UNREACHABLE')) throw error;
+    if ((good || transaction.signal === undefined) && isAirdockError(error, 'ENGINE_UNREACHABLE')) throw error;
+    if (good) throw await openButUnhealthy(transaction, error);
     const failure = asFailure(error, transaction.signal);
     const undone = await undo(site, record, transaction.plan, failure);
     const report = await writeReport(site, record.id, failure);
     throw withOutcome(failure, site, record.id, undone, report);
   }
+  if (site.journal.open()) site.state.commit(() => endGood(transaction));
   await dropSides(site, record.id);
   await writeReport(site, record.id);
+  await dumpKept(site);
   await prune(site);
   return { transaction: record.id, outcome: 'done', seconds };
 }
@@ -84,14 +88,15 @@ async function runStep(transaction: Transaction, id: StepId): Promise<number> {
   let summary = '';
   try {
     if (id === 'good') {
+      await assertSwapped(site, record);
       await settleInstaller(site, record.id);
       commitGood(transaction);
       summary = `${transaction.target.manifest.version} is current`;
     } else {
       const step = steps[id];
-      const commit = await step.prepare?.(transaction);
+      const { detail, commit } = (await step.prepare?.(transaction)) ?? {};
       site.state.commit(() => {
-        site.journal.record(record.id, id, 'intent');
+        site.journal.record(record.id, id, 'intent', detail);
         commit?.();
       });
       summary = await step.run(transaction, (bytes, total) =>
@@ -108,6 +113,26 @@ async function runStep(transaction: Transaction, id: StepId): Promise<number> {
     listener({ type: 'step-ended', step: id, outcome, summary, milliseconds: performance.now() - started });
   }
   return Math.round(performance.now() - started) / 1000;
+}
+
+/** Nothing goes back by itself any more, so nothing stops half way either: the signal counts until then. */
+function afterGood(transaction: Transaction): Transaction {
+  if (!transaction.site.journal.has(transaction.record.id, 'good', 'done')) return transaction;
+  const { signal: _signal, ...rest } = transaction;
+  return rest;
+}
+
+/** Users were let in, so they may have written: what to do is for a person to decide (docs/adr/0008-irreversible.md). */
+async function openButUnhealthy({ site, record }: Transaction, error: unknown): Promise<AirdockError> {
+  const failure = asFailure(error, undefined);
+  site.journal.end(record.id, 'done', failure.message);
+  await dropSides(site, record.id);
+  const report = await writeReport(site, record.id, failure);
+  return new AirdockError('OPEN_BUT_UNHEALTHY', `${record.to} is in place and was opened to users, but: ${failure.message}`, {
+    hint: `Nothing goes back by itself from here, for users may have written. Put it right (docker compose ps, docker compose up -d), or go back: airdock rollback ${record.from ?? ''} --restore-database (it says first what would be left aside)\n  report: ${report}`,
+    cause: error,
+    details: { ...failure.details, transaction: record.id, outcome: 'done', serving: record.to, report },
+  });
 }
 
 /** The first error, with what became of the deployment: what happened, what serves now, what to do next. */

@@ -22,24 +22,39 @@ export function dependencyServices(manifest: BundleManifest, all: readonly strin
   return all.filter((service) => !rolled.has(service));
 }
 
+type UpWith = {
+  /** Services that stay away for now. */
+  without?: readonly string[];
+  /** Containers by service, where there were more than one. */
+  scale?: Readonly<Record<string, number>>;
+  signal?: AbortSignal | undefined;
+};
+
 /**
  * `up` for everything but the database, which is started if it stopped and otherwise left alone. Tried twice.
  * Dependencies are left out only where compose would recreate the database: with --no-deps the containers get another
  * configuration hash than a plain `up` by hand computes, and that would recreate them.
  */
-export async function bringUp(site: Site, compose: Compose, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
-  const { all, rolled, database } = await servicesOf(compose, manifest);
+export async function bringUp(
+  site: Site,
+  compose: Compose,
+  manifest: BundleManifest,
+  { without = [], scale = {}, signal }: UpWith = {},
+): Promise<string[]> {
+  const { all, rolled: every, database } = await servicesOf(compose, manifest);
+  const rolled = every.filter((service) => !without.includes(service));
   const options = signal ? { signal } : {};
   const up = async () => {
     if (database !== undefined) await compose.up([database], { ...options, noDeps: true, noRecreate: true });
     const noDeps = database !== undefined && (await differs(site, compose, database));
-    if (rolled.length > 0) await compose.up(rolled, { ...options, noDeps });
+    const scaled = Object.fromEntries(Object.entries(scale).filter(([service, count]) => count > 1 && rolled.includes(service)));
+    if (rolled.length > 0) await compose.up(rolled, { ...options, noDeps, scale: scaled });
   };
   await up().catch(async () => {
     signal?.throwIfAborted();
     await up();
   });
-  return all;
+  return all.filter((service) => !without.includes(service));
 }
 
 /** Would a plain `up` recreate this service's container: another configuration, or another image behind the name? */

@@ -25,6 +25,19 @@ export type StoredRelease = {
   goodAt: string | null;
 };
 
+/** A database that a swap put aside, fenced (docs/adr/0008-irreversible.md). */
+export type KeptDatabase = {
+  name: string;
+  oid: number;
+  /** The release that wrote it, and the highest one whose migrations it has. */
+  release: string;
+  schemaRelease: string;
+  transaction: number;
+  keptAt: string;
+  /** The backup that was made of it, once there is one. */
+  backup: string | null;
+};
+
 export type KnownMigration = { version: string; class: MigrationClass; summary: string };
 export type PinnedKey = { fingerprint: string; pem: string; pinnedAt: string };
 
@@ -39,6 +52,11 @@ export type State = {
   removeRelease(version: string): void;
   migrations(): KnownMigration[];
   learnMigrations(list: readonly KnownMigration[]): void;
+  /** Oldest first; none in records of an older form. */
+  keptDatabases(): KeptDatabase[];
+  keepDatabase(kept: KeptDatabase): void;
+  forgetKept(name: string): void;
+  setKeptBackup(name: string, backup: string): void;
   pinnedKeys(): PinnedKey[];
   pinKey(key: PinnedKey): void;
   /** Everything that `work` writes is one commit. */
@@ -135,6 +153,36 @@ export class SqliteState implements State {
         entry.class,
         entry.summary,
       );
+  }
+
+  keptDatabases(): KeptDatabase[] {
+    const known = this.#all(`SELECT 1 FROM sqlite_schema WHERE name = 'kept_databases'`).length > 0;
+    if (!known) return [];
+    return this.#all(
+      `SELECT name, oid, release, schema_release AS schemaRelease, transaction_id AS "transaction", kept_at AS keptAt, backup
+       FROM kept_databases ORDER BY transaction_id`,
+    ) as KeptDatabase[];
+  }
+
+  keepDatabase({ name, oid, release, schemaRelease, transaction, keptAt, backup }: KeptDatabase): void {
+    this.#run(
+      'INSERT OR REPLACE INTO kept_databases (name, oid, release, schema_release, transaction_id, kept_at, backup) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      name,
+      oid,
+      release,
+      schemaRelease,
+      transaction,
+      keptAt,
+      backup,
+    );
+  }
+
+  forgetKept(name: string): void {
+    this.#run('DELETE FROM kept_databases WHERE name = ?', name);
+  }
+
+  setKeptBackup(name: string, backup: string): void {
+    this.#run('UPDATE kept_databases SET backup = ? WHERE name = ?', backup, name);
   }
 
   pinnedKeys(): PinnedKey[] {

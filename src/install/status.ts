@@ -4,7 +4,7 @@ import { backupEntry, readBackups } from './backups.ts';
 import { drift, findDrift } from './drift.ts';
 import type { Host } from './host.ts';
 import type { TransactionRecord } from './journal.ts';
-import { classOfPath } from './plan.ts';
+import { runsOn } from './kept.ts';
 import { notADeployment, rollbackTargets } from './rollback.ts';
 import { lookAtSite, type Records } from './site.ts';
 
@@ -28,7 +28,15 @@ export const statusDocument = z.strictObject({
   ),
   /** Oldest first. */
   backups: z.array(backupEntry),
-  keptDatabases: z.array(z.strictObject({ name: z.string() })),
+  keptDatabases: z.array(
+    z.strictObject({
+      name: z.string(),
+      release: z.string(),
+      schemaRelease: z.string(),
+      keptAt: z.string(),
+      backup: z.string().nullable(),
+    }),
+  ),
 });
 export type Status = z.infer<typeof statusDocument>;
 
@@ -59,7 +67,7 @@ export async function readStatus(host: Host, options: { directory: string }): Pr
       interrupted: open ? interruptedOf(open) : null,
       releases: releasesOf(records),
       backups: await readBackups(site),
-      keptDatabases: [],
+      keptDatabases: records.state.keptDatabases().map(({ oid: _oid, transaction: _transaction, ...shown }) => shown),
     };
   });
 }
@@ -80,8 +88,8 @@ function releasesOf({ state }: Records): Status['releases'] {
         ? 'current'
         : !targets.includes(version)
           ? 'never good'
-          : classOfPath(state.migrations(), version, schema) === 'irreversible'
-            ? 'database'
-            : 'code',
+          : runsOn(state.migrations(), version, schema)
+            ? 'code'
+            : 'database',
   }));
 }

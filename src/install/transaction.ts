@@ -20,6 +20,9 @@ export type Transaction = {
   signal?: AbortSignal;
 };
 
+/** What a step wants in the commit of its intent: written beside it, done together with it. */
+export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
+
 /** Bytes so far of a step's work, of that many. */
 export type Progress = (bytes: number, total?: number) => void;
 

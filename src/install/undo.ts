@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { parseEnvFile } from './env-file.ts';
-
 import { waitHealthy } from './health.ts';
 import type { Outcome, TransactionRecord } from './journal.ts';
 import { loadRelease } from './load-release.ts';
@@ -14,8 +13,10 @@ import { databaseServiceOf } from './plan.ts';
 import { bringUp, takeAway } from './services.ts';
 import { readEnv, type ManagedSite } from './site.ts';
 import type { StoredRelease } from './state.ts';
+import { quiesceOf, swapOf } from './swap-record.ts';
 import { dropSides, putSide, sideDigest } from './switch-files.ts';
 import { readStoredRelease } from './stored-release.ts';
+import { clearNext, databaseBack, stopCode } from './undo-database.ts';
 
 /** `summary`: what serves now. */
 export type Undone = { outcome: Outcome; summary: string };
@@ -32,13 +33,16 @@ export async function undo(
   failure: Error,
 ): Promise<Undone> {
   const switched = site.journal.has(record.id, 'switch', 'intent');
+  const quiesced = site.journal.has(record.id, 'quiesce', 'intent');
+  const swap = swapOf(site, record.id);
   const composeDigest = await sideDigest(site, record.id, 'before');
   site.state.commit(() => {
     site.journal.turnToUndo(record.id, failure.message);
+    if (swap) site.state.updateDeployment({ schemaRelease: swap.schemaRelease });
     if (switched)
       site.state.updateDeployment({ current: record.from, phase: record.from === null ? 'none' : 'good', composeDigest });
   });
-  const outcome: Outcome = switched ? 'rolled-back' : 'undone';
+  const outcome: Outcome = switched || quiesced ? 'rolled-back' : 'undone';
   const step = 'undo';
   const started = performance.now();
   const { listener } = site.host;
@@ -46,7 +50,7 @@ export async function undo(
   try {
     await engineBack(site);
     await endOrphans(site, record.id);
-    const summary = switched ? await bringBack(site, record, plan) : unchanged(site);
+    const summary = switched || quiesced ? await bringBack(site, record, plan) : unchanged(site);
     site.state.commit(() => {
       site.journal.record(record.id, step, 'done', { summary });
       site.journal.end(record.id, outcome);
@@ -74,15 +78,21 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   const previous = site.state.release(record.from);
   if (!previous) throw new AirdockError('INTERNAL', `no record of ${record.from}`);
   if (plan && plan.added.length > 0) await takeAway(site, plan.added);
+  await stopCode(site, record);
   await putSide(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
   await loadPrevious(site, previous);
   const compose = await site.compose();
   const database = databaseServiceOf(previous.manifest);
   if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent'))
     await compose.up([database], { noDeps: true });
-  const services = await bringUp(site, compose, previous.manifest);
+  await databaseBack(site, record);
+  const services = await bringUp(site, compose, previous.manifest, { scale: quiesceOf(site, record.id)?.services ?? {} });
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   await waitHealthy({ site, manifest: previous.manifest, env, services });
+  await clearNext(site, record).catch((error: unknown) => {
+    const text = `${error instanceof Error ? error.message : String(error)}; it is not needed any more`;
+    site.host.listener({ type: 'warning', text });
+  });
   return `${record.from} is serving again`;
 }
 

@@ -68,7 +68,14 @@ export interface Compose {
   stop(services: readonly string[]): Promise<void>;
 }
 
-export type UpOptions = { noDeps?: boolean; noRecreate?: boolean; signal?: AbortSignal; onLine?: (line: string) => void };
+export type UpOptions = {
+  noDeps?: boolean;
+  noRecreate?: boolean;
+  /** `--scale SERVICE=COUNT` */
+  scale?: Readonly<Record<string, number>>;
+  signal?: AbortSignal;
+  onLine?: (line: string) => void;
+};
 
 export function openCompose(options: ComposeOptions): Compose {
   const { project, directory, files } = options;
@@ -121,8 +128,12 @@ export function openCompose(options: ComposeOptions): Compose {
       const pairs = text.split('\n').map((line) => line.trim().split(/\s+/));
       return new Map(pairs.flatMap(([service, hash]) => (service && hash ? [[service, hash] as const] : [])));
     },
-    async up(services = [], { noDeps, noRecreate, signal, onLine } = {}) {
-      const flags = [...(noDeps ? ['--no-deps'] : []), ...(noRecreate ? ['--no-recreate'] : [])];
+    async up(services = [], { noDeps, noRecreate, scale = {}, signal, onLine } = {}) {
+      const flags = [
+        ...(noDeps ? ['--no-deps'] : []),
+        ...(noRecreate ? ['--no-recreate'] : []),
+        ...Object.entries(scale).flatMap(([service, count]) => ['--scale', `${service}=${count}`]),
+      ];
       await must('UP_FAILED', 'start the containers', ['up', '--detach', '--pull', 'never', ...flags, '--', ...services], {
         ...(signal && { signal }),
         ...(onLine && { onLine }),

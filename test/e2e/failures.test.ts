@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { airdock, patchedAirdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, healthy, installedState, opt, seed } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
@@ -76,7 +77,7 @@ describe('of the release', () => {
     await expectGood();
   });
 
-  test('that judgement is no formality: without the undo it is red', async () => {
+  test.each(cases([], ['without the undo']))('that judgement is no formality: %s it is red', async () => {
     await installedState(host);
     const program = await patchedAirdock('no-undo', [
       {
@@ -129,7 +130,7 @@ describe('of the host, found before anything is touched', () => {
     const dropped = await variant('no-beat', '0.3.0', [
       { file: 'templates/compose.yaml', from: /  beat:\n(    .*\n)+\n/, to: '' },
       { file: 'bundle.config.ts', from: `writers: ['api', 'worker', 'beat']`, to: `writers: ['api', 'worker']` },
-      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'beat']`, to: `traffic: ['frontend']` },
+      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'worker', 'beat']`, to: `traffic: ['frontend', 'worker']` },
     ]);
     const override = join(directory, 'compose.override.yaml');
     await writeFile(override, 'services: { beat: { environment: { MINE: "1" } } }\n');

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { airdock, patchedAirdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, baseState, containerIds, fingerprint, installed, opt, seed } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
@@ -92,19 +93,22 @@ test('a directory cannot take the project of another one', async () => {
   expect(await look()).toEqual(before);
 });
 
-test('without private names this test would be red: the foreign database is made anew on our image', async () => {
-  const program = await patchedAirdock('public-names', [
-    {
-      file: 'src/install/names-here.ts',
-      from: 'return chosen.map((entry) => {',
-      to: 'return chosen.map((entry) => {\n    if (entry) return { ...entry, name: entry.image.reference, private: false };',
-    },
-    { file: 'src/install/load-release.ts', from: '  await assertNamesOurs(site, version, images);\n', to: '' },
-  ]);
-  const before = await look();
-  await airdock(host, ['install', releases.path('0.3.0'), '--dir', ours, '--yes'], { program });
-  await theirUp();
-  const after = await look();
-  expect(after.tag).not.toBe(before.tag);
-  expect(after.foreign).not.toEqual(before.foreign);
-});
+test.each(cases([], ['without private names']))(
+  '%s this test would be red: the foreign database is made anew on our image',
+  async () => {
+    const program = await patchedAirdock('public-names', [
+      {
+        file: 'src/install/names-here.ts',
+        from: 'return chosen.map((entry) => {',
+        to: 'return chosen.map((entry) => {\n    if (entry) return { ...entry, name: entry.image.reference, private: false };',
+      },
+      { file: 'src/install/load-release.ts', from: '  await assertNamesOurs(site, version, images);\n', to: '' },
+    ]);
+    const before = await look();
+    await airdock(host, ['install', releases.path('0.3.0'), '--dir', ours, '--yes'], { program });
+    await theirUp();
+    const after = await look();
+    expect(after.tag).not.toBe(before.tag);
+    expect(after.foreign).not.toEqual(before.foreign);
+  },
+);

@@ -1,7 +1,7 @@
 // Back without a network: from the store, images pruned, the registry long gone. And drift: shown, never silently undone.
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, opt, postNote, sql, upgradedState } from '../helpers/nodepad.ts';
@@ -67,7 +67,20 @@ describe('rollback', () => {
 });
 
 describe('drift', () => {
-  beforeEach(() => upgradedState(host));
+  beforeAll(() => upgradedState(host));
+
+  test('VERSION edited by hand', async () => {
+    const before = await readFile(join(directory, '.env'), 'utf8');
+    const edited = await edit('.env', (text) => text.replace(/^VERSION=.*$/m, 'VERSION=0.2.4'));
+    const status = await airdock(host, at('status'));
+    expect(status.exitCode).toBe(5);
+    expect(status.json['drift']).toMatchObject([{ what: '.env', text: expect.stringContaining('0.2.4') }]);
+    const refused = await airdock(host, at('rollback', '--yes'));
+    expect([refused.exitCode, refused.json['code']]).toEqual([5, 'DRIFT']);
+    expect(await readFile(join(directory, '.env'), 'utf8')).toBe(edited);
+    expect(await answering(host, directory)).toBe('0.3.0');
+    await writeFile(join(directory, '.env'), before);
+  });
 
   test('compose.yaml edited by hand: status says so and exits 5, nothing runs over it, --discard-local keeps a copy', async () => {
     expect((await airdock(host, at('status'))).exitCode).toBe(0);
@@ -84,16 +97,5 @@ describe('drift', () => {
     expect(done.exitCode, done.stdout).toBe(0);
     expect(await answering(host, directory)).toBe('0.2.4');
     expect(await readFile(join(directory, 'compose.yaml.local-1'), 'utf8')).toBe(edited);
-  });
-
-  test('VERSION edited by hand', async () => {
-    const edited = await edit('.env', (text) => text.replace(/^VERSION=.*$/m, 'VERSION=0.2.4'));
-    const status = await airdock(host, at('status'));
-    expect(status.exitCode).toBe(5);
-    expect(status.json['drift']).toMatchObject([{ what: '.env', text: expect.stringContaining('0.2.4') }]);
-    const refused = await airdock(host, at('rollback', '--yes'));
-    expect([refused.exitCode, refused.json['code']]).toEqual([5, 'DRIFT']);
-    expect(await readFile(join(directory, '.env'), 'utf8')).toBe(edited);
-    expect(await answering(host, directory)).toBe('0.3.0');
   });
 });

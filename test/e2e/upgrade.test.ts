@@ -26,7 +26,7 @@ const envFile = join(directory, '.env');
 let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.5.0');
+  releases = await bundles('0.2.4', '0.3.0', '0.5.0');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -59,10 +59,7 @@ describe('refused, and nothing is touched', () => {
     before = await look();
   });
 
-  test('a path with an irreversible migration', () => refuse(releases.path('0.4.0'), ['MIGRATION_CLASS_UNSUPPORTED']));
-
-  test('a release that upgrades from later ones only', () =>
-    refuse(releases.path('0.5.0'), ['MIGRATION_CLASS_UNSUPPORTED', 'UPGRADE_PATH_REFUSED']));
+  test('a release that upgrades from later ones only', () => refuse(releases.path('0.5.0'), ['UPGRADE_PATH_REFUSED']));
 
   test('another product', async () => {
     const otherpad = await variant('otherpad', '0.3.0', [
@@ -201,7 +198,7 @@ describe('0.2.4 -> 0.3.0', () => {
 });
 
 describe('.env is the operator’s', () => {
-  test('CRLF, quotes, comments, order, no final newline: VERSION alone changes, the new key comes at the end', async () => {
+  test('CRLF, quotes, comments, order, no final newline, behind a symlink: VERSION alone changes, a new key comes at the end', async () => {
     await installedState(host);
     const text = (await readFile(envFile, 'utf8'))
       .replace(/(# .*\n)*NODEPAD_EXPORT_LIMIT=.*\n/, '')
@@ -211,32 +208,27 @@ describe('.env is the operator’s', () => {
       .trimEnd()
       .replaceAll('\n', '\r\n');
     expect(text).not.toContain('EXPORT_LIMIT');
-    await writeFile(envFile, text);
+    const target = join(directory, 'settings.env');
+    await rename(envFile, target);
+    await writeFile(target, text);
+    await symlink('settings.env', envFile);
+
     const answer = await upgrade(releases.path('0.3.0'), '--no-rehearsal');
     expect(answer.exitCode, answer.stdout).toBe(0);
-    const after = await readFile(envFile, 'utf8');
+    const after = await readFile(target, 'utf8');
     const kept = text.replace(`VERSION='0.2.4'`, `VERSION='0.3.0'`);
     expect(after.startsWith(kept)).toBe(true);
     const added = after.slice(kept.length);
     expect(added).toMatch(/^\r\n(# .*\r\n|\r\n)*NODEPAD_EXPORT_LIMIT=100\r\n$/);
-    expect(await answering(host, directory)).toBe('0.3.0');
-  });
-
-  test('a symlink: what it leads to is changed, the link stays; a way back touches VERSION alone', async () => {
-    await installedState(host);
-    const target = join(directory, 'settings.env');
-    await rename(envFile, target);
-    await symlink('settings.env', envFile);
-    const text = await readFile(envFile, 'utf8');
-    const answer = await upgrade(releases.path('0.3.0'), '--no-rehearsal');
-    expect(answer.exitCode, answer.stdout).toBe(0);
     expect((await lstat(envFile)).isSymbolicLink()).toBe(true);
-    expect(await readFile(target, 'utf8')).toBe(text.replace('VERSION=0.2.4', 'VERSION=0.3.0'));
     expect((await lstat(target)).mode & 0o777).toBe(0o600);
+    expect(await answering(host, directory)).toBe('0.3.0');
+
+    // a way back touches VERSION alone
     const back = await airdock(host, ['rollback', '--dir', directory, '--yes']);
     expect(back.exitCode, back.stdout).toBe(0);
     await healthy(host, directory, '0.2.4');
-    expect(await readFile(envFile, 'utf8')).toBe(text);
+    expect(await readFile(envFile, 'utf8')).toBe(text + added);
     expect((await lstat(envFile)).isSymbolicLink()).toBe(true);
   });
 });

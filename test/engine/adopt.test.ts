@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { airdock, patchedAirdock } from '../helpers/airdock.ts';
 import { type Host, type HostOptions, startHost } from '../helpers/host.ts';
 import { answering, baseState, containerIds, handMade, healthy, opt, succeed } from '../helpers/nodepad.ts';
+import { cases } from '../helpers/faults.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 
@@ -16,7 +17,7 @@ const variants: HostOptions[] = [
 const secrets = /hand-nodepad|made-by-hand/;
 
 // 28.5 with `scripts/test --faults`: each variant takes minutes.
-describe.each(process.env['AIRDOCK_FAULTS'] === '1' ? variants : variants.slice(0, 1))('$name', (variant) => {
+describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant) => {
   let host: Host;
   let releases: Awaited<ReturnType<typeof bundles>>;
   const directory = opt('nodepad');
@@ -190,7 +191,7 @@ describe.each(process.env['AIRDOCK_FAULTS'] === '1' ? variants : variants.slice(
     expect(existsSync(opt('other'))).toBe(false);
   });
 
-  test.each(['compose.adopted.yaml', '.env', 'compose.yaml'])('killed after it wrote %s', async (name) => {
+  test.each(cases(['.env'], ['compose.adopted.yaml', 'compose.yaml']))('killed after it wrote %s', async (name) => {
     await edit('compose.yaml', (was) => was.replace('${GUNICORN_WORKERS:-1}', '2'));
     await byHand();
     const before = { ids: await ids(), env: await text('.env'), compose: await text('compose.yaml') };

@@ -144,11 +144,15 @@ export async function fingerprint(
 }
 
 /** One statement in the deployment's database, by the server's own psql. */
-export async function sql(host: Host, directory: string, statement: string): Promise<string> {
+export function sql(host: Host, directory: string, statement: string): Promise<string> {
+  return psql(host, directory, 'nodepad', statement);
+}
+
+/** The same in any database of its server. */
+export async function psql(host: Host, directory: string, database: string, statement: string): Promise<string> {
   const { db = '' } = await containerIds(host, directory);
-  return (
-    await host.docker('exec', db, 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-U', 'nodepad', '-c', statement, 'nodepad')
-  ).trim();
+  const command = ['exec', db, 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-U', 'nodepad', '-c', statement, database];
+  return (await host.docker(...command)).trim();
 }
 
 /** Container id by service, stopped ones too; one-shots are left out. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Facts } from '../../src/install/facts.ts';
-import { classOfPath, makePlan, stepsOf } from '../../src/install/plan.ts';
+import { classOfPath } from '../../src/install/class-of-path.ts';
+import { runsOn } from '../../src/install/kept.ts';
+import { makePlan, stepsOf } from '../../src/install/plan.ts';
 import { makeRelease } from '../helpers/bundle.ts';
 
 const known = [
@@ -22,6 +24,19 @@ describe('the class of a path', () => {
   });
 });
 
+describe('code on a schema', () => {
+  test.each([
+    ['0.2.4', '0.3.0', true], // newer, but expand
+    ['0.3.0', '0.4.0', false],
+    ['0.4.0', '0.3.0', false], // older: its own migrations are missing
+    ['0.3.0', '0.2.4', false],
+    ['0.4.1', '0.4.0', true], // 0.4.1 changes nothing
+    ['0.4.0', '0.4.0', true],
+  ])('%s on %s: %s', (version, schema, expected) => {
+    expect(runsOn(known, version, schema)).toBe(expected);
+  });
+});
+
 describe('steps', () => {
   const plain = { database: true, recreatesDatabase: false, hasData: false, rehearse: true };
   test('an expand upgrade rehearses on the backup, migrates, and then switches', () => {
@@ -35,6 +50,23 @@ describe('steps', () => {
       'up',
       'health',
       'good',
+    ]);
+  });
+  test('an irreversible one stops what writes, works on a copy, and opens traffic last', () => {
+    const steps = stepsOf('upgrade', 'irreversible', plain);
+    expect(steps.slice(steps.indexOf('backup'))).toEqual([
+      'backup',
+      'rehearse',
+      'quiesce',
+      'copy',
+      'migrate',
+      'swap',
+      'switch',
+      'up',
+      'health',
+      'good',
+      'traffic',
+      'external',
     ]);
   });
   test('a release that changes no schema is backed up, the backup proven, and nothing migrated', () => {
@@ -88,6 +120,8 @@ function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {
     signer: 'SHA256:x',
     allowDowngrade: false,
     rehearse: true,
+    restore: null,
+    restoreDatabase: false,
     deployment: {
       product: 'notes',
       project: 'notes',
@@ -145,9 +179,10 @@ describe('what stands against a path', () => {
       codes(facts({ deployment: running({ current: '0.2.9' }) }, { upgrade: { from: '>=0.2.0', stops: ['0.2.9'] } })),
     ).toEqual([]);
   });
-  test('an irreversible migration anywhere on the way', () => {
-    const target = { version: '0.4.2', migrations: [...known] };
-    expect(codes(facts({}, target))).toEqual(['MIGRATION_CLASS_UNSUPPORTED']);
+  test('an irreversible migration without traffic services: there would be no moment to go back', () => {
+    const target = { version: '0.4.2', migrations: [...known], traffic: [] };
+    expect(codes(facts({}, target))).toEqual(['UPGRADE_PATH_REFUSED']);
+    expect(codes(facts({}, { ...target, traffic: ['frontend'] }))).toEqual([]);
     expect(codes(facts({ deployment: running({ current: '0.4.1', highestGood: '0.4.1' }) }, target))).toEqual([]);
   });
   test('a first install of less than what the database was begun by', () => {
@@ -180,6 +215,37 @@ describe('a way back', () => {
   });
   test('not over irreversible, judged by the schema and not by what runs: the migration may have begun', () => {
     expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.4.0' }))).toEqual(['ROLLBACK_REFUSED']);
+  });
+  test('over irreversible with a kept database: only when told so, and the plan says what to type', () => {
+    const deployment = running({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0' });
+    const restore = {
+      kept: 'notes_0_3_0_t2',
+      backup: null,
+      release: '0.3.0',
+      schemaRelease: '0.3.0',
+      at: '2026-11-22T02:14:00.000Z',
+      proven: true,
+    };
+    const asked = facts({ kind: 'rollback', deployment, restore, migrations: [...known] }, { version: '0.3.0' });
+    expect(codes(asked)).toEqual(['RESTORE_DATABASE_NEEDED']);
+    expect(makePlan(asked).findings[0]?.fix).toContain('airdock rollback 0.3.0 --restore-database');
+    const plan = makePlan({ ...asked, restoreDatabase: true });
+    expect(plan.findings).toEqual([]);
+    expect(plan.steps.map((step) => step.id)).toEqual([
+      'load',
+      'quiesce',
+      'swap',
+      'switch',
+      'up',
+      'health',
+      'good',
+      'traffic',
+      'external',
+    ]);
+  });
+  test('--restore-database where the database can stay is a mistake', () => {
+    const deployment = running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' });
+    expect(codes(facts({ kind: 'rollback', deployment, restoreDatabase: true }, { version: '0.2.4' }))).toEqual(['USAGE']);
   });
   test('not below the security floor', () => {
     expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.3.0', securityFloor: '0.3.0' }))).toEqual([

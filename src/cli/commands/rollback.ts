@@ -6,7 +6,7 @@ import { directoryOf, hostOf } from '../host.ts';
 import { outcomeDocument, outcomeText } from '../outcome.ts';
 import { planText } from '../render/plan.ts';
 
-type Flags = { dir?: string; yes?: true; discardLocal?: true };
+type Flags = { dir?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
 
 export function declare(command: Command, act: Act): void {
   command
@@ -14,6 +14,10 @@ export function declare(command: Command, act: Act): void {
     .description('Goes back to a release that the store keeps: no network, no bundle. Refuses what its code cannot run on.')
     .option('--dir <directory>', 'the directory of the deployment (default: this one)')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
+    .option(
+      '--restore-database',
+      'across an irreversible migration: put the older database in place too; the newer one is kept aside',
+    )
     .option('--yes', 'do not ask')
     .action(act(run));
 }
@@ -23,6 +27,7 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
     directory: directoryOf(context, flags.dir),
     ...(version === undefined ? {} : { version }),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
+    ...(flags.restoreDatabase ? { restoreDatabase: true } : {}),
   };
   const result = await rollback(await hostOf(context), options, (plan) =>
     consent(context, planText(plan), 'Go back?', flags.yes),

@@ -35,6 +35,10 @@ function textOf(status: Status): string {
       `  release ${version.padEnd(10)} ${rollback === 'code' ? `rollback: code only` : rollback}${origin === 'adopted' ? ' (adopted)' : ''}`,
     );
   lines.push(...backupLines(status.backups));
+  for (const { name, release, keptAt, backup } of status.keptDatabases)
+    lines.push(
+      `  kept    ${name}, of ${release}, since ${keptAt.slice(0, 16)}Z, ${backup === null ? 'no dump of it yet' : `backup ${backup}`}`,
+    );
   for (const { what, text } of status.drift) lines.push(`  ! ${what}: ${text}`);
   const fixes = [...new Set(status.drift.map(({ what }) => driftFixes[what]))];
   if (fixes.length > 0) lines.push(`Next: ${fixes.join('\n      ')}`);

@@ -4,6 +4,7 @@ import type { ContainerInfo } from '../../io/container.ts';
 import type { EnvFile } from '../env-file.ts';
 import type { Host } from '../host.ts';
 import type { Finding } from '../plan-document.ts';
+import { checkSwap } from './swap.ts';
 
 export type DatabaseFacts = { service: string; name: string; server: string; bytes: number };
 
@@ -33,6 +34,7 @@ export async function checkDatabase(
   manifest: BundleManifest,
   env: EnvFile,
   containers: readonly ContainerInfo[],
+  swaps: boolean,
 ): Promise<{ database: DatabaseFacts | null; findings: Finding[] }> {
   const nothing = (finding?: Finding) => ({ database: null, findings: finding ? [finding] : [] });
   const declared = manifest.database;
@@ -73,10 +75,12 @@ export async function checkDatabase(
         bytes: Number(row?.bytes ?? 0),
       };
       const wanted = manifest.requires.postgres;
-      if (wanted === undefined || server.split('.')[0] === String(wanted)) return { database, findings: [] };
+      const standing = swaps ? await checkSwap(session) : [];
+      if (wanted === undefined || server.split('.')[0] === String(wanted)) return { database, findings: standing };
       return {
         database,
         findings: [
+          ...standing,
           {
             code: 'POSTGRES_MAJOR',
             text: `the database runs PostgreSQL ${server}, the release is made for ${wanted}`,

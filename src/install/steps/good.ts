@@ -1,8 +1,10 @@
 import { higherVersion } from '../plan.ts';
+import type { ManagedSite } from '../site.ts';
+import { swapOf } from '../swap-record.ts';
 import type { Transaction } from '../transaction.ts';
 
-/** One commit: the release is current for good, the highest version and the floor rise, the transaction is done. */
-export function commitGood({ site, record, target }: Transaction): void {
+/** One commit: the release is current for good, what was put aside is on record; done, unless traffic is still to be opened. */
+export function commitGood({ site, record, plan, target }: Transaction): void {
   const { state, journal } = site;
   const { manifest } = target;
   state.commit(() => {
@@ -10,17 +12,44 @@ export function commitGood({ site, record, target }: Transaction): void {
     state.updateDeployment({
       product: manifest.product,
       phase: 'good',
-      highestGood: higherVersion(before?.highestGood ?? null, manifest.version),
-      securityFloor: floorAfter(before?.securityFloor ?? null, manifest.securityFloor),
       schemaRelease: higherVersion(before?.schemaRelease ?? null, manifest.version),
     });
     // what was adopted without a bundle did not know its product: this one says it
     for (const release of state.releases())
       if (release.origin === 'adopted')
         state.putRelease({ ...release, manifest: { ...release.manifest, product: manifest.product } });
-    state.markGood(manifest.version, site.host.clock().toISOString());
     journal.record(record.id, 'good', 'done');
-    journal.end(record.id, 'done');
+    keepAside(site, record.id);
+    if (!plan.steps.some((step) => step.id === 'traffic')) endGood({ site, record, target });
+  });
+}
+
+/** What ran well becomes what nothing goes below, and a target for a way back. Inside of a commit. */
+export function endGood({ site, record, target }: Pick<Transaction, 'site' | 'record' | 'target'>): void {
+  const { state, journal } = site;
+  const { manifest } = target;
+  const before = state.deployment();
+  state.updateDeployment({
+    highestGood: higherVersion(before?.highestGood ?? null, manifest.version),
+    securityFloor: floorAfter(before?.securityFloor ?? null, manifest.securityFloor),
+  });
+  state.markGood(manifest.version, site.host.clock().toISOString());
+  journal.end(record.id, 'done');
+}
+
+function keepAside(site: ManagedSite, id: number): void {
+  const swap = swapOf(site, id);
+  if (!swap) return;
+  const { state, host } = site;
+  state.forgetKept(swap.next.name);
+  state.keepDatabase({
+    name: swap.aside,
+    oid: swap.live.oid,
+    release: swap.release,
+    schemaRelease: swap.schemaRelease,
+    transaction: id,
+    keptAt: host.clock().toISOString(),
+    backup: null,
   });
 }
 

@@ -5,25 +5,41 @@ import { replaceFile } from '../../io/files.ts';
 import { appliedIn, lastMigration, lastWords } from '../migration-output.ts';
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
-import { folderOf, sessionName, transactionLabel, type Transaction } from '../transaction.ts';
+import { higherVersion } from '../plan.ts';
+import { nextName } from '../swap-record.ts';
+import { folderOf, sessionName, transactionLabel, type Prepared, type Transaction } from '../transaction.ts';
 
 const lockTimeout = '3s';
 const attempts = 5;
+
+/**
+ * From now on a way back counts the new release's class, whether the migration finishes or not. A copy is nobody's until it
+ * is swapped in, so there it is the swap that says so.
+ */
+export async function prepareMigrate({ site, record, plan }: Transaction): Promise<Prepared> {
+  if (plan.steps.some((step) => step.id === 'copy')) return {};
+  const schemaRelease = higherVersion(site.state.deployment()?.schemaRelease ?? null, record.to);
+  return { commit: () => site.state.updateDeployment({ schemaRelease }) };
+}
 
 /**
  * The release's migrations as a one-shot of its own image against the live database, which the old version goes on serving.
  * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
  * lock gives up after 3 s rather than make every reader wait behind it (FACTS section 4), and is tried again.
  */
-export async function migrate({ site, record, target, signal }: Transaction): Promise<string> {
+export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;
   const after = sideFolder(site, record.id, 'after');
   const compose = await openStaged(site, after, (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0));
+  const { database } = target.manifest;
+  const inCopy = plan.steps.some((step) => step.id === 'copy');
+  // compose's own environment wins over `.env`, so whatever names the database there names the copy
+  const onCopy = inCopy && database !== 'none' ? { [database.nameKey]: nextName(record.id) } : {};
   for (let attempt = 1; ; attempt++) {
     const result = await compose.run(service, command, {
       labels: transactionLabel(record.id),
       name: `airdock-${site.project}-${record.id}-migrate-${attempt}`,
-      env: { PGAPPNAME: sessionName(record.id), PGOPTIONS: `-c lock_timeout=${lockTimeout}` },
+      env: { PGAPPNAME: sessionName(record.id), PGOPTIONS: `-c lock_timeout=${lockTimeout}`, ...onCopy },
       ...(signal ? { signal } : {}),
     });
     const output = result.stdout + result.stderr;
@@ -37,7 +53,7 @@ export async function migrate({ site, record, target, signal }: Transaction): Pr
       'MIGRATION_FAILED',
       `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`,
       {
-        hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.`,
+        hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. ${inCopy ? 'It ran on a copy; the database that served is as it was.' : 'Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.'}`,
         details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
       },
     );

@@ -1,11 +1,11 @@
 import { assertUnedited, putSide, sideDigest } from '../switch-files.ts';
-import type { Transaction } from '../transaction.ts';
+import type { Prepared, Transaction } from '../transaction.ts';
 
 /** One commit names the new release; the files follow. Taken up again after a kill, the files may be of either side. */
-export async function prepareSwitch({ site, record }: Transaction): Promise<() => void> {
+export async function prepareSwitch({ site, record }: Transaction): Promise<Prepared> {
   if (!site.journal.has(record.id, 'switch', 'intent')) await assertUnedited(site, record.id);
   const composeDigest = await sideDigest(site, record.id, 'after');
-  return () => site.state.updateDeployment({ current: record.to, phase: 'trial', composeDigest });
+  return { commit: () => site.state.updateDeployment({ current: record.to, phase: 'trial', composeDigest }) };
 }
 
 export async function switchFiles({ site, record, target }: Transaction): Promise<string> {

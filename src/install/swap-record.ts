@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import type { Cluster, DatabaseId } from '../database/admin.ts';
+import { AirdockError } from '../errors.ts';
+import { parseEnvFile } from './env-file.ts';
+import type { TransactionRecord } from './journal.ts';
+import { databaseAccess } from './preflight/database.ts';
+import { readEnv, type ManagedSite } from './site.ts';
+import { sessionName } from './transaction.ts';
+
+/** What the intents of `quiesce` and `swap` say: all that recovery needs besides a look (docs/adr/0008-irreversible.md). */
+
+const databaseId = z.strictObject({ name: z.string(), oid: z.int() });
+
+const quiesceDetail = z.strictObject({
+  live: databaseId,
+  /** Services that wrote or let users in, with how many containers each. */
+  services: z.record(z.string(), z.int()),
+  /** Services that stay away until traffic opens: of both releases. */
+  shut: z.array(z.string()),
+});
+export type QuiesceDetail = z.infer<typeof quiesceDetail>;
+
+const swapDetail = z.strictObject({
+  live: databaseId,
+  next: databaseId,
+  /** The name that the live one gets. */
+  aside: z.string(),
+  /** The release that the database put aside belongs to, and what its schema may have. */
+  release: z.string(),
+  schemaRelease: z.string(),
+  /** The same of the one that comes in. */
+  nextSchemaRelease: z.string(),
+});
+export type SwapDetail = z.infer<typeof swapDetail>;
+
+export function quiesceOf(site: ManagedSite, id: number): QuiesceDetail | undefined {
+  const detail = intentOf(site, id, 'quiesce');
+  return detail && quiesceDetail.parse(detail);
+}
+
+export function swapOf(site: ManagedSite, id: number): SwapDetail | undefined {
+  const detail = intentOf(site, id, 'swap');
+  return detail && swapDetail.parse(detail);
+}
+
+function intentOf(site: ManagedSite, id: number, step: string): Record<string, unknown> | undefined {
+  return site.journal.steps(id).find((one) => one.step === step && one.state === 'intent')?.detail;
+}
+
+/** The database that transaction N makes to put in place. */
+export function nextName(id: number): string {
+  return `airdock_${id}_next`;
+}
+
+/** `nodepad_0_3_0_t14`: what transaction 14 puts aside, of release 0.3.0. A name has 63 bytes. */
+export function asideName(live: string, release: string, id: number): string {
+  const suffix = `_${release.replace(/[^0-9A-Za-z]+/g, '_')}_t${id}`;
+  const room = Math.max(0, 63 - Buffer.byteLength(suffix));
+  return `${Buffer.from(live)
+    .subarray(0, room)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '')}${suffix}`.slice(-63);
+}
+
+/**
+ * The cluster of the deployment's database, as transaction `record`. An adopted release without a bundle declares none: then
+ * the other one's word counts.
+ * @throws INTERNAL when neither has a database service
+ */
+export async function clusterOf(
+  site: ManagedSite,
+  { id, from, to }: Pick<TransactionRecord, 'id' | 'from' | 'to'>,
+  signal?: AbortSignal,
+): Promise<Cluster> {
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const manifests = [site.state.deployment()?.current, to, from].flatMap((version) => {
+    const release = version ? site.state.release(version) : undefined;
+    return release ? [release.manifest] : [];
+  });
+  const access = manifests.map((manifest) => databaseAccess(manifest, env)).find((one) => one !== undefined);
+  if (!access) throw new AirdockError('INTERNAL', 'this deployment has no database service');
+  return {
+    compose: await site.compose(),
+    service: access.service,
+    user: access.user,
+    database: access.name,
+    applicationName: sessionName(id),
+    ...(signal ? { signal } : {}),
+  };
+}
+
+export function sameDatabase(a: DatabaseId | undefined, b: DatabaseId): boolean {
+  return a?.oid === b.oid;
+}

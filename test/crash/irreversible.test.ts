@@ -1,0 +1,130 @@
+// SIGKILL, and the machine's power with it, at exact places of an upgrade across an irreversible migration and of the way
+// back (docs/adr/0008-irreversible.md). While it lies there nothing of a quiesced service runs, and the restart of the
+// engine brings none of it; afterwards the right database has the live name, by its OID.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { airdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
+import { startHost, type Host } from '../helpers/host.ts';
+import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';
+import { bundles } from '../helpers/releases.ts';
+import { runName } from '../helpers/run-folder.ts';
+import { expectCoherent, killedAt, look } from './killed.ts';
+
+const directory = opt();
+let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
+beforeAll(async () => {
+  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.4.2');
+  host = await startHost({ name: runName('vm') });
+});
+afterAll(() => host?.stop());
+
+const query = (statement: string) => psql(host, directory, 'postgres', statement);
+const liveOid = () => query(`SELECT oid FROM pg_database WHERE datname = 'nodepad'`);
+const databases = async () =>
+  (await query('SELECT datname, datallowconn FROM pg_database WHERE NOT datistemplate ORDER BY 1')).split('\n');
+const running = async () =>
+  Object.keys(await containerIds(host, directory)).filter((service) => !['db', 'redis'].includes(service));
+
+/** The database answers again after the engine's restart. */
+async function databaseUp(): Promise<void> {
+  await expect.poll(() => query('SELECT 1').catch(() => 'not yet'), { timeout: 60_000, interval: 500 }).toBe('1');
+}
+
+/** 0.4.0, with what 0.3.0 had kept. */
+const acrossState = () =>
+  baseState(host, 'across-0.4.0', [directory], async () => {
+    await upgradedState(host, directory);
+    await succeed(host, ['install', releases.path('0.4.0'), '--dir', directory, '--yes', '--no-rehearsal']);
+  });
+
+/** Where it is killed, which version serves in the end, what runs of the product while it lies there. */
+type Case = [place: string, serves: '0.3.0' | '0.4.0', alive: string[]];
+const kept = 'nodepad_0_3_0_t3';
+
+describe('an upgrade, 0.3.0 -> 0.4.0', () => {
+  test.each(
+    cases<Case>(
+      [
+        ['migrate:700', '0.3.0', []],
+        ['swap:effect', '0.3.0', []],
+        ['good:effect', '0.4.0', ['api']],
+      ],
+      [
+        ['quiesce:intent', '0.3.0', ['api', 'beat', 'frontend', 'worker']],
+        ['quiesce:effect', '0.3.0', []],
+        ['copy:intent', '0.3.0', []],
+        ['copy:300', '0.3.0', []],
+        ['copy:effect', '0.3.0', []],
+        ['migrate:effect', '0.3.0', []],
+        ['swap:intent', '0.3.0', []],
+        ['swap:200', '0.3.0', []],
+        ['switch:effect', '0.4.0', []],
+        ['up:effect', '0.4.0', ['api']],
+        ['health:effect', '0.4.0', ['api']],
+        ['traffic:intent', '0.4.0', ['api']],
+        ['external:effect', '0.4.0', ['api', 'beat', 'frontend', 'worker']],
+      ],
+    ),
+  )('killed at %s, then no power: resume ends with %s', async (place, expected, alive) => {
+    await upgradedState(host);
+    const before = await look(host, directory);
+    const oid = await liveOid();
+    await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
+    await host.crash();
+    await host.start();
+    await databaseUp();
+    expect(await running()).toEqual(alive);
+    const resumed = await airdock(host, ['resume', '--dir', directory]);
+    expect(resumed.exitCode, resumed.stdout).toBe(0);
+    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    const old = await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`);
+    const sides = {
+      '0.3.0': ['nodepad', ['nodepad|t', 'postgres|t']],
+      '0.4.0': [kept, ['nodepad|t', `${kept}|f`, 'postgres|t']],
+    };
+    expect([old, await databases()]).toEqual(sides[expected]);
+  });
+});
+
+describe('the automatic undo, 0.3.0 -> 0.4.2 that never becomes healthy', () => {
+  test.each(cases([], ['undo:intent', 'undo:700', 'undo:1500', 'undo:4000', 'undo:effect']))(
+    'killed at %s: resume brings 0.3.0 back',
+    async (place) => {
+      await upgradedState(host);
+      const before = await look(host, directory);
+      const oid = await liveOid();
+      await killedAt(host, directory, place, ['install', releases.path('0.4.2'), '--no-rehearsal']);
+      const resumed = await airdock(host, ['resume', '--dir', directory]);
+      expect(resumed.exitCode, resumed.stdout).toBe(0);
+      expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
+      expect(await liveOid()).toBe(oid);
+      expect(await databases()).toEqual(['nodepad|t', 'postgres|t']);
+    },
+  );
+});
+
+describe('a rollback, 0.4.0 -> 0.3.0, to the kept database', () => {
+  test.each(
+    cases(
+      [['swap:effect', '0.4.0']],
+      [
+        ['quiesce:effect', '0.4.0'],
+        ['swap:intent', '0.4.0'],
+        ['switch:effect', '0.3.0'],
+        ['up:effect', '0.3.0'],
+        ['good:effect', '0.3.0'],
+      ],
+    ),
+  )('killed at %s: resume ends with %s', async (place, expected) => {
+    await acrossState();
+    const before = await look(host, directory);
+    const oid = await liveOid();
+    await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
+    const resumed = await airdock(host, ['resume', '--dir', directory]);
+    expect(resumed.exitCode, resumed.stdout).toBe(0);
+    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    expect((await liveOid()) === oid).toBe(expected === '0.4.0');
+    expect(await databases()).toEqual(['nodepad|t', `nodepad_${expected === '0.4.0' ? '0_3_0_t3' : '0_4_0_t4'}|f`, 'postgres|t']);
+  });
+});

@@ -1,0 +1,56 @@
+// A process that is killed at an exact place of its journal (die-at.cjs), and what must be true afterwards.
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { airdock, executable } from '../helpers/airdock.ts';
+import type { Host } from '../helpers/host.ts';
+import { answering, containerIds, fingerprint, healthy, psql } from '../helpers/nodepad.ts';
+
+const dieAt = join(import.meta.dirname, 'die-at.cjs');
+
+/** Ends when the process was killed at that place; a place that is never reached is a failure of the test. */
+export async function killedAt(host: Host, directory: string, place: string, args: readonly string[]): Promise<void> {
+  const child = host.spawn([await executable(), ...args, '--dir', directory, '--yes', '--json'], {
+    stdio: 'ignore',
+    env: { NODE_OPTIONS: `--require=${dieAt}`, AIRDOCK_DIE_AT: place },
+  });
+  const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  expect(signal, `airdock ended before it came to ${place}`).toBe('SIGKILL');
+}
+
+export type Before = { rows: string; db: string; redis: string };
+
+/** Rows, by columns that every release has; the containers that nothing may replace. */
+export async function look(host: Host, directory: string): Promise<Before> {
+  const ids = await containerIds(host, directory);
+  const columns = { notes_columns: 'id, number, title, slug, body, created', members_columns: 'id, name' };
+  return { rows: await fingerprint(host, directory, columns), db: ids['db'] ?? '', redis: ids['redis'] ?? '' };
+}
+
+/** @returns the version that serves */
+export async function expectCoherent(host: Host, directory: string, before: Before): Promise<string> {
+  const { json: status, exitCode } = await airdock(host, ['status', '--dir', directory]);
+  expect(exitCode).toBe(0);
+  expect(status).toMatchObject({ interrupted: null, drift: [], phase: 'good' });
+  const serving = String(status['current']);
+  await healthy(host, directory, serving);
+  expect(await answering(host, directory)).toBe(serving);
+  const services = status['services'] as { service: string; image: string }[];
+  expect(services.map(({ service }) => service)).toEqual(['api', 'beat', 'db', 'frontend', 'redis', 'worker']);
+  for (const { image } of services.filter((one) => one.image.includes('nodepad-')))
+    expect(image).toMatch(new RegExp(`:${serving}$`));
+  expect(await look(host, directory)).toEqual(before);
+  for (const label of ['airdock.transaction', 'airdock.scratch'])
+    expect(await host.docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');
+  expect(await host.docker('network', 'ls', '-q', '--filter', 'label=airdock.scratch')).toBe('');
+  expect(existsSync(join(directory, '.airdock/scratch'))).toBe(false);
+  const sessions = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%'`;
+  expect(await psql(host, directory, 'postgres', sessions)).toBe('0');
+  const backups = await readdir(join(directory, '.airdock/backups')).catch(() => []);
+  expect(backups.filter((name) => name.endsWith('.unfinished'))).toEqual([]);
+  for (const id of await readdir(join(directory, '.airdock/transactions')))
+    for (const side of ['before', 'after']) expect(existsSync(join(directory, '.airdock/transactions', id, side))).toBe(false);
+  return serving;
+}

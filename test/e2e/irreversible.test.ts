@@ -1,0 +1,139 @@
+// Across an irreversible migration and back, with a user who writes all the while: every acknowledged row is in the live
+// database or in a kept one, and no old code meets a new schema (docs/adr/0008-irreversible.md).
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { airdock } from '../helpers/airdock.ts';
+import { startHost, type Host } from '../helpers/host.ts';
+import { address, answering, containerIds, opt, psql, upgradedState } from '../helpers/nodepad.ts';
+import { bundles } from '../helpers/releases.ts';
+import { runName } from '../helpers/run-folder.ts';
+import { startWriter } from '../helpers/writer.ts';
+
+const directory = opt();
+let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
+beforeAll(async () => {
+  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.4.2');
+  host = await startHost({ name: runName('vm') });
+});
+afterAll(() => host?.stop());
+
+const at = (...args: string[]): string[] => [...args, '--dir', directory];
+const status = async () => (await airdock(host, at('status'))).json;
+const kept = async () => (await status())['keptDatabases'] as { name: string; release: string; backup: string | null }[];
+const writing = async () => startWriter(host, `${await address(directory)}/api/notes`);
+
+/** Titles of notes in that database; a kept one is opened for the look. */
+async function titles(database: string): Promise<Set<string>> {
+  const open = (is: boolean) => psql(host, directory, 'postgres', `ALTER DATABASE "${database}" ALLOW_CONNECTIONS ${is}`);
+  const live = database === 'nodepad';
+  if (!live) await open(true);
+  const rows = await psql(host, directory, database, 'SELECT title FROM notes');
+  if (!live) await open(false);
+  return new Set(rows.split('\n'));
+}
+const databaseNames = async () =>
+  (
+    await psql(host, directory, 'postgres', 'SELECT datname, datallowconn FROM pg_database WHERE NOT datistemplate ORDER BY 1')
+  ).split('\n');
+
+describe('0.3.0 -> 0.4.0 and back', () => {
+  const acknowledged: string[] = [];
+  let ids: Record<string, string>;
+  beforeAll(async () => {
+    await upgradedState(host);
+    ids = await containerIds(host, directory);
+  });
+
+  test('forward: the old version serves until it is quiesced; what was acknowledged is there; the old database is kept, dumped', async () => {
+    const plan = await airdock(host, at('plan', releases.path('0.4.0')));
+    expect(plan).toMatchObject({ exitCode: 0, json: { class: 'irreversible', findings: [] } });
+    expect(plan.json['rollback']).toContain('airdock rollback 0.3.0 --restore-database');
+    const writer = await writing();
+    const done = await airdock(host, at('install', releases.path('0.4.0'), '--yes'));
+    expect(done.exitCode, done.stdout + done.stderr).toBe(0);
+    const before = writer.acknowledged.length;
+    await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(before);
+    acknowledged.push(...(await writer.stop()));
+    expect(await answering(host, directory)).toBe('0.4.0');
+    const live = await titles('nodepad');
+    expect(acknowledged.filter((title) => !live.has(title))).toEqual([]);
+    expect(await status()).toMatchObject({
+      current: '0.4.0',
+      schemaRelease: '0.4.0',
+      phase: 'good',
+      drift: [],
+      interrupted: null,
+    });
+    expect(await kept()).toEqual([
+      expect.objectContaining({
+        name: 'nodepad_0_3_0_t3',
+        release: '0.3.0',
+        backup: expect.stringMatching(/^\d{8}-\d+$/) as string,
+      }),
+    ]);
+    expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_3_0_t3|f', 'postgres|t']);
+    expect(await containerIds(host, directory)).toMatchObject({ db: ids['db'], redis: ids['redis'] });
+    const dump = join(directory, '.airdock/backups', (await kept())[0]?.backup ?? '', 'metadata.json');
+    expect(JSON.parse(await readFile(dump, 'utf8'))).toMatchObject({ database: 'nodepad_0_3_0_t3', release: '0.3.0' });
+  });
+
+  test('back without --restore-database: refused, and the plan says what comes back and what to type', async () => {
+    const refused = await airdock(host, at('rollback', '0.3.0', '--yes'));
+    expect(refused).toMatchObject({ exitCode: 2, json: { code: 'RESTORE_DATABASE_NEEDED' } });
+    expect(refused.json['hint']).toContain('airdock rollback 0.3.0 --restore-database');
+    expect(await answering(host, directory)).toBe('0.4.0');
+    expect(await containerIds(host, directory)).toMatchObject({ api: expect.any(String) as string });
+  });
+
+  test('back: the kept database is live again, today’s is kept; forward again the same way', async () => {
+    const writer = await writing();
+    const back = await airdock(host, at('rollback', '0.3.0', '--restore-database', '--yes'));
+    expect(back.exitCode, back.stdout + back.stderr).toBe(0);
+    const then = writer.acknowledged.length;
+    await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(then);
+    acknowledged.push(...(await writer.stop()));
+    expect(await answering(host, directory)).toBe('0.3.0');
+    expect(await status()).toMatchObject({ current: '0.3.0', schemaRelease: '0.3.0', drift: [], interrupted: null });
+    expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_4_0_t4|f', 'postgres|t']);
+    const both = new Set([...(await titles('nodepad')), ...(await titles('nodepad_0_4_0_t4'))]);
+    expect(acknowledged.filter((title) => !both.has(title))).toEqual([]);
+
+    const forward = await airdock(host, at('rollback', '0.4.0', '--restore-database', '--yes'));
+    expect(forward.exitCode, forward.stdout + forward.stderr).toBe(0);
+    expect(await answering(host, directory)).toBe('0.4.0');
+    expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_3_0_t5|f', 'postgres|t']);
+    const all = new Set([...(await titles('nodepad')), ...(await titles('nodepad_0_3_0_t5'))]);
+    expect(acknowledged.filter((title) => !all.has(title))).toEqual([]);
+    expect(await status()).toMatchObject({ current: '0.4.0', schemaRelease: '0.4.0', drift: [], interrupted: null });
+    expect(await containerIds(host, directory)).toMatchObject({ db: ids['db'], redis: ids['redis'] });
+  });
+});
+
+test('0.4.2 never becomes healthy: swapped back before traffic opened, no acknowledged write lost', async () => {
+  await upgradedState(host);
+  const oid = await psql(host, directory, 'postgres', `SELECT oid FROM pg_database WHERE datname = 'nodepad'`);
+  const writer = await writing();
+  const failed = await airdock(host, at('install', releases.path('0.4.2'), '--yes', '--no-rehearsal'));
+  expect(failed).toMatchObject({
+    exitCode: 6,
+    json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '0.3.0' } },
+  });
+  const then = writer.acknowledged.length;
+  await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(then);
+  const acknowledged = await writer.stop();
+  const live = await titles('nodepad');
+  expect(acknowledged.filter((title) => !live.has(title))).toEqual([]);
+  expect(await answering(host, directory)).toBe('0.3.0');
+  expect(await psql(host, directory, 'postgres', `SELECT oid FROM pg_database WHERE datname = 'nodepad'`)).toBe(oid);
+  expect(await databaseNames()).toEqual(['nodepad|t', 'postgres|t']);
+  expect(await status()).toMatchObject({
+    current: '0.3.0',
+    schemaRelease: '0.3.0',
+    phase: 'good',
+    drift: [],
+    interrupted: null,
+    keptDatabases: [],
+  });
+});
