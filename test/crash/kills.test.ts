@@ -38,7 +38,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test.each(
     cases(
       [
-        ['rehearse:3000', '0.2.4'],
+        ['rehearse:2000', '0.2.4'],
         ['migrate:600', '0.2.4'],
         ['switch:effect', '0.3.0'],
         ['up:900', '0.3.0'],
