@@ -31,8 +31,12 @@ export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
 export async function endLooseWork(site: ManagedSite): Promise<void> {
   await removeScratch(site);
   if ((await partialBackups(site)).length === 0) return; // it is there before anything else is
-  await endProcesses(site, 'backup');
-  await endDatabaseSessions(site, backupSession);
+  // what is kept is dumped when its transaction is done (dump-kept.ts)
+  const undumped = site.state.keptDatabases().flatMap(({ backup, transaction }) => (backup === null ? [transaction] : []));
+  for (const work of ['backup' as const, ...undumped]) {
+    await endProcesses(site, work);
+    await endDatabaseSessions(site, work === 'backup' ? backupSession : sessionName(work));
+  }
   await removePartialBackups(site);
 }
 

@@ -38,6 +38,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test.each(
     cases(
       [
+        ['rehearse:2000', '0.2.4'],
         ['migrate:600', '0.2.4'],
         ['switch:effect', '0.3.0'],
         ['up:900', '0.3.0'],
@@ -46,7 +47,6 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
-        ['rehearse:3000', '0.2.4'],
         ['health:effect', '0.3.0'],
         ['good:effect', '0.3.0'],
         ['import:intent', '0.2.4'],

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { airdock, executable } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
-import { answering, containerIds, fingerprint, installedState, opt, seed, sql } from '../helpers/nodepad.ts';
+import { answering, containerIds, fingerprint, installedState, opt, seed, sql, upgradedState } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 import { expectUntouched, watched } from '../helpers/serving.ts';
@@ -17,7 +18,7 @@ const directory = opt();
 let host: Host;
 let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.3.1');
+  releases = await bundles('0.2.4', '0.3.0', '0.3.1', '0.4.1');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -110,11 +111,15 @@ describe('airdock backup', () => {
   const scratch = (more: string) => async () =>
     (await host.docker('ps', '-aq', '--filter', 'label=airdock.scratch', ...more.split(' ').filter(Boolean))) !== '';
 
-  test.each([
-    ['its folder is there', async () => existsSync(join(directory, '.airdock/scratch'))],
-    ['its container is made', scratch('')],
-    ['its server runs', scratch('--filter status=running')],
-  ])('verify killed when %s: the throwaway server is removed', async (_what, when) => {
+  test.each(
+    cases(
+      [['its server runs', scratch('--filter status=running')]],
+      [
+        ['its folder is there', async () => existsSync(join(directory, '.airdock/scratch'))],
+        ['its container is made', scratch('')],
+      ],
+    ),
+  )('verify killed when %s: the throwaway server is removed', async (_what, when) => {
     await killed(['verify'], when);
     expect(await listed()).toEqual(['1 proven', '4 unproven']);
   });
@@ -137,12 +142,10 @@ describe('airdock backup', () => {
 });
 
 describe('the rehearsal', () => {
-  beforeEach(async () => {
-    await installedState(host);
-  });
   const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
 
   test('0.3.1 is stopped by it: the migration and the database’s own words are named, the old version answered every request', async () => {
+    await installedState(host);
     await seed(host, directory, { rows: 10, duplicateSlugs: 3 });
     before = await look();
     const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.1')));
@@ -183,7 +186,25 @@ describe('the rehearsal', () => {
     });
   });
 
-  test('a release that changes no schema: the backup is proven, nothing is migrated', async () => {
+  test('0.4.1, across an irreversible migration, is stopped by it before anything is', async () => {
+    await upgradedState(host);
+    await seed(host, directory, { rows: 10, duplicateMembers: 3 });
+    before = await look();
+    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.4.1')));
+    expect(result).toMatchObject({
+      exitCode: 6,
+      json: {
+        code: 'MIGRATION_FAILED',
+        details: { rehearsal: true, migration: 'notes.0006_unique_member_name', serving: '0.3.0' },
+      },
+    });
+    expectUntouched(seen, '0.3.0');
+    expect(await look()).toEqual(before);
+    expect(result.events.some((event) => event.type === 'step-started' && event.step === 'quiesce')).toBe(false);
+  });
+
+  test.each(cases([], ['a release that changes no schema']))('%s: the backup is proven, nothing is migrated', async () => {
+    await installedState(host);
     const same = await variant('no-schema', '0.3.0', [{ file: 'bundle.config.ts', from: /\{ version: '0.3.0'.*\n/, to: '\n' }]);
     const result = await upgrade(same);
     expect(result, result.stdout).toMatchObject({ exitCode: 0, json: { class: 'none', current: '0.3.0' } });
@@ -226,6 +247,7 @@ describe('the rehearsal', () => {
       },
       { file: 'bundle.config.ts', from: 'dependencies: [],', to: `dependencies: ['redis'],` },
     ]);
+    await installedState(host);
     const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.Gateway}}{{end}}';
     const ids = await containerIds(host, directory);
     const [db = '', gateway = ''] = (await host.docker('inspect', '-f', format, ids['db'] ?? '')).trim().split(' ');
