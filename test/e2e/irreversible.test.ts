@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { address, answering, containerIds, fingerprint, opt, psql, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
@@ -136,7 +137,7 @@ describe('from a backup', () => {
     expect(await databaseNames()).toEqual(['nodepad|t', `${keptAs}|f`, 'postgres|t']);
   });
 
-  test('a rollback without a kept database takes the backup; one that fails on the way leaves nothing', async () => {
+  test.each(cases([], ['no database is kept']))('a rollback takes the backup where %s', async () => {
     await upgradedState(host);
     const rows = await fingerprint(host, directory);
     expect((await airdock(host, at('install', releases.path('0.4.0'), '--yes', '--no-rehearsal'))).exitCode).toBe(0);
