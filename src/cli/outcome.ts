@@ -1,5 +1,7 @@
+import type { TableDifference } from '../database/difference.ts';
 import type { Plan } from '../install/plan-document.ts';
 import type { Recovered } from '../install/recovery.ts';
+import { differenceLines } from '../install/restore-text.ts';
 import type { Finished } from '../install/runner.ts';
 import type { OutcomeDocument, ResumeDocument } from './documents/outcome.ts';
 
@@ -12,6 +14,7 @@ type Done = {
   recovered: Recovered | undefined;
   /** Undefined when there was nothing to do. */
   finished: Finished | undefined;
+  leftAside?: TableDifference[] | null;
 };
 
 export function outcomeDocument({ command, version, plan, recovered, finished }: Done): OutcomeDocument {
@@ -27,11 +30,16 @@ export function outcomeDocument({ command, version, plan, recovered, finished }:
   };
 }
 
-export function outcomeText({ version, plan, recovered, finished }: Done): string {
+export function outcomeText({ version, plan, recovered, finished, leftAside }: Done): string {
   const before = recovered ? recoveredText(recovered) : '';
   if (!finished) return `${before}${version} is current already. Nothing was changed.\n`;
   const back = plan?.from && plan.from !== version ? `Back again: airdock rollback ${plan.from}\n` : '';
-  return `${before}${plan?.product} ${version} is serving.\n${back}`;
+  const aside = leftAside
+    ? `Left aside in ${plan?.aside?.name}:\n${differenceLines(leftAside)
+        .map((line) => `  ${line}\n`)
+        .join('')}`
+    : '';
+  return `${before}${plan?.product} ${version} is serving.\n${aside}${back}`;
 }
 
 export function recoveredText({ transaction, kind, to, outcome }: Recovered): string {

@@ -13,18 +13,19 @@ import { folderOf, type Transaction } from './transaction.ts';
 import { undo } from './undo.ts';
 
 /** Refuses when anything stands against the plan: one finding with its own code, several as PREFLIGHT_FAILED. */
-export function assertClear(plan: Plan): void {
-  assertNoFinding(plan.findings);
+export function assertClear({ findings, restore, aside, since }: Plan): void {
+  assertNoFinding(findings, restore ? { restore, aside, since } : {});
 }
 
-export function assertNoFinding(findings: readonly Finding[]): void {
+/** @param facts for `--json`, beside the findings */
+export function assertNoFinding(findings: readonly Finding[], facts: Record<string, unknown> = {}): void {
   const [first, ...others] = findings;
   if (!first) return;
   const onlyValues = findings.every((finding) => finding.code === 'VALUE_MISSING');
   const code = onlyValues ? 'VALUE_MISSING' : others.length === 0 ? codeOf(first) : 'PREFLIGHT_FAILED';
   throw new AirdockError(code, findings.map((finding) => finding.text).join('\n'), {
     hint: [...new Set(findings.map((finding) => finding.fix))].join('\n'),
-    details: { findings },
+    details: { findings, ...facts },
   });
 }
 

@@ -56,6 +56,9 @@ export type Facts = {
   added: string[];
   /** The database that a rollback would put in place, where the code cannot run on the live one. */
   restore: Plan['restore'];
+  /** What of the live one would be left aside then: looked up when nothing else stands against it. */
+  aside: Plan['aside'];
+  since: Plan['since'];
   /** The operator agreed to that. */
   restoreDatabase: boolean;
   /** Volumes of the project that are there before. */
@@ -172,6 +175,8 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     removed: model && !adopted ? running.filter((service) => !(service in model.model.services)) : [],
     added: model && running.length > 0 ? Object.keys(model.model.services).filter((service) => !running.includes(service)) : [],
     restore: options.restore ?? null,
+    aside: null,
+    since: null,
     restoreDatabase: options.restoreDatabase ?? false,
     volumes: (await site.docker.volumes(site.project)).map((volume) => volume.name),
     findings,

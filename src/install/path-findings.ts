@@ -2,9 +2,10 @@ import semver from 'semver';
 import type { Facts } from './facts.ts';
 import { runsOn } from './kept.ts';
 import type { Finding, Plan } from './plan-document.ts';
+import { restoreLines } from './restore-text.ts';
 
 /** What forbids the path itself: product, platform, downgrade, upgrade rules, class (DESIGN sections 4 and 7). */
-export function pathFindings(facts: Facts, pathClass: Plan['class']): Finding[] {
+export function pathFindings(facts: Facts, pathClass: Plan['class'], stopSeconds: number): Finding[] {
   const { target, deployment, kind } = facts;
   const from = deployment?.current ?? null;
   const findings: Finding[] = [];
@@ -22,7 +23,7 @@ export function pathFindings(facts: Facts, pathClass: Plan['class']): Finding[] 
       `the bundle is for ${target.platform}, this engine is ${here}`,
       `Ask the vendor for the bundle for ${here}.`,
     );
-  if (kind === 'rollback') return [...findings, ...rollbackFindings(facts)];
+  if (kind === 'rollback') return [...findings, ...rollbackFindings(facts, stopSeconds)];
   const highest = deployment?.highestGood ?? null;
   if (highest !== null && semver.lt(target.version, highest) && !facts.allowDowngrade)
     refuse(
@@ -63,9 +64,11 @@ function nextStop({ target }: Facts, from: string): string {
   return stop === undefined ? `Install a release that satisfies ${target.upgrade.from} first.` : `Install ${stop} first.`;
 }
 
-function rollbackFindings({ target, deployment, migrations, restore, restoreDatabase }: Facts): Finding[] {
+function rollbackFindings(facts: Facts, stopSeconds: number): Finding[] {
+  const { target, deployment, migrations, restore, restoreDatabase } = facts;
   const findings: Finding[] = [];
   const schema = deployment?.schemaRelease ?? deployment?.current ?? target.version;
+  const lines: [string, string][] = [...restoreLines(facts), ['stop', `about ${stopSeconds} s`]];
   const stays = target.database === 'none' || runsOn(migrations, target.version, schema);
   const crossing = `${deployment?.current ?? schema} -> ${target.version} crosses a migration that code alone cannot: ${target.version} does not run on the schema of ${schema}`;
   if (stays && restoreDatabase && !restore)
@@ -95,7 +98,10 @@ function rollbackFindings({ target, deployment, migrations, restore, restoreData
   if (!stays && restore && !restoreDatabase)
     findings.push({
       code: 'RESTORE_DATABASE_NEEDED',
-      text: `${crossing}. The database must go back too`,
+      text: [
+        `${crossing}. The database must go back too.`,
+        ...lines.map(([label, text]) => `  ${label.padEnd(11)} ${text}`),
+      ].join('\n'),
       fix: `To go on: airdock rollback ${target.version} --restore-database`,
     });
   const floor = deployment?.securityFloor ?? null;

@@ -31,6 +31,19 @@ export type StepId = z.infer<typeof stepId>;
 const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
 export type Finding = z.infer<typeof finding>;
 
+/**
+ * By table (with its schema, quoted as SQL wants it), only those with a difference: rows that the database which is put aside has
+ * and the one that comes back has not; that both have, with other values; that only the one that comes back has.
+ */
+export const tableDifferences = z.array(
+  z.strictObject({
+    table: z.string(),
+    gained: z.int().nonnegative(),
+    changed: z.int().nonnegative(),
+    lost: z.int().nonnegative(),
+  }),
+);
+
 export const planDocument = z.strictObject({
   schema: z.literal('airdock.plan/1'),
   kind: z.enum(['install', 'upgrade', 'rollback']),
@@ -83,6 +96,10 @@ export const planDocument = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** The name that today's database gets then, and how many seconds ago the other one was put aside. */
+  aside: z.strictObject({ name: z.string(), seconds: z.int() }).nullable().default(null),
+  /** Rows of today's database that the other one has not, or otherwise; null when nothing is put aside, or they could not be counted. */
+  since: tableDifferences.nullable().default(null),
   rollback: z.string(),
   findings: z.array(finding),
 });

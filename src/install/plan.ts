@@ -48,6 +48,11 @@ export function makePlan(facts: Facts): Plan {
     restore: facts.restore,
     rehearse: facts.rehearse,
   });
+  const timed = steps.map((id) => ({
+    id,
+    stop: stops.has(id) && (id !== 'migrate' || steps.includes('copy')),
+    estimate: estimate(id, facts),
+  }));
   return {
     schema: 'airdock.plan/1',
     kind,
@@ -73,22 +78,25 @@ export function makePlan(facts: Facts): Plan {
     backup: steps.includes('backup') ? { proven: steps.includes('rehearse') } : null,
     env: facts.env,
     disk: facts.disk.map((disk) => ({ ...disk, total: disk.needs.reduce((sum, need) => sum + need.bytes, 0) })),
-    steps: steps.map((id) => ({
-      id,
-      stop: stops.has(id) && (id !== 'migrate' || steps.includes('copy')),
-      estimate: estimate(id, facts),
-    })),
+    steps: timed,
     recreated: facts.recreated,
     removed: facts.removed,
     added: facts.added,
     restore: facts.restore,
+    aside: facts.aside,
+    since: facts.since,
     rollback: rollbackLine(facts, pathClass),
-    findings: [...facts.findings, ...pathFindings(facts, pathClass), ...diskFindings(facts.disk)],
+    findings: [...facts.findings, ...pathFindings(facts, pathClass, stopSeconds(timed)), ...diskFindings(facts.disk)],
   };
 }
 
 /** Steps during which the old version does not answer any more and the new one not yet; `migrate` when it runs on a copy. */
 const stops = new Set<StepId>(['quiesce', 'copy', 'migrate', 'swap', 'switch', 'database-service', 'up']);
+
+/** Seconds without an answer, an estimate. */
+export function stopSeconds(steps: Plan['steps']): number {
+  return steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
+}
 
 export function higherVersion(a: string | null, b: string): string {
   return a !== null && semver.gt(a, b) ? a : b;

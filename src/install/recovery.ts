@@ -5,6 +5,7 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
 import { sideOf } from './assert-swapped.ts';
 import { fenceKept } from './dump-kept.ts';
+import { removeSpool } from './left-aside.ts';
 import { endLooseWork, endOrphans } from './orphans.ts';
 import { placeSelf } from './placed-program.ts';
 import { planDocument, type Plan, type StepId } from './plan-document.ts';
@@ -32,6 +33,7 @@ export type Recovered = {
  */
 export async function recover(site: ManagedSite): Promise<Recovered | undefined> {
   await fenceKept(site);
+  await removeSpool(site);
   const record = site.journal.open();
   if (!record) {
     await endLooseWork(site);

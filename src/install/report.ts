@@ -5,10 +5,15 @@ import type { ManagedSite } from './site.ts';
 import { folderOf } from './transaction.ts';
 
 /**
- * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did.
+ * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did; then lines of whoever asks for it.
  * @returns its path
  */
-export async function writeReport(site: ManagedSite, id: number, failure?: AirdockError): Promise<string> {
+export async function writeReport(
+  site: ManagedSite,
+  id: number,
+  failure?: AirdockError,
+  more: readonly string[] = [],
+): Promise<string> {
   const file = path.join(folderOf(site, id), 'report.txt');
   const record = site.journal.all().find((one) => one.id === id);
   if (!record) return file;
@@ -21,6 +26,7 @@ export async function writeReport(site: ManagedSite, id: number, failure?: Airdo
       .steps(id)
       .map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
     ...(failure ? ['', failure.message, ...(failure.hint === undefined ? [] : ['', `Next: ${failure.hint}`])] : []),
+    ...(more.length > 0 ? ['', ...more] : []),
     '',
   ];
   await replaceFile(file, lines.join('\n'), { mode: 0o600 });

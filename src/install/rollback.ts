@@ -1,3 +1,4 @@
+import type { Spool, TableDifference } from '../database/difference.ts';
 import { AirdockError } from '../errors.ts';
 import { readBackups } from './backups.ts';
 import { assertClear, beginTransaction } from './begin.ts';
@@ -5,6 +6,7 @@ import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
 import { backupFor, keptFor, restoreOf, runsOn } from './kept.ts';
 import type { Host } from './host.ts';
+import { countAside, lookAside, removeSpool } from './left-aside.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
 import { recover, type Recovered } from './recovery.ts';
@@ -30,6 +32,8 @@ export type RollbackResult = {
   recovered: Recovered | undefined;
   /** Undefined when that release is current already. */
   finished: Finished | undefined;
+  /** Rows of the database that was put aside, compared with the one that came back; null when none was, or nobody could count. */
+  leftAside: TableDifference[] | null;
 };
 
 export async function rollback(
@@ -43,22 +47,35 @@ export async function rollback(
     const recovered = await recover(site);
     const { current } = site.state.deployment() ?? {};
     if (current && options.version === current && options.backup === undefined)
-      return { version: current, plan: undefined, recovered, finished: undefined };
+      return { version: current, plan: undefined, recovered, finished: undefined, leftAside: null };
     const stored = options.backup === undefined ? targetOf(site.state, options.version) : currentOf(site);
     const release = await readStoredRelease(site.store, stored);
-    const facts = await factsOf(site, release, options);
-    const plan = makePlan(facts);
-    assertClear(plan);
-    if (!(await consent(plan)))
-      throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
-    if (options.discardLocal) await discardLocal(site);
-    const transaction = await beginTransaction(site, { facts, plan, release });
-    const finished = await runForward(
-      transaction,
-      plan.steps.map((step) => step.id),
-    );
-    return { version: plan.to, plan, recovered, finished };
+    try {
+      const { facts, spool } = await withAside(site, await factsOf(site, release, options));
+      const plan = makePlan(facts);
+      assertClear(plan);
+      if (!(await consent(plan)))
+        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (options.discardLocal) await discardLocal(site);
+      const transaction = await beginTransaction(site, { facts, plan, release });
+      const finished = await runForward(
+        transaction,
+        plan.steps.map((step) => step.id),
+      );
+      const leftAside = spool ? await countAside(site, finished.transaction, spool) : null;
+      return { version: plan.to, plan, recovered, finished, leftAside };
+    } finally {
+      await removeSpool(site);
+    }
   });
+}
+
+/** Counting takes a while: only for what can go on, if the operator says so. */
+async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
+  const { findings } = makePlan(facts);
+  if (!facts.restore?.kept || findings.some(({ code }) => code !== 'RESTORE_DATABASE_NEEDED')) return { facts };
+  const { aside, since, spool } = await lookAside(site, facts.restore.kept);
+  return { facts: { ...facts, aside, since }, spool };
 }
 
 async function factsOf(site: ManagedSite, release: Release, options: RollbackOptions): Promise<Facts> {

@@ -1,5 +1,6 @@
 // Across an irreversible migration and back, with a user who writes all the while: every acknowledged row is in the live
 // database or in a kept one, and no old code meets a new schema (docs/adr/0008-irreversible.md).
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -26,14 +27,20 @@ const status = async () => (await airdock(host, at('status'))).json;
 const kept = async () => (await status())['keptDatabases'] as { name: string; release: string; backup: string | null }[];
 const writing = async () => startWriter(host, `${await address(directory)}/api/notes`);
 
-/** Titles of notes in that database; a kept one is opened for the look. */
-async function titles(database: string): Promise<Set<string>> {
+/** The lines of an answer of that database; a kept one is opened for the look. */
+async function ask(database: string, query: string): Promise<string[]> {
   const open = (is: boolean) => psql(host, directory, 'postgres', `ALTER DATABASE "${database}" ALLOW_CONNECTIONS ${is}`);
   const live = database === 'nodepad';
   if (!live) await open(true);
-  const rows = await psql(host, directory, database, 'SELECT title FROM notes');
+  const rows = await psql(host, directory, database, query);
   if (!live) await open(false);
-  return new Set(rows.split('\n'));
+  return rows.split('\n');
+}
+const titles = async (database: string) => new Set(await ask(database, 'SELECT title FROM notes'));
+/** Notes by id, over the columns that 0.3.0 and 0.4.0 have. */
+async function notes(database: string): Promise<Map<string, string>> {
+  const rows = await ask(database, "SELECT id || ' ' || md5(row(number, title, slug, body, created, pinned)::text) FROM notes");
+  return new Map(rows.map((row) => row.split(' ') as [string, string]));
 }
 const databaseNames = async () =>
   (
@@ -81,15 +88,35 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     expect(JSON.parse(await readFile(dump, 'utf8'))).toMatchObject({ database: 'nodepad_0_3_0_t3', release: '0.3.0' });
   });
 
-  test('back without --restore-database: refused, and the plan says what comes back and what to type', async () => {
+  test('back without --restore-database: refused, and it says what comes back, what is left aside, what to type', async () => {
+    await psql(
+      host,
+      directory,
+      'nodepad',
+      `INSERT INTO members (name, quota) SELECT 'later ' || i, '1 GiB' FROM generate_series(1, 5) i;
+       UPDATE members SET name = name || ' (moved)' WHERE id IN (SELECT id FROM members ORDER BY id LIMIT 3);
+       UPDATE members SET quota = '7 GiB' WHERE id IN (SELECT id FROM members ORDER BY id OFFSET 10 LIMIT 4);
+       DELETE FROM members WHERE id IN (SELECT id FROM members ORDER BY id OFFSET 20 LIMIT 2);
+       UPDATE notes SET pinned = NOT pinned WHERE id IN (SELECT id FROM notes ORDER BY id LIMIT 6);
+       DELETE FROM notes WHERE id IN (SELECT id FROM notes WHERE id NOT IN (SELECT note_id FROM attachments) ORDER BY id OFFSET 10 LIMIT 4)`,
+    );
     const refused = await airdock(host, at('rollback', '0.3.0', '--yes'));
     expect(refused).toMatchObject({ exitCode: 2, json: { code: 'RESTORE_DATABASE_NEEDED' } });
     expect(refused.json['hint']).toContain('airdock rollback 0.3.0 --restore-database');
+    expect(refused.json['message']).toMatch(/comes back +the database of 0\.3\.0, kept since .* UTC, by a rename/);
+    expect(refused.json['message']).toMatch(
+      /kept aside +today's database, as nodepad_0_4_0_t4: it holds what was written in the /,
+    );
+    expect(refused.json['message']).toContain('members +5 ~3 -2');
+    const { since } = refused.json['details'] as { since: unknown };
+    expect(since).toContainEqual({ table: 'public.members', gained: 5, changed: 3, lost: 2 });
+    expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_3_0_t3|f', 'postgres|t']);
     expect(await answering(host, directory)).toBe('0.4.0');
     expect(await containerIds(host, directory)).toMatchObject({ api: expect.any(String) as string });
   });
 
-  test('back: the kept database is live again, today’s is kept; forward again the same way', async () => {
+  test('back: the kept database is live again, today’s is kept, its rows are counted; forward again the same way', async () => {
+    const older = await notes('nodepad_0_3_0_t3');
     const writer = await writing();
     const back = await airdock(host, at('rollback', '0.3.0', '--restore-database', '--yes'));
     expect(back.exitCode, back.stdout + back.stderr).toBe(0);
@@ -99,11 +126,26 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     expect(await answering(host, directory)).toBe('0.3.0');
     expect(await status()).toMatchObject({ current: '0.3.0', schemaRelease: '0.3.0', drift: [], interrupted: null });
     expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_4_0_t4|f', 'postgres|t']);
+    const newer = await notes('nodepad_0_4_0_t4');
+    const leftAside = back.json['leftAside'];
+    expect(leftAside).toContainEqual({ table: 'public.members', gained: 5, changed: 3, lost: 2 });
+    expect(leftAside).toContainEqual({
+      table: 'public.notes',
+      gained: [...newer.keys()].filter((id) => !older.has(id)).length,
+      changed: [...newer].filter(([id, row]) => (older.get(id) ?? row) !== row).length,
+      lost: [...older.keys()].filter((id) => !newer.has(id)).length,
+    });
+    const report = await readFile(join(directory, '.airdock/transactions/4/report.txt'), 'utf8');
+    expect(report).toMatch(
+      /left aside in nodepad_0_4_0_t4, compared with the database that came back:\n(.*\n)*.*members \+5 ~3 -2/,
+    );
+    expect(existsSync(join(directory, '.airdock/scratch-rows'))).toBe(false);
     const both = new Set([...(await titles('nodepad')), ...(await titles('nodepad_0_4_0_t4'))]);
     expect(acknowledged.filter((title) => !both.has(title))).toEqual([]);
 
     const forward = await airdock(host, at('rollback', '0.4.0', '--restore-database', '--yes'));
     expect(forward.exitCode, forward.stdout + forward.stderr).toBe(0);
+    expect(forward.json['leftAside']).toContainEqual({ table: 'public.members', gained: 2, changed: 3, lost: 5 });
     expect(await answering(host, directory)).toBe('0.4.0');
     expect(await databaseNames()).toEqual(['nodepad|t', 'nodepad_0_3_0_t5|f', 'postgres|t']);
     const all = new Set([...(await titles('nodepad')), ...(await titles('nodepad_0_3_0_t5'))]);

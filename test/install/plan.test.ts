@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Facts } from '../../src/install/facts.ts';
 import { classOfPath } from '../../src/install/class-of-path.ts';
 import { runsOn } from '../../src/install/kept.ts';
+import { planText } from '../../src/cli/render/plan.ts';
+import { planDocument } from '../../src/install/plan-document.ts';
 import { makePlan, stepsOf } from '../../src/install/plan.ts';
 import { makeRelease } from '../helpers/bundle.ts';
 
@@ -120,6 +122,8 @@ function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {
     signer: 'SHA256:x',
     allowDowngrade: false,
     restore: null,
+    aside: null,
+    since: null,
     restoreDatabase: false,
     rehearse: true,
     deployment: {
@@ -242,6 +246,40 @@ describe('a way back', () => {
       'traffic',
       'external',
     ]);
+  });
+  test('the refusal says what comes back and which rows are left aside, as the plan does', () => {
+    const deployment = running({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0' });
+    const restore = {
+      kept: 'notes_0_3_0_t2',
+      backup: null,
+      release: '0.3.0',
+      schemaRelease: '0.3.0',
+      at: '2026-11-22T02:14:59.000Z',
+      proven: true,
+    };
+    const since = [
+      { table: 'audit."Große Liste"', gained: 0, changed: 1, lost: 0 },
+      { table: 'public.jobs', gained: 9310, changed: 0, lost: 0 },
+      { table: 'public.members', gained: 2, changed: 0, lost: 0 },
+      { table: 'public.notes', gained: 1204, changed: 88, lost: 3 },
+    ];
+    const aside = { name: 'notes_0_4_0_t15', seconds: 21_720 };
+    const asked = facts({ kind: 'rollback', deployment, restore, aside, since }, { version: '0.3.0' });
+    const said = [
+      '  comes back  the database of 0.3.0, kept since 2026-11-22 02:14 UTC, by a rename',
+      "  kept aside  today's database, as notes_0_4_0_t15: it holds what was written in the 6 h 2 min since",
+      '                audit."Große Liste" ~1    jobs +9,310    members +2',
+      '                notes +1,204 ~88 -3',
+    ];
+    const [finding] = makePlan(asked).findings;
+    expect(finding?.text.split('\n').slice(1)).toEqual([...said, '  stop        about 8 s']);
+    const plan = makePlan({ ...asked, restoreDatabase: true });
+    expect(plan).toMatchObject({ aside, since });
+    expect(planText(plan)).toContain(said.join('\n'));
+    expect(planText({ ...plan, since: [] })).toContain('no table differs');
+    expect(planText({ ...plan, since: null })).toContain('which rows could not be counted');
+    const { aside: _aside, since: _since, ...older } = plan;
+    expect(planDocument.parse(older)).toMatchObject({ aside: null, since: null });
   });
   test('--restore-database where the database can stay is a mistake', () => {
     const deployment = running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' });

@@ -33,5 +33,5 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
     consent(context, planText(plan), 'Go back?', flags.yes),
   );
   const done = { command: 'rollback' as const, ...result };
-  context.result(outcomeDocument(done), outcomeText(done));
+  context.result({ ...outcomeDocument(done), leftAside: result.leftAside }, outcomeText(done));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tableDifferences } from '../../install/plan-document.ts';
 
 const recovered = z
   .strictObject({
@@ -25,7 +26,11 @@ const outcome = z.strictObject({
 });
 export type OutcomeDocument = z.infer<typeof outcome>;
 export const installDocument = outcome.extend({ schema: z.literal('airdock.install/1') });
-export const rollbackDocument = outcome.extend({ schema: z.literal('airdock.rollback/1') });
+export const rollbackDocument = outcome.extend({
+  schema: z.literal('airdock.rollback/1'),
+  /** What the database that was put aside holds beside the one that came back; null when none was, or it could not be counted. */
+  leftAside: tableDifferences.nullable(),
+});
 
 export const resumeDocument = z.strictObject({ schema: z.literal('airdock.resume/1'), recovered });
 export type ResumeDocument = z.infer<typeof resumeDocument>;

@@ -1,4 +1,6 @@
 import type { Plan } from '../../install/plan-document.ts';
+import { stopSeconds } from '../../install/plan.ts';
+import { restoreLines } from '../../install/restore-text.ts';
 import { bytesText } from '../../units.ts';
 
 /** The plan before the act, as an operator reads it (JOURNEY "The plan before the act"). */
@@ -9,6 +11,7 @@ export function planText(plan: Plan): string {
     line('migration', [plan.class, ...plan.summaries].join('. '));
     line('', servingText(plan));
   }
+  for (const [label, text] of restoreLines(plan)) line(label, text);
   line(
     'images',
     `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`,
@@ -37,8 +40,7 @@ export function planText(plan: Plan): string {
 
 function servingText(plan: Plan): string {
   const database = plan.steps.some((step) => step.id === 'database-service');
-  const stop = plan.steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
-  return `the old version serves until its containers are replaced: a stop of about ${stop} s (estimate)${database ? '; the database restarts' : ''}`;
+  return `the old version serves until its containers are replaced: a stop of about ${stopSeconds(plan.steps)} s (estimate)${database ? '; the database restarts' : ''}`;
 }
 
 function backupText({ backup, steps }: Plan): string {
