@@ -50,7 +50,7 @@ export function makePlan(facts: Facts): Plan {
   });
   const timed = steps.map((id) => ({
     id,
-    stop: stops.has(id) && (id !== 'migrate' || steps.includes('copy')),
+    stop: stops.has(id) || (quiet.has(id) && steps.includes('quiesce')),
     estimate: estimate(id, facts),
   }));
   return {
@@ -90,8 +90,9 @@ export function makePlan(facts: Facts): Plan {
   };
 }
 
-/** Steps during which the old version does not answer any more and the new one not yet; `migrate` when it runs on a copy. */
-const stops = new Set<StepId>(['quiesce', 'copy', 'migrate', 'swap', 'switch', 'database-service', 'up']);
+/** Steps during which the old version does not answer any more and the new one not yet; `quiet` ones behind a quiesce only. */
+const stops = new Set<StepId>(['quiesce', 'copy', 'swap', 'database-service', 'up']);
+const quiet = new Set<StepId>(['migrate', 'switch']);
 
 /** Seconds without an answer, an estimate. */
 export function stopSeconds(steps: Plan['steps']): number {

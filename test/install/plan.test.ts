@@ -99,6 +99,14 @@ describe('steps', () => {
       'good',
     ]);
   });
+  test('users notice the containers alone, unless what writes has to stop first', () => {
+    const stops = (target: string) =>
+      makePlan(facts({}, { version: target, migrations: [...known] }))
+        .steps.filter(({ stop }) => stop)
+        .map(({ id }) => id);
+    expect(stops('0.3.0')).toEqual(['up']);
+    expect(stops('0.4.0')).toEqual(['quiesce', 'copy', 'migrate', 'swap', 'switch', 'up']);
+  });
   test('a first install that was tried before is backed up: rows may be in its volumes', () => {
     expect(stepsOf('install', 'none', plain)).not.toContain('backup');
     expect(stepsOf('install', 'none', { ...plain, hasData: true })).toContain('backup');
