@@ -41,9 +41,9 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['rehearse:2000', '0.2.4'],
         ['migrate:600', '0.2.4'],
         ['switch:effect', '0.3.0'],
-        ['up:900', '0.3.0'],
       ],
       [
+        ['up:900', '0.3.0'],
         ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
@@ -105,11 +105,9 @@ describe('the automatic undo, 0.2.4 -> 0.3.2 that never becomes healthy', () => 
 describe('a rollback, 0.3.0 -> 0.2.4', () => {
   test.each(
     cases(
+      [['up:900', '0.2.4']],
       [
         ['switch:intent', '0.2.4'],
-        ['up:900', '0.2.4'],
-      ],
-      [
         ['load:intent', '0.3.0'],
         ['health:effect', '0.2.4'],
         ['good:effect', '0.2.4'],

@@ -113,8 +113,9 @@ describe('airdock backup', () => {
 
   test.each(
     cases(
-      [['its server runs', scratch('--filter status=running')]],
+      [],
       [
+        ['its server runs', scratch('--filter status=running')],
         ['its folder is there', async () => existsSync(join(directory, '.airdock/scratch'))],
         ['its container is made', scratch('')],
       ],
@@ -124,21 +125,24 @@ describe('airdock backup', () => {
     expect(await listed()).toEqual(['1 proven', '4 unproven']);
   });
 
-  test('create killed in the middle of the dump: neither its files nor its sessions are left', async () => {
-    const { db = '' } = await containerIds(host, directory);
-    const hold = ['docker', 'exec', '-i', db, 'psql', '-U', 'nodepad', 'nodepad'];
-    const input = 'BEGIN; LOCK TABLE notes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);';
-    const holding = host.exec(hold, { input, env: { PGAPPNAME: 'holder' } });
-    const waiting = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%' AND wait_event_type = 'Lock'`;
-    await killed(['create'], async () => (await sql(host, directory, waiting)) !== '0');
-    await sql(
-      host,
-      directory,
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()`,
-    );
-    await holding;
-    expect(await listed()).toEqual(['1 proven', '4 unproven']);
-  });
+  test.each(cases([], ['create']))(
+    '%s killed in the middle of the dump: neither its files nor its sessions are left',
+    async () => {
+      const { db = '' } = await containerIds(host, directory);
+      const hold = ['docker', 'exec', '-i', db, 'psql', '-U', 'nodepad', 'nodepad'];
+      const input = 'BEGIN; LOCK TABLE notes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);';
+      const holding = host.exec(hold, { input, env: { PGAPPNAME: 'holder' } });
+      const waiting = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%' AND wait_event_type = 'Lock'`;
+      await killed(['create'], async () => (await sql(host, directory, waiting)) !== '0');
+      await sql(
+        host,
+        directory,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()`,
+      );
+      await holding;
+      expect(await listed()).toEqual(['1 proven', '4 unproven']);
+    },
+  );
 });
 
 describe('the rehearsal', () => {
@@ -186,7 +190,7 @@ describe('the rehearsal', () => {
     });
   });
 
-  test('0.4.1, across an irreversible migration, is stopped by it before anything is', async () => {
+  test.each(cases([], ['0.4.1']))('%s, across an irreversible migration, is stopped by it before anything is', async () => {
     await upgradedState(host);
     await seed(host, directory, { rows: 10, duplicateMembers: 3 });
     before = await look();

@@ -157,30 +157,30 @@ describe('of the host, found before anything is touched', () => {
 });
 
 describe('the disk fills up on the way', () => {
-  test.each([
-    ['the backup', 'backups', '64k'],
-    ['the blobs of the release', 'blobs/sha256', '2m'],
-  ])('in %s: undone, the old version answered every request', async (_what, folder, size) => {
-    await installedState(host);
-    const before = await look();
-    const place = join(directory, '.airdock', folder);
-    await mkdir(place, { recursive: true });
-    await execa('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', place]);
-    try {
-      const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
-      expect(result).toMatchObject({
-        exitCode: 5,
-        json: { code: 'DISK_FULL', details: { outcome: 'undone', serving: '0.2.4' } },
-      });
-      expect(result.json['message']).toContain('0.2.4 is serving, untouched');
-      expectUntouched(seen, '0.2.4');
-      expect(await readdir(place).then((names) => names.filter((name) => !/^[0-9a-f]{64}$/.test(name)))).toEqual([]);
-    } finally {
-      await execa('umount', [place]);
-    }
-    expect(await look()).toEqual(before);
-    await expectGood();
-  });
+  test.each(cases([['the backup', 'backups', '64k']], [['the blobs of the release', 'blobs/sha256', '2m']]))(
+    'in %s: undone, the old version answered every request',
+    async (_what, folder, size) => {
+      await installedState(host);
+      const before = await look();
+      const place = join(directory, '.airdock', folder);
+      await mkdir(place, { recursive: true });
+      await execa('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', place]);
+      try {
+        const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
+        expect(result).toMatchObject({
+          exitCode: 5,
+          json: { code: 'DISK_FULL', details: { outcome: 'undone', serving: '0.2.4' } },
+        });
+        expect(result.json['message']).toContain('0.2.4 is serving, untouched');
+        expectUntouched(seen, '0.2.4');
+        expect(await readdir(place).then((names) => names.filter((name) => !/^[0-9a-f]{64}$/.test(name)))).toEqual([]);
+      } finally {
+        await execa('umount', [place]);
+      }
+      expect(await look()).toEqual(before);
+      await expectGood();
+    },
+  );
 });
 
 describe('of the bundle: exit 4, and nothing of it is used', () => {

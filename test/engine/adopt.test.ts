@@ -120,7 +120,7 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     for (const service of ['db', 'redis', 'extra']) expect(back[service]).toBe(before[service]);
   });
 
-  test('named docker-compose.yml, and edits by hand later', async () => {
+  test.each(cases([], ['docker-compose.yml']))('named %s, and edits by hand later', async () => {
     await rename(file('compose.yaml'), file('docker-compose.yml'));
     await edit('docker-compose.yml', (was) => was.replace('${GUNICORN_WORKERS:-1}', '2'));
     await byHand();

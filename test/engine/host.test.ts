@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cases } from '../helpers/faults.ts';
 import { type Host, type HostOptions, startHost } from '../helpers/host.ts';
 import { startPoller } from '../helpers/poller.ts';
 import { startRegistry } from '../helpers/registry.ts';
@@ -22,7 +23,7 @@ services:
     restart: always
 `;
 
-describe.each(variants)('$name', (variant) => {
+describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant) => {
   let host: Host;
   let directory: string;
 
