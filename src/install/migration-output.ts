@@ -13,9 +13,12 @@ export function lastMigration(output: string): string | undefined {
   return undefined;
 }
 
-/** How many were applied, when the tool says it line by line. */
-export function appliedIn(output: string): number {
-  return linesOf(output).filter((line) => /\bOK$/.test(line)).length;
+/** What was applied, by its name or by the whole line, when the tool says it line by line. */
+export function appliedIn(output: string): string[] {
+  return linesOf(output).flatMap((line) => {
+    if (!/\bOK$/.test(line)) return [];
+    return [lastMigration(line) ?? line.replace(/[.\s]*OK$/, '')];
+  });
 }
 
 /**

@@ -44,17 +44,19 @@ export async function migrate({ site, record, plan, target, signal }: Transactio
     });
     const output = result.stdout + result.stderr;
     await replaceFile(path.join(folderOf(site, record.id), 'migrate.log'), output, { mode: 0o600 });
-    if (result.exitCode === 0) return appliedIn(output) === 0 ? 'done' : `${appliedIn(output)} applied`;
+    const applied = appliedIn(output);
+    if (result.exitCode === 0) return applied.length === 0 ? 'done' : `${applied.length} applied`;
     if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
       await sleep(1000 * attempt, undefined, signal ? { signal } : {});
       continue;
     }
+    const before = inCopy || applied.length === 0 ? '' : `\nApplied before it, and there to stay: ${applied.join(', ')}.`;
     throw new AirdockError(
       'MIGRATION_FAILED',
-      `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}`,
+      `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}${before}`,
       {
         hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. ${inCopy ? 'It ran on a copy; the database that served is as it was.' : 'Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.'}`,
-        details: { log: path.join(folderOf(site, record.id), 'migrate.log') },
+        details: { log: path.join(folderOf(site, record.id), 'migrate.log'), applied: inCopy ? [] : applied },
       },
     );
   }
