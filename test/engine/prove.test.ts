@@ -17,6 +17,7 @@ import type { Site } from '../../src/install/site.ts';
 import { type Compose, type ComposeOptions, openCompose } from '../../src/io/compose.ts';
 import { openDocker } from '../../src/io/docker.ts';
 import { type Run, run } from '../../src/io/process.ts';
+import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/nodepad');
@@ -138,7 +139,7 @@ describe('proven', () => {
     expect(found.tables['public.note']).toMatchObject({ rows: 3000 });
   });
 
-  test('of another encoding, of an ICU locale, of a name that the new server has too', async () => {
+  test.each(cases([], ['another encoding']))('of %s, of an ICU locale, of a name that the new server has too', async () => {
     const folders = [await backup('sorted'), await backup('icu'), await backup('postgres')];
     await withScratch(site, { service: 'db' }, async (scratch) => {
       for (const folder of folders) {
