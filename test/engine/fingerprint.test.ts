@@ -17,7 +17,10 @@ import { condition, randomDatabase } from '../helpers/random-database.ts';
  * What a dump and restore keeps has the same fingerprint, and nothing else has. AIRDOCK_FINGERPRINT_RUNS: how many random
  * databases (3 unless told), each restored once and changed up to 8 times.
  */
-const runs = Number(process.env['AIRDOCK_FINGERPRINT_RUNS'] ?? 3);
+const asked = process.env['AIRDOCK_FINGERPRINT_RUNS'];
+const runs = Number(asked ?? 3);
+/** The same databases in every run of CI, which is no place to find something out; others each time when more are asked for. */
+const seed = asked === undefined ? { seed: 20_261_126 } : {};
 
 let host: Host;
 let directory: string;
@@ -119,7 +122,7 @@ describe('a random database', () => {
         }
         await drop(original, copy);
       }),
-      { numRuns: runs, endOnFailure: runs < 20 },
+      { numRuns: runs, endOnFailure: runs < 20, ...seed },
     );
     if (runs >= 20) console.log(Object.fromEntries(seen));
     expect(seen.size).toBeGreaterThan(runs);
@@ -127,7 +130,9 @@ describe('a random database', () => {
 });
 
 test('expressions that are printed otherwise once they were restored have the same fingerprint', async () => {
-  const views = fc.sample(condition, 300 * runs).map((one, index) => `CREATE VIEW v${index} AS SELECT ${one} AS c FROM base;`);
+  const views = fc
+    .sample(condition, { numRuns: 300 * runs, ...seed })
+    .map((one, index) => `CREATE VIEW v${index} AS SELECT ${one} AS c FROM base;`);
   const [original, copy] = await restored(['CREATE TABLE base (s varchar, t varchar(5), n int);', ...views].join('\n'));
   expect(await differences(original, copy)).toEqual([]);
 });

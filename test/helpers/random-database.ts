@@ -144,7 +144,7 @@ const leaves = [
   '(n > 1) IS NOT TRUE',
   '(n IS NULL) = (s IS NULL)',
   "date '2020-01-01' + n > date '2020-02-01'",
-  "extract(year from timestamp '2020-01-01' AT TIME ZONE 'UTC') = n",
+  "extract(year from timestamptz '2020-01-01 00:00+00' AT TIME ZONE 'UTC') = n",
   "interval '1' month * n > interval '-1 day' - '00:00:01'",
   'jsonb \'{"a": 1}\' ? s',
   "repeat(s, n) ~ '^\\\\w+$'",
