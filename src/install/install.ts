@@ -152,8 +152,9 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
     ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse }),
   });
-  if (!deployment) facts.findings.unshift(...(await adoptionFindings(site)));
-  return facts;
+  const adoption = deployment ? [] : await adoptionFindings(site);
+  // whatever else is found of a deployment that is not ours, its own ports and images for one, follows from that
+  return adoption.length > 0 ? { ...facts, findings: adoption } : facts;
 }
 
 /** A deployment made by hand is taken over by `adopt`, never by an install that finds it (DESIGN section 6). */
