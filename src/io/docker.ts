@@ -1,4 +1,5 @@
 import { addAbortSignal, type Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Dockerode from 'dockerode';
 import { AirdockError, systemCode } from '../errors.ts';
 import { type ContainerInfo, containerInfo } from './container.ts';
@@ -93,7 +94,15 @@ class Engine implements Docker {
   }
 
   async removeContainer(id: string, { anonymousVolumes = false } = {}): Promise<void> {
-    await this.#find(this.#api.getContainer(id).remove({ force: true, v: anonymousVolumes }));
+    const container = this.#api.getContainer(id);
+    try {
+      await container.remove({ force: true, v: anonymousVolumes });
+    } catch (error) {
+      if (statusOf(error) === 404) return;
+      if (statusOf(error) !== 409 || !/already in progress/.test(reasonOf(error))) throw this.#failed(error);
+      // the `--rm` of a one-shot that was killed: until it is gone
+      for (let tries = 0; tries < 100 && (await this.#find(container.inspect())) !== undefined; tries++) await sleep(100);
+    }
   }
 
   async probeImage(reference: string): Promise<string | undefined> {

@@ -73,7 +73,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
     const { json: interrupted } = await airdock(host, ['status', '--dir', directory]);
     expect(interrupted).toMatchObject({ interrupted: { kind: 'upgrade', from: '0.2.4', to: '0.3.0' } });
     const resumed = await airdock(host, ['resume', '--dir', directory]);
-    expect(resumed.exitCode).toBe(0);
+    expect(resumed.exitCode, resumed.stdout + resumed.stderr).toBe(0);
     expect(resumed.json, resumed.stderr).toMatchObject({ recovered: { outcome: expected === '0.2.4' ? 'undone' : 'done' } });
     expect(await expectCoherent(host, directory, before)).toBe(expected);
     fresh = expected === '0.2.4';
