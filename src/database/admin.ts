@@ -1,5 +1,5 @@
 import { AirdockError } from '../errors.ts';
-import { type DatabaseTarget, tool } from './server.ts';
+import { type DatabaseTarget, psql } from './server.ts';
 import { databaseSettings } from './settings.ts';
 
 /**
@@ -125,13 +125,11 @@ async function statements(
   variables: Record<string, string>,
   code: 'STEP_FAILED' | 'DATABASE_UNREACHABLE' = 'STEP_FAILED',
 ): Promise<string[]> {
-  const set = Object.entries(variables).flatMap(([name, value]) => ['-v', `${name}=${value}`]);
-  const database = maintenanceOf(cluster.database);
-  const command = ['psql', '-XAtqw', '-v', 'ON_ERROR_STOP=1', ...set, '-U', cluster.user, '-d', database, '-f', '-'];
-  const { stdout } = await tool(cluster, code, command, {
+  const options = {
     input: Buffer.from(sql),
     env: { PGAPPNAME: cluster.applicationName },
     ...(cluster.signal ? { signal: cluster.signal } : {}),
-  });
+  };
+  const { stdout } = await psql({ ...cluster, database: maintenanceOf(cluster.database) }, code, options, variables);
   return stdout.split('\n').filter((line) => line !== '');
 }

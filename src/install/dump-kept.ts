@@ -5,7 +5,9 @@ import { bytesText } from '../units.ts';
 import { makeBackup } from './make-backup.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
+import { asStep } from './step-events.ts';
 import { clusterOf } from './swap-record.ts';
+import type { Progress } from './transaction.ts';
 
 /**
  * Dumps what was put aside and has no dump yet, while users are served, so that dropping it one day loses nothing. No part of
@@ -17,34 +19,19 @@ export async function dumpKept(site: ManagedSite): Promise<void> {
 
 async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
   const { listener, signal } = site.host;
-  const started = performance.now();
-  const step = 'keep';
-  listener({ type: 'step-started', step });
-  let outcome: 'done' | 'failed' = 'failed';
-  let summary = '';
-  try {
+  const work = async (onProgress: Progress) => {
     const cluster = await clusterOfKept(site, kept);
+    const { applicationName } = cluster;
+    const { release, schemaRelease } = kept;
     const { id, bytes } = await openFor(cluster, kept, () =>
-      makeBackup(
-        site,
-        { ...cluster, name: kept.name },
-        {
-          applicationName: cluster.applicationName,
-          release: kept.release,
-          schemaRelease: kept.schemaRelease,
-          signal,
-          onProgress: (done) => listener({ type: 'progress', step, bytes: done }),
-        },
-      ),
+      makeBackup(site, { ...cluster, name: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
     );
     site.state.setKeptBackup(kept.name, id);
-    summary = `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full`;
-    outcome = 'done';
-  } catch (error) {
-    summary = `${kept.name} is kept, without a dump of it: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    listener({ type: 'step-ended', step, outcome, summary, milliseconds: performance.now() - started });
-  }
+    return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full` };
+  };
+  const sad = (error: unknown) =>
+    `${kept.name} is kept, without a dump of it: ${error instanceof Error ? error.message : String(error)}`;
+  await asStep(listener, 'keep', work, sad).catch(() => {});
 }
 
 /** A process that died while it read a kept database left it open: whoever has the lock shuts it first. */

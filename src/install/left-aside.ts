@@ -9,6 +9,7 @@ import { writeReport } from './report.ts';
 import { differenceLines } from './restore-text.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
+import { asStep } from './step-events.ts';
 import { asideName } from './swap-record.ts';
 
 /**
@@ -66,25 +67,16 @@ function keptBy(site: ManagedSite, which: (kept: KeptDatabase) => boolean): Kept
   return kept;
 }
 
-async function counting<T extends { rows: TableDifference[] }>(
+function counting<T extends { rows: TableDifference[] }>(
   site: ManagedSite,
   step: string,
   work: () => Promise<T>,
 ): Promise<T | null> {
-  const { listener } = site.host;
-  const started = performance.now();
-  listener({ type: 'step-started', step });
-  let outcome: 'done' | 'failed' = 'failed';
-  let summary = '';
-  try {
+  const shown = async () => {
     const made = await work();
-    outcome = 'done';
-    summary = differenceLines(made.rows).join('\n');
-    return made;
-  } catch (error) {
-    summary = `the rows that differ could not be counted: ${error instanceof Error ? error.message : String(error)}`;
-    return null;
-  } finally {
-    listener({ type: 'step-ended', step, outcome, summary, milliseconds: performance.now() - started });
-  }
+    return { ...made, summary: differenceLines(made.rows).join('\n') };
+  };
+  const sad = (error: unknown) =>
+    `the rows that differ could not be counted: ${error instanceof Error ? error.message : String(error)}`;
+  return asStep(site.host.listener, step, shown, sad).catch(() => null);
 }
