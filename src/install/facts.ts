@@ -7,18 +7,17 @@ import type { ComposeModel } from '../io/compose.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
 import { classOfPath } from './class-of-path.ts';
-import { scratchBytes } from './disk-findings.ts';
+import { diskNeeds } from './disk-needs.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { EnvInputs, MergedEnv } from './env-template.ts';
 import type { NamedImage } from './image-names.ts';
 import { installerOf } from './installer.ts';
-import { copyNeeds } from './placed-program.ts';
 import { planLoad, type LoadPlan } from './load-images.ts';
 import { namesFor } from './names-here.ts';
 import type { Finding, Plan } from './plan-document.ts';
 import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
-import { diskLedger, type DiskFacts } from './preflight/disk.ts';
+import type { DiskFacts } from './preflight/disk.ts';
 import { checkShut } from './preflight/swap.ts';
 import { checkVersions } from './preflight/engine.ts';
 import { checkImages, checkNames, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
@@ -27,9 +26,6 @@ import type { Records, Site } from './site.ts';
 import { renderStaged, stageCompose, stageEnv, stageEnvBack, type Staged } from './stage.ts';
 import type { Deployment, KnownMigration } from './state.ts';
 import type { BlobKey } from './store.ts';
-
-/** What gzip makes of the installer, with room. */
-const unpackedEstimate = 3;
 
 /** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */
 export type Facts = {
@@ -154,22 +150,18 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     },
     staged,
     database: database?.database ?? null,
-    disk: await diskLedger([
-      { path: site.directory, need: { what: 'bundle', bytes: sum(missingBlobs) } },
-      { path: site.directory, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
-      { path: site.directory, need: { what: 'backup', bytes: database?.database?.bytes ?? 0 } },
-      { path: site.directory, need: { what: 'reserve', bytes: manifest.requires.disk } },
-      { path: engine.rootDir, need: { what: 'copy', bytes: swaps && !options.restore ? (database?.database?.bytes ?? 0) : 0 } },
-      ...(database?.database && (options.rehearse ?? true)
-        ? [{ path: engine.rootDir, need: { what: 'rehearsal', bytes: scratchBytes(database.database.bytes) } }]
-        : []),
-      {
-        path: engine.rootDir,
-        need: { what: 'restored backup', bytes: options.restore?.backup ? (database?.database?.bytes ?? 0) : 0 },
-      },
-      // the classic store spools the tar before it unpacks it
-      { path: engine.rootDir, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
-    ]),
+    disk: await diskNeeds({
+      site,
+      engine,
+      reserve: manifest.requires.disk,
+      missingBlobs,
+      installer,
+      load,
+      databaseBytes: database?.database?.bytes,
+      copies: swaps && !options.restore,
+      restoresBackup: Boolean(options.restore?.backup),
+      rehearses: options.rehearse ?? true,
+    }),
     recreated: model ? recreatedServices(containers, model.model, model.hashes, names, engine) : [],
     // An adopted stack without a bundle is the operator's: what the release does not name may be theirs.
     removed: model && !adopted ? running.filter((service) => !(service in model.model.services)) : [],
@@ -260,8 +252,4 @@ function slimFindings(missing: readonly BlobKey[], inBundle: FactsOptions['inBun
       fix: 'Use the full bundle, or first install the release that the slim one was cut against.',
     },
   ];
-}
-
-function sum(blobs: readonly BlobKey[]): number {
-  return blobs.reduce((total, blob) => total + blob.size, 0);
 }

@@ -1,0 +1,50 @@
+import type { EngineInfo } from '../io/docker.ts';
+import { scratchBytes } from './disk-findings.ts';
+import type { LoadPlan } from './load-images.ts';
+import { copyNeeds } from './placed-program.ts';
+import { diskLedger, type DiskFacts } from './preflight/disk.ts';
+import type { Site } from './site.ts';
+import type { BlobKey } from './store.ts';
+
+/** What gzip makes of the installer, with room. */
+const unpackedEstimate = 3;
+
+type Needs = {
+  site: Site;
+  engine: EngineInfo;
+  /** What the release asks for itself. */
+  reserve: number;
+  missingBlobs: readonly BlobKey[];
+  installer: readonly BlobKey[];
+  load: LoadPlan;
+  /** Undefined where no database was looked at. */
+  databaseBytes: number | undefined;
+  /** The migration works on a copy beside the live one. */
+  copies: boolean;
+  restoresBackup: boolean;
+  rehearses: boolean;
+};
+
+/** Where each byte of a transaction goes, by file system. */
+export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
+  const { site, engine, missingBlobs, installer, load, databaseBytes = 0 } = needs;
+  const here = site.directory;
+  const docker = engine.rootDir;
+  return diskLedger([
+    { path: here, need: { what: 'bundle', bytes: sum(missingBlobs) } },
+    { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
+    { path: here, need: { what: 'backup', bytes: databaseBytes } },
+    { path: here, need: { what: 'reserve', bytes: needs.reserve } },
+    { path: docker, need: { what: 'copy', bytes: needs.copies ? databaseBytes : 0 } },
+    ...(needs.databaseBytes !== undefined && needs.rehearses
+      ? [{ path: docker, need: { what: 'rehearsal', bytes: scratchBytes(databaseBytes) } }]
+      : []),
+    { path: docker, need: { what: 'restored backup', bytes: needs.restoresBackup ? databaseBytes : 0 } },
+    // the classic store spools the tar before it unpacks it
+    { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
+  ]);
+}
+
+function sum(blobs: readonly BlobKey[]): number {
+  return blobs.reduce((total, blob) => total + blob.size, 0);
+}
