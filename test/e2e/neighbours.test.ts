@@ -61,7 +61,7 @@ test('an upgrade and a rollback of one leave the others alone, also after their 
   const before = await look();
   const own = await containerIds(host, ours);
   for (const args of [
-    ['install', releases.path('0.3.0')],
+    ['install', releases.path('0.3.0'), '--no-rehearsal'],
     ['rollback', '0.2.4'],
   ]) {
     const done = await airdock(host, [...args, '--dir', ours, '--yes']);

@@ -104,7 +104,7 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     expect(await text('compose.adopted.yaml')).not.toMatch(secrets);
     expect((await stat(file('compose.override.yaml'))).mtimeMs).toBe(override.mtimeMs);
 
-    await succeed(host, ['install', releases.path('0.3.0'), '--dir', directory, '--yes']);
+    await succeed(host, ['install', releases.path('0.3.0'), '--dir', directory, '--yes', '--no-rehearsal']);
     expect(await answering(host, directory)).toBe('0.3.0');
     const after = await ids();
     expect(Object.keys(after)).toEqual(Object.keys(before));
@@ -154,7 +154,8 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     expect(result.json).toMatchObject({ product: null, source: 'engine', changed: true, edits: [] });
     expect(await ids()).toEqual(before);
     expect((await airdock(host, ['status', '--dir', directory])).json).toMatchObject({ drift: [], product: null });
-    await succeed(host, ['install', releases.path('0.3.0'), '--dir', directory, '--trust', releases.trust, '--yes']);
+    const args = ['--dir', directory, '--trust', releases.trust, '--yes', '--no-rehearsal'];
+    await succeed(host, ['install', releases.path('0.3.0'), ...args]);
     expect(await answering(host, directory)).toBe('0.3.0');
     await host.docker('image', 'prune', '-af');
     await succeed(host, ['rollback', '--dir', directory, '--yes']);
