@@ -80,6 +80,7 @@ export const exitCodes = {
   BLOB_MISSING: 5,
   DISK_FULL: 5,
   SCRATCH_FAILED: 5,
+  DATABASE_IMAGE_UNFIT: 5,
   STATE_TOO_NEW: 5,
   // 6: failed, the previous state was kept or brought back
   STEP_FAILED: 6,

@@ -16,6 +16,7 @@ export async function hostOf(context: CliContext): Promise<Host> {
     resolveEndpoint: () => io.resolveEndpoint(context.env, io.run),
     openDocker: io.openDocker,
     openCompose: (options) => io.openCompose({ ...options, run: io.run }),
+    openToolbox: (options) => io.openToolbox({ ...options, run: io.run }),
     connect: io.connect,
     fetch,
     clock: context.now,

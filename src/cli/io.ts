@@ -1,4 +1,5 @@
 import type { openCompose } from '../io/compose.ts';
+import type { openToolbox } from '../io/toolbox.ts';
 import type { openDocker } from '../io/docker.ts';
 import type { resolveEndpoint } from '../io/endpoint.ts';
 import type { openHelm } from '../io/helm.ts';
@@ -14,6 +15,7 @@ export type Io = {
   resolveEndpoint: typeof resolveEndpoint;
   openDocker: typeof openDocker;
   openCompose: typeof openCompose;
+  openToolbox: typeof openToolbox;
   openHelm: typeof openHelm;
   connect: typeof connect;
 };

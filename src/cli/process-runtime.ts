@@ -28,6 +28,7 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
       ...(await import('../io/endpoint.ts')),
       ...(await import('../io/docker.ts')),
       ...(await import('../io/compose.ts')),
+      ...(await import('../io/toolbox.ts')),
       ...(await import('../io/helm.ts')),
       ...(await import('../io/postgres.ts')),
     }),

@@ -131,7 +131,7 @@ async function readBack(path: string, sha256: string, options: BackupOptions): P
 /** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
 async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
   const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
-  const full = await options.compose.exec(options.service, command, common(options));
+  const full = await options.tools.exec(options.service, command, common(options));
   if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
   const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
   return { sql: stdout, passwords: false };

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import type { ExecOptions } from '../io/compose.ts';
-import type { BackupMetadata } from './backup-metadata.ts';
+import type { DatabaseLocale } from './locale.ts';
 import { missingRoles } from './roles.ts';
 import { ask, type DatabaseTarget, endSessions, literal, psql, tool } from './server.ts';
 import type { CheckedBackup } from './stored-backup.ts';
@@ -33,7 +33,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<{ target: 
   const target = { ...server, database: name };
   const roles = await makeRoles(options);
   // Without the signal: what it would interrupt is short, and afterwards it is known whether the database is ours to drop.
-  await statement(options, await createDatabase(server, backup.metadata), { name });
+  await statement(options, await createDatabase(server, backup.metadata.locale), { name });
   try {
     await restoreDump(options);
     const settings = await readFile(join(backup.folder, 'settings.sql'));
@@ -54,8 +54,8 @@ async function makeRoles(options: RestoreOptions): Promise<string[]> {
   return names;
 }
 
-/** From template0, which alone may be given another encoding and locale than the server's (postgres: "CREATE DATABASE"). */
-async function createDatabase(server: DatabaseTarget, { locale }: BackupMetadata): Promise<string> {
+/** For the variable `name`, from template0, which alone may be given another encoding and locale than the server's (postgres: "CREATE DATABASE"). */
+export async function createDatabase(server: DatabaseTarget, locale: DatabaseLocale | undefined): Promise<string> {
   const create = 'CREATE DATABASE :"name" TEMPLATE template0';
   if (locale === undefined) return create;
   const [version] = await ask(server, 'SHOW server_version_num', {}, 'RESTORE_FAILED');

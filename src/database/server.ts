@@ -2,8 +2,12 @@ import { AirdockError, type ErrorCode } from '../errors.ts';
 import type { Compose, ExecOptions } from '../io/compose.ts';
 import type { RunResult } from '../io/process.ts';
 
-/** A database in a compose service, reached by the tools of its own image: they have the server's version. */
-export type DatabaseTarget = { compose: Compose; service: string; user: string; database: string };
+/**
+ * A database, reached by the tools of the image of its service: they have the server's version. They run in the service's own
+ * container, or, where the database is outside of the deployment, in containers of their own.
+ */
+export type DatabaseTarget = { tools: Tools; service: string; user: string; database: string };
+export type Tools = Pick<Compose, 'exec'>;
 
 /** What a tool of the database's image said. @throws AirdockError with `code`, in the tool's own words */
 export async function tool(
@@ -12,7 +16,7 @@ export async function tool(
   command: readonly string[],
   options: ExecOptions = {},
 ): Promise<RunResult> {
-  const result = await target.compose.exec(target.service, command, options);
+  const result = await target.tools.exec(target.service, command, options);
   if (result.exitCode === 0) return result;
   const how = result.stderr.trim() || (result.timedOut ? 'it took too long' : `exit code ${result.exitCode}`);
   throw new AirdockError(code, `${command[0]} in ${target.service} failed: ${how.slice(-1500)}`);

@@ -12,7 +12,9 @@ import { parseEnvFile } from './env-file.ts';
 import type { Host } from './host.ts';
 import { makeBackup } from './make-backup.ts';
 import { backupSession } from './orphans.ts';
-import { checkDatabase, databaseAccess } from './preflight/database.ts';
+import { databaseAccess } from './database-access.ts';
+import { databaseTarget } from './database-target.ts';
+import { checkDatabase } from './preflight/database.ts';
 import { diskLedger, type Need } from './preflight/disk.ts';
 import { checkedBackup, proveIn } from './prove.ts';
 import { recover } from './recovery.ts';
@@ -33,14 +35,15 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!release) throw noDatabase('nothing is installed here');
     const env = (await readEnv(site.directory)) ?? parseEnvFile('');
     const containers = await site.docker.containers({ project: site.project });
-    const { database, findings } = await checkDatabase(host, release.manifest, env, containers, false);
+    const { database, findings } = await checkDatabase(site, release.manifest, env, containers, false);
     assertNoFinding(findings);
     const access = databaseAccess(release.manifest, env);
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
     const { id, seconds } = await asStep(host.listener, 'backup', async (onProgress) => {
       const options = { applicationName: backupSession, release: current, schemaRelease, signal: host.signal, onProgress };
-      const made = await makeBackup(markedSite(site, 'backup'), access, options);
+      const marked = markedSite(site, 'backup');
+      const made = await makeBackup(marked, await databaseTarget(marked, access), options);
       return { ...made, summary: `${made.id}: ${bytesText(made.bytes)}, read back in full` };
     });
     return { schema: 'airdock.backup-create/1', backup: await entryOf(site, id), seconds };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { hashedFiles, readBackup } from '../database/stored-backup.ts';
 import { isAirdockError } from '../errors.ts';
 import { parseEnvFile } from './env-file.ts';
-import { databaseAccess } from './preflight/database.ts';
+import { databaseAccess } from './database-access.ts';
 import { readEnv, type ManagedSite } from './site.ts';
 
 /** The backups of a deployment, as their folders in `.airdock/backups` tell it. */

@@ -23,6 +23,9 @@ type Needs = {
   copies: boolean;
   restoresBackup: boolean;
   rehearses: boolean;
+  backsUp: boolean;
+  /** On another machine, whose disks are not seen from here. */
+  databaseElsewhere: boolean;
 };
 
 /** Where each byte of a transaction goes, by file system. */
@@ -33,13 +36,16 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
   return diskLedger([
     { path: here, need: { what: 'bundle', bytes: sum(missingBlobs) } },
     { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
-    { path: here, need: { what: 'backup', bytes: databaseBytes } },
+    { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes : 0 } },
     { path: here, need: { what: 'reserve', bytes: needs.reserve } },
-    { path: docker, need: { what: 'copy', bytes: needs.copies ? databaseBytes : 0 } },
+    { path: docker, need: { what: 'copy', bytes: needs.copies && !needs.databaseElsewhere ? databaseBytes : 0 } },
     ...(needs.databaseBytes !== undefined && needs.rehearses
       ? [{ path: docker, need: { what: 'rehearsal', bytes: scratchBytes(databaseBytes) } }]
       : []),
-    { path: docker, need: { what: 'restored backup', bytes: needs.restoresBackup ? databaseBytes : 0 } },
+    {
+      path: docker,
+      need: { what: 'restored backup', bytes: needs.restoresBackup && !needs.databaseElsewhere ? databaseBytes : 0 },
+    },
     // the classic store spools the tar before it unpacks it
     { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
   ]);

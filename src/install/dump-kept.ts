@@ -1,4 +1,4 @@
-import { databases, fence, type Cluster } from '../database/admin.ts';
+import { databases, fence } from '../database/admin.ts';
 import { openFor } from '../database/open-for.ts';
 import { isAirdockError } from '../errors.ts';
 import { bytesText } from '../units.ts';
@@ -6,7 +6,7 @@ import { makeBackup } from './make-backup.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
 import { asStep } from './step-events.ts';
-import { clusterOf } from './swap-record.ts';
+import { clusterOf, type SiteCluster } from './swap-record.ts';
 import type { Progress } from './transaction.ts';
 
 /**
@@ -24,7 +24,7 @@ async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
     const { applicationName } = cluster;
     const { release, schemaRelease } = kept;
     const { id, bytes } = await openFor(cluster, kept, () =>
-      makeBackup(site, { ...cluster, name: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
+      makeBackup(site, { ...cluster, database: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
     );
     site.state.setKeptBackup(kept.name, id);
     return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full` };
@@ -49,7 +49,7 @@ export async function fenceKept(site: ManagedSite): Promise<void> {
   }
 }
 
-export function clusterOfKept(site: ManagedSite, { transaction }: KeptDatabase): Promise<Cluster> {
+export function clusterOfKept(site: ManagedSite, { transaction }: KeptDatabase): Promise<SiteCluster> {
   const current = site.state.deployment()?.current ?? '';
   return clusterOf(site, { id: transaction, from: null, to: current });
 }

@@ -120,7 +120,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   const adopted = deployment?.current ? records?.state.release(deployment.current)?.origin === 'adopted' : false;
   const database =
     current && (kind === 'upgrade' || options.restore)
-      ? await checkDatabase(site.host, manifest, parseEnvFile(current, '.env'), containers, swaps)
+      ? await checkDatabase(site, manifest, parseEnvFile(current, '.env'), containers, swaps)
       : undefined;
   findings.push(...(database?.findings ?? []));
 
@@ -160,7 +160,9 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       databaseBytes: database?.database?.bytes,
       copies: swaps && !options.restore,
       restoresBackup: Boolean(options.restore?.backup),
-      rehearses: options.rehearse ?? true,
+      rehearses: kind === 'upgrade' && (options.rehearse ?? true),
+      backsUp: kind === 'upgrade',
+      databaseElsewhere: database?.elsewhere ?? false,
     }),
     recreated: model ? recreatedServices(containers, model.model, model.hashes, names, engine) : [],
     // An adopted stack without a bundle is the operator's: what the release does not name may be theirs.

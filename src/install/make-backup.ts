@@ -2,7 +2,7 @@ import path from 'node:path';
 import { type Backup, backupDatabase } from '../database/backup.ts';
 import { ensureDirectory } from '../io/files.ts';
 import { backupsFolder, nextBackupId } from './backups.ts';
-import type { DatabaseAccess } from './preflight/database.ts';
+import type { DatabaseTarget } from '../database/server.ts';
 import type { ManagedSite } from './site.ts';
 
 type Options = {
@@ -15,21 +15,17 @@ type Options = {
   onProgress?: (bytes: number) => void;
 };
 
-/** The live database under the next free id. @throws what `backupDatabase` does */
-export async function makeBackup(
-  site: ManagedSite,
-  access: Pick<DatabaseAccess, 'service' | 'user' | 'name'>,
-  options: Options,
-): Promise<Backup & { id: string }> {
+/** That database under the next free id. @throws what `backupDatabase` does */
+export async function makeBackup(site: ManagedSite, target: DatabaseTarget, options: Options): Promise<Backup & { id: string }> {
   const { applicationName, release, schemaRelease, signal, onProgress } = options;
   const folder = backupsFolder(site);
   await ensureDirectory(folder);
   const id = await nextBackupId(folder, site.host.clock());
   const made = await backupDatabase({
-    compose: await site.compose(),
-    service: access.service,
-    user: access.user,
-    database: access.name,
+    tools: target.tools,
+    service: target.service,
+    user: target.user,
+    database: target.database,
     directory: path.join(folder, id),
     applicationName,
     ...(release === null ? {} : { release }),

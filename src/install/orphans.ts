@@ -4,7 +4,9 @@ import { maintenanceOf } from '../database/admin.ts';
 import { endSessions, unfinishedSuffix } from '../database/backup.ts';
 import { removeTree } from '../io/files.ts';
 import { parseEnvFile } from './env-file.ts';
-import { databaseAccess, databaseAddress } from './preflight/database.ts';
+import { databaseAccess } from './database-access.ts';
+import { databaseTarget, toolLabel } from './database-target.ts';
+import { databaseAddress } from './preflight/database.ts';
 import { readEnv, type ManagedSite } from './site.ts';
 import { endProcesses } from './processes.ts';
 import { removeScratch } from './scratch.ts';
@@ -49,12 +51,12 @@ async function endDatabaseSessions(site: ManagedSite, applicationName: string): 
   const access = release && databaseAccess(release.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
   if (!access) return;
   const containers = await site.docker.containers({ project: site.project });
-  if (databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
-  await endSessions(
-    // the live one may be fenced
-    { compose: await site.compose(), service: access.service, user: access.user, database: maintenanceOf(access.name) },
-    applicationName,
-  );
+  if (!access.elsewhere && databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
+  for (const tool of await site.docker.containers({ label: `${toolLabel}=${site.directory}` }))
+    await site.docker.removeContainer(tool.id, { anonymousVolumes: true });
+  // the live one may be fenced
+  const target = { ...(await databaseTarget(site, access)), database: maintenanceOf(access.name) };
+  await endSessions(target, applicationName);
 }
 
 /** A finished backup got its name by a rename. */

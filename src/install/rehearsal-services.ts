@@ -12,16 +12,20 @@ export type RehearsalServices = { dependencies: Record<string, ComposeService>; 
  * The service that migrates with the declared environment and nothing else, so that it knows no production queue, store or mail
  * server; without a declaration, with its own. Values may ask for keys of `.env` as a compose file does.
  * @param model of the new release, as it is to be after the switch
+ * @param onCopy what the migration is told besides, so that it finds the copy and not the live database
  * @throws AirdockError COMPOSE_INVALID when it has no such service
  */
 export function rehearsalServices(
   { migration, rehearsal }: BundleManifest,
   model: ComposeModel,
   env: EnvFile,
+  onCopy: Readonly<Record<string, string>> = {},
 ): RehearsalServices {
   const { healthcheck: _none, ...migrating } = serviceOf(model, migration.service);
   const declared = rehearsal && Object.entries(rehearsal.env).map(([key, value]) => [key, valueOf(value, env)] as const);
-  const oneShot = declared ? { ...migrating, environment: Object.fromEntries(declared) } : migrating;
+  const told = Object.entries(onCopy).map(([key, value]) => [key, doubled(value)] as const);
+  const environment = { ...(declared ? Object.fromEntries(declared) : migrating.environment), ...Object.fromEntries(told) };
+  const oneShot = { ...migrating, environment };
   return {
     dependencies: Object.fromEntries((rehearsal?.dependencies ?? []).map((name) => [name, serviceOf(model, name)])),
     oneShot: { [migration.service]: oneShot },

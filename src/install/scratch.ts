@@ -7,6 +7,7 @@ import { AirdockError, isAirdockError } from '../errors.ts';
 import type { Compose, ComposeService } from '../io/compose.ts';
 import type { ContainerInfo } from '../io/container.ts';
 import { ensureDirectory, removeTree, replaceFile } from '../io/files.ts';
+import { databaseImage } from './database-target.ts';
 import { transactionMark, transactionVariable } from './mark.ts';
 import { endProcesses } from './processes.ts';
 import { scratchFile, scratchLabels, scratchUser } from './scratch-file.ts';
@@ -18,6 +19,8 @@ export type Scratch = { compose: Compose; server: DatabaseTarget };
 type Options = {
   /** Service of the live database. */
   service: string;
+  /** Another image than the one that it runs. */
+  image?: string;
   /** Started beside it. */
   dependencies?: Record<string, ComposeService>;
   /** Only described: run by `compose.run`. */
@@ -44,7 +47,7 @@ export async function withScratch<T>(site: Site, options: Options, work: (scratc
     await compose.up(started, { noDeps: true, ...(options.signal ? { signal: options.signal } : {}) }).catch((error: unknown) => {
       throw isAirdockError(error, 'UP_FAILED') ? scratchFailed(error.message, '', error) : error;
     });
-    const server = { compose, service: options.service, user: scratchUser, database: scratchUser };
+    const server = { tools: compose, service: options.service, user: scratchUser, database: scratchUser };
     await waitReady(site, server, started, options.signal);
     return await work({ compose, server });
   } finally {
@@ -99,13 +102,10 @@ function scratchFolder({ airdock }: Pick<Site, 'airdock'>): string {
   return path.join(airdock, 'scratch');
 }
 
-async function writeFiles(site: Site, { service, dependencies = {}, oneShot = {} }: Options): Promise<Compose> {
+async function writeFiles(site: Site, { service, image: asked, dependencies = {}, oneShot = {} }: Options): Promise<Compose> {
   const model = await (await site.compose()).config();
   const live = model.services[service] ?? {};
-  const container = (await site.docker.containers({ project: site.project })).find(
-    (one) => one.service === service && !one.oneOff,
-  );
-  const image = container?.imageId ?? live.image;
+  const image = asked ?? (await databaseImage(site, model, service));
   if (image === undefined) throw scratchFailed(`there is no database service ${service} here whose image it could run`, '');
   const folder = scratchFolder(site);
   await ensureDirectory(folder);
@@ -125,12 +125,7 @@ async function writeFiles(site: Site, { service, dependencies = {}, oneShot = {}
 }
 
 /** Over TCP: while the data directory is made, the server listens on its socket only. */
-async function waitReady(
-  site: Site,
-  { compose, service }: DatabaseTarget,
-  started: string[],
-  signal?: AbortSignal,
-): Promise<void> {
+async function waitReady(site: Site, { tools, service }: DatabaseTarget, started: string[], signal?: AbortSignal): Promise<void> {
   const probe = ['pg_isready', '-q', '-h', '127.0.0.1', '-U', scratchUser, '-d', scratchUser];
   let missing = 'it did not start';
   for (
@@ -154,7 +149,7 @@ async function waitReady(
         ? `not healthy: ${unwell.map((one) => one.service).join(', ')}`
         : `${service} does not accept connections`;
     if (unwell.length > 0) continue;
-    if ((await compose.exec(service, probe, { timeoutMs: 10_000, ...(signal ? { signal } : {}) })).exitCode === 0) return;
+    if ((await tools.exec(service, probe, { timeoutMs: 10_000, ...(signal ? { signal } : {}) })).exitCode === 0) return;
   }
   const [unready] = (await ownContainers(site)).filter((one) => one.service === service);
   throw scratchFailed(

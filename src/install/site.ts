@@ -4,6 +4,7 @@ import path from 'node:path';
 import { AirdockError } from '../errors.ts';
 import type { Compose } from '../io/compose.ts';
 import type { Docker } from '../io/docker.ts';
+import type { ToolboxOptions } from '../io/toolbox.ts';
 import { assertDirectorySafe, ensureDirectory, readIfExists, removeTree } from '../io/files.ts';
 import { composeFiles, projectName } from './compose-files.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -30,6 +31,8 @@ export type Site = {
   composeOf(files: readonly string[], envFile: string): Compose;
   /** Compose over the files of the directory, as `docker compose` by hand would see them. */
   compose(): Promise<Compose>;
+  /** Programs of an image, in containers of their own. */
+  tools(options: Omit<ToolboxOptions, 'run' | 'endpoint' | 'environment'>): Pick<Compose, 'exec'>;
 };
 
 /** The same with its records. Reading commands have it without the lock. */
@@ -66,12 +69,13 @@ export function markedSite(site: ManagedSite, work: Parameters<typeof transactio
 function composeMethods(
   site: Pick<Site, 'host' | 'directory' | 'project' | 'endpoint'>,
   environment: Record<string, string> = {},
-): Pick<Site, 'composeOf' | 'compose'> {
+): Pick<Site, 'composeOf' | 'compose' | 'tools'> {
   const { host, directory, project, endpoint } = site;
   const composeOf = (files: readonly string[], envFile: string) =>
     host.openCompose({ endpoint, project, directory, files, envFile, environment });
   return {
     composeOf,
+    tools: (options) => host.openToolbox({ endpoint, environment, ...options }),
     compose: async () => composeOf(await composeFiles(directory, await readEnv(directory)), path.join(directory, '.env')),
   };
 }

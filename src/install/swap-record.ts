@@ -3,7 +3,8 @@ import type { Cluster, DatabaseId } from '../database/admin.ts';
 import { AirdockError } from '../errors.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { TransactionRecord } from './journal.ts';
-import { databaseAccess } from './preflight/database.ts';
+import { databaseAccess } from './database-access.ts';
+import { databaseTarget } from './database-target.ts';
 import { readEnv, type ManagedSite } from './site.ts';
 import { sessionName } from './transaction.ts';
 
@@ -32,6 +33,9 @@ const swapDetail = z.strictObject({
   nextSchemaRelease: z.string(),
 });
 export type SwapDetail = z.infer<typeof swapDetail>;
+
+/** `elsewhere`: no service of the deployment is the server. */
+export type SiteCluster = Cluster & { elsewhere: boolean };
 
 export function quiesceOf(site: ManagedSite, id: number): QuiesceDetail | undefined {
   const detail = intentOf(site, id, 'quiesce');
@@ -71,7 +75,7 @@ export async function clusterOf(
   site: ManagedSite,
   { id, from, to }: Pick<TransactionRecord, 'id' | 'from' | 'to'>,
   signal?: AbortSignal,
-): Promise<Cluster> {
+): Promise<SiteCluster> {
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   const manifests = [site.state.deployment()?.current, to, from].flatMap((version) => {
     const release = version ? site.state.release(version) : undefined;
@@ -80,10 +84,8 @@ export async function clusterOf(
   const access = manifests.map((manifest) => databaseAccess(manifest, env)).find((one) => one !== undefined);
   if (!access) throw new AirdockError('INTERNAL', 'this deployment has no database service');
   return {
-    compose: await site.compose(),
-    service: access.service,
-    user: access.user,
-    database: access.name,
+    ...(await databaseTarget(site, access)),
+    elsewhere: access.elsewhere !== undefined,
     applicationName: sessionName(id),
     ...(signal ? { signal } : {}),
   };

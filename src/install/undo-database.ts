@@ -1,9 +1,9 @@
-import { databases, dropDatabase, fence, found, swapDatabases, unfence, type Cluster } from '../database/admin.ts';
+import { databases, dropDatabase, fence, found, swapDatabases, unfence } from '../database/admin.ts';
 import { AirdockError } from '../errors.ts';
 import { codeOfBoth, takeAwayCode } from './code-containers.ts';
 import type { TransactionRecord } from './journal.ts';
 import type { ManagedSite } from './site.ts';
-import { clusterOf, nextName, quiesceOf, sameDatabase, swapOf } from './swap-record.ts';
+import { clusterOf, nextName, quiesceOf, sameDatabase, swapOf, type SiteCluster } from './swap-record.ts';
 import { waitForDatabase } from './wait-database.ts';
 
 /** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */
@@ -29,7 +29,7 @@ export async function databaseBack(site: ManagedSite, record: TransactionRecord)
   site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
 }
 
-async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: Cluster): Promise<void> {
+async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: SiteCluster): Promise<void> {
   const swap = swapOf(site, record.id);
   const live = found(await databases(cluster), cluster.database);
   const old = quiesceOf(site, record.id)?.live;

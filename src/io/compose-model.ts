@@ -20,6 +20,9 @@ export type ComposeService = {
   ports?: { mode?: string; host_ip?: string; target: number; published?: string; protocol?: string }[];
   volumes?: { type: string; source?: string; target: string; read_only?: boolean }[];
   networks?: Record<string, unknown>;
+  network_mode?: string;
+  /** `NAME=ADDRESS`, or with a colon. */
+  extra_hosts?: string[];
   restart?: string;
   healthcheck?: { disable?: boolean; test?: string[]; [setting: string]: unknown };
   deploy?: { replicas?: number };

@@ -28,7 +28,7 @@ let directory: string;
 let compose: Compose;
 let count = 0;
 let size = 0;
-const target = () => ({ compose, service: 'db', user: 'app', database: 'shop' });
+const target = () => ({ tools: compose, service: 'db', user: 'app', database: 'shop' });
 const folder = () => join(directory, 'backups', String(count));
 const backup = (more: Partial<Parameters<typeof backupDatabase>[0]> = {}) => {
   count++;
@@ -261,7 +261,7 @@ describe('is none', () => {
   test.each([0.001, 0.2, 0.5, 0.8, 0.95, 0.99])('when %f of the dump arrives', async (share) => {
     const cut = Math.floor(size * share);
     const cutter = perByte((chunk, at) => chunk.subarray(0, Math.max(0, cut - at)));
-    await expect(backup({ compose: through(cutter) })).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
+    await expect(backup({ tools: through(cutter) })).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
   });
 
   test.each([0.1, 0.3, 0.6, 0.9])('when a bit at %f of the dump flips', async (share) => {
@@ -271,7 +271,7 @@ describe('is none', () => {
       if (flip >= at && flip < at + chunk.length) edited.writeUInt8(edited.readUInt8(flip - at) ^ 0x10, flip - at);
       return edited;
     });
-    await expect(backup({ compose: through(flipper) })).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
+    await expect(backup({ tools: through(flipper) })).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
   });
 
   test('on a disk that fills up', async () => {

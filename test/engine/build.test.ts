@@ -7,6 +7,7 @@ import type { BuildDocument } from '../../src/cli/documents/build.ts';
 import { openDocker } from '../../src/io/docker.ts';
 import { connect } from '../../src/io/postgres.ts';
 import { openCompose } from '../../src/io/compose.ts';
+import { openToolbox } from '../../src/io/toolbox.ts';
 import { openHelm } from '../../src/io/helm.ts';
 import { run } from '../../src/io/process.ts';
 import { makeImage, passphrase, temporaryFolder, testKey } from '../helpers/bundle.ts';
@@ -214,7 +215,15 @@ describe.each([
     expect(made).toBe(0);
     await host.docker('load', '-i', folder.file('load.tar'));
     const endpoint = `unix://${host.socketPath}`;
-    const io = async () => ({ run, openHelm, openDocker, openCompose, connect, resolveEndpoint: async () => endpoint });
+    const io = async () => ({
+      run,
+      openHelm,
+      openDocker,
+      openCompose,
+      openToolbox,
+      connect,
+      resolveEndpoint: async () => endpoint,
+    });
     const { code, stdout, stderr } = await build(
       ['--json', '--source', 'engine', '--output', `e-${engine}.tar`, '--update-lock'],
       { io },
@@ -247,6 +256,7 @@ describe.each([
       openHelm,
       openDocker,
       openCompose,
+      openToolbox,
       connect,
       resolveEndpoint: async () => `unix://${host.socketPath}`,
     });

@@ -25,7 +25,7 @@ let directory: string;
 let compose: Compose;
 let count = 0;
 const cluster = (database: string): Cluster => ({
-  compose,
+  tools: compose,
   service: 'db',
   user: 'app',
   database,

@@ -82,7 +82,7 @@ const inside = async (command: string[], input: string | Buffer, service = 'db')
 };
 const sql = (database: string, text: string) =>
   inside(['psql', '-XAt', '-v', 'ON_ERROR_STOP=1', '-v', `database=${database}`, '-U', 'app', '-d', database, '-f', '-'], text);
-const target = (database: string, user = 'app') => ({ compose, service: 'db', user, database });
+const target = (database: string, user = 'app') => ({ tools: compose, service: 'db', user, database });
 const take = (database: string) => takeFingerprint(target(database), { applicationName: 'airdock 1' });
 const differences = async (one: string, other: string) => compareFingerprints(await take(one), await take(other));
 const fill = 'createdb -U app -T template0 $0; psql -Xqo /dev/null -v ON_ERROR_STOP=1 -v database=$0 -U app -d $0 -f -';
@@ -163,7 +163,7 @@ describe('a nasty database', () => {
     const path = join(directory, 'dump');
     await bound('docker', ['cp', `fingerprint-db-1:/tmp/${original}`, path]);
     await inside(['pg_restore', '-1', '-e', '-U', 'scratch', '-d', 'copy'], await readFile(path), 'scratch');
-    const there = { compose, service: 'scratch', user: 'scratch', database: 'copy' };
+    const there = { tools: compose, service: 'scratch', user: 'scratch', database: 'copy' };
     expect(compareFingerprints(before, await takeFingerprint(there, { applicationName: 'airdock 1' }))).toEqual([]);
     // the dump tells where its sequences stand, whatever they are called
     expect(await dumpedSequences(there, path, before.sequences, {})).toEqual(before.sequences);

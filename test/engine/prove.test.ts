@@ -12,9 +12,11 @@ import { restoreBackup } from '../../src/database/restore.ts';
 import { readBackup } from '../../src/database/stored-backup.ts';
 import type { Host as Outside } from '../../src/install/host.ts';
 import { checkedBackup, proveIn, type Proof } from '../../src/install/prove.ts';
+import { whyUnfit } from '../../src/install/database-image.ts';
 import { withScratch } from '../../src/install/scratch.ts';
 import type { Site } from '../../src/install/site.ts';
 import { type Compose, type ComposeOptions, openCompose } from '../../src/io/compose.ts';
+import { openToolbox } from '../../src/io/toolbox.ts';
 import { openDocker } from '../../src/io/docker.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { cases } from '../helpers/faults.ts';
@@ -41,7 +43,7 @@ let count = 0;
 const backup = async (database = 'shop'): Promise<string> => {
   count++;
   const folder = join(directory, '.airdock/backups', `20261122-${count}`);
-  await backupDatabase({ compose, service: 'db', user: 'app', database, directory: folder, applicationName: 'airdock 7' });
+  await backupDatabase({ tools: compose, service: 'db', user: 'app', database, directory: folder, applicationName: 'airdock 7' });
   return folder;
 };
 /** As `airdock backup verify` does. */
@@ -97,6 +99,7 @@ beforeAll(async () => {
     docker: openDocker(endpoint),
     composeOf: (names, envFile) => open({ endpoint, project: 'shop', directory, files: names, envFile }),
     compose: () => Promise.resolve(compose),
+    tools: (options) => openToolbox({ ...options, run: bound, endpoint }),
   };
   await compose.up();
   await vi.waitFor(() => sql('SELECT 1'), { timeout: 60_000, interval: 200 });
@@ -257,7 +260,7 @@ describe('restored on the live server', () => {
   const restore = async (folder: string, name: string) => {
     const checked = await checkedBackup(site, await readBackup(folder));
     return restoreBackup({
-      server: { compose, service: 'db', user: 'app', database: 'postgres' },
+      server: { tools: compose, service: 'db', user: 'app', database: 'postgres' },
       backup: checked,
       name,
       applicationName: 'airdock 8',
@@ -296,7 +299,7 @@ describe('restored on the live server', () => {
     const checked = await checkedBackup(site, await readBackup(await backup()));
     const stop = new AbortController();
     const options = {
-      server: { compose, service: 'db', user: 'app', database: 'postgres' },
+      server: { tools: compose, service: 'db', user: 'app', database: 'postgres' },
       backup: checked,
       name: 'half',
       applicationName: 'airdock 9',
@@ -306,6 +309,34 @@ describe('restored on the live server', () => {
     });
     expect(await sql("SELECT count(*) FROM pg_database WHERE datname = 'half'")).toBe('0');
     expect(await sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'airdock 9'")).toBe('0');
+  });
+});
+
+describe('another image of the database', () => {
+  test('that lacks an extension which is used is found; the same image has all', async () => {
+    await sql('CREATE EXTENSION pg_trgm');
+    const image = (await host.docker('inspect', '-f', '{{.Config.Image}}', 'shop-db-1')).trim();
+    const remove = 'rm -f $(find / -xdev -name pg_trgm.control)';
+    await host.docker('run', '--name', 'trimmed', '--entrypoint', 'sh', image, '-c', remove);
+    const like = JSON.parse(await host.docker('inspect', '-f', '{{json .Config.Entrypoint}}', 'shop-db-1')) as string[];
+    const command = JSON.parse(await host.docker('inspect', '-f', '{{json .Config.Cmd}}', 'shop-db-1')) as string[];
+    const change = (word: string, value: unknown) => ['--change', `${word} ${JSON.stringify(value)}`];
+    await host.docker('commit', ...change('ENTRYPOINT', like), ...change('CMD', command), 'trimmed', 'trimmed:1');
+    const live = { tools: compose, service: 'db', user: 'app', database: 'shop' };
+    const unfit = (other?: string) =>
+      withScratch(site, { service: 'db', ...(other === undefined ? {} : { image: other }) }, ({ server }) =>
+        whyUnfit(live, server),
+      );
+    expect(await unfit()).toEqual([]);
+    expect(await unfit('trimmed:1')).toEqual(['it lacks the extension pg_trgm']);
+    // a library of another version (an image on musl has none): what is on record is changed in place of the library
+    await sql(`UPDATE pg_database SET datcollversion = '1.0' WHERE datname = 'shop'`);
+    expect(await unfit()).toEqual([
+      expect.stringMatching(/^its collation library has version (none|\d\S*), .* sorted by 1\.0: /),
+    ]);
+    await sql(`DROP EXTENSION pg_trgm; UPDATE pg_database SET datcollversion = NULL WHERE datname = 'shop'`);
+    await host.docker('rm', '-v', 'trimmed');
+    await host.docker('rmi', 'trimmed:1');
   });
 });
 

@@ -1,27 +1,17 @@
 import type { BundleManifest } from '../../bundle/manifest.ts';
+import { querySession } from '../../database/query-session.ts';
 import { isAirdockError } from '../../errors.ts';
 import type { ContainerInfo } from '../../io/container.ts';
+import type { Session } from '../../io/postgres.ts';
+import { databaseAccess, databaseUrlKey, type DatabaseAccess } from '../database-access.ts';
+import { databaseTarget } from '../database-target.ts';
 import type { EnvFile } from '../env-file.ts';
-import type { Host } from '../host.ts';
 import type { Finding } from '../plan-document.ts';
+import type { Site } from '../site.ts';
 import { checkSwap } from './swap.ts';
 
+/** `service`: or `HOST:PORT` of one elsewhere. */
 export type DatabaseFacts = { service: string; name: string; server: string; bytes: number };
-
-/** The credentials of `.env` and where they lead. */
-export type DatabaseAccess = { service: string; user: string; password: string; name: string };
-
-export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
-  const declared = manifest.database;
-  if (declared === 'none' || declared.service === undefined) return undefined;
-  const value = (key: string) => env.expanded(key) ?? '';
-  return {
-    service: declared.service,
-    user: value(declared.userKey),
-    password: value(declared.passwordKey),
-    name: value(declared.nameKey),
-  };
-}
 
 /** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
 export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
@@ -30,64 +20,34 @@ export function databaseAddress(containers: readonly ContainerInfo[], service: s
 }
 
 export async function checkDatabase(
-  host: Host,
+  site: Site,
   manifest: BundleManifest,
   env: EnvFile,
   containers: readonly ContainerInfo[],
   swaps: boolean,
-): Promise<{ database: DatabaseFacts | null; findings: Finding[] }> {
-  const nothing = (finding?: Finding) => ({ database: null, findings: finding ? [finding] : [] });
-  const declared = manifest.database;
-  if (declared === 'none') return nothing();
-  if (declared.urlKey !== undefined && (env.expanded(declared.urlKey) ?? '') !== '')
-    return nothing({
-      code: 'DATABASE_ELSEWHERE',
-      text: `${declared.urlKey} in .env names an external database, which this airdock cannot back up yet`,
-      fix: 'Use a version of airdock that supports external databases.',
-    });
-  const access = databaseAccess(manifest, env);
-  if (!access) return nothing();
-  const address = databaseAddress(containers, access.service);
-  if (address === undefined)
-    return nothing({
-      code: 'DATABASE_UNREACHABLE',
-      text: `the database service ${access.service} is not running`,
-      fix: `Start it: docker compose up -d ${access.service}`,
-    });
+): Promise<{ database: DatabaseFacts | null; elsewhere: boolean; findings: Finding[] }> {
+  const nothing = (finding?: Finding) => ({ database: null, elsewhere: false, findings: finding ? [finding] : [] });
   try {
-    const session = await host.connect({
-      host: address,
-      port: 5432,
-      user: access.user,
-      password: access.password,
-      database: access.name,
-      applicationName: 'airdock',
-    });
+    const access = databaseAccess(manifest, env);
+    const key = databaseUrlKey(manifest, env);
+    if (!access && key !== undefined)
+      return nothing({
+        code: 'DATABASE_ELSEWHERE',
+        text: `${key} in .env names a database elsewhere, and the release has no PostgreSQL image whose tools could back it up`,
+        fix: 'Ask the vendor to declare database.service.',
+      });
+    if (!access) return nothing();
+    const address = databaseAddress(containers, access.service);
+    if (address === undefined && !access.elsewhere)
+      return nothing({
+        code: 'DATABASE_UNREACHABLE',
+        text: `the database service ${access.service} is not running`,
+        fix: `Start it: docker compose up -d ${access.service}`,
+      });
+    const session = await login(site, access, address);
     try {
-      const [row] = await session.query<{ version: string; bytes: string }>(
-        `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes`,
-      );
-      const server = row?.version ?? '';
-      const database = {
-        service: access.service,
-        name: access.name,
-        server: `PostgreSQL ${server}`,
-        bytes: Number(row?.bytes ?? 0),
-      };
-      const wanted = manifest.requires.postgres;
-      const standing = swaps ? await checkSwap(session) : [];
-      if (wanted === undefined || server.split('.')[0] === String(wanted)) return { database, findings: standing };
-      return {
-        database,
-        findings: [
-          ...standing,
-          {
-            code: 'POSTGRES_MAJOR',
-            text: `the database runs PostgreSQL ${server}, the release is made for ${wanted}`,
-            fix: 'A change of the major version is a move of its own: follow the vendor, dump and restore.',
-          },
-        ],
-      };
+      const elsewhere = access.elsewhere !== undefined;
+      return { ...(await standing(session, access, manifest.requires.postgres, swaps)), elsewhere };
     } finally {
       await session.close();
     }
@@ -95,4 +55,41 @@ export async function checkDatabase(
     if (!isAirdockError(error)) throw error;
     return nothing({ code: error.code, text: error.message, fix: error.hint ?? '' });
   }
+}
+
+/** With the credentials of `.env`, over TCP. */
+async function login(site: Site, access: DatabaseAccess, address = ''): Promise<Session> {
+  if (access.elsewhere) return querySession(await databaseTarget(site, access), placeOf(access));
+  const { user, password, name: database } = access;
+  return site.host.connect({ host: address, port: 5432, user, password, database, applicationName: 'airdock' });
+}
+
+async function standing(
+  session: Session,
+  access: DatabaseAccess,
+  wanted: number | undefined,
+  swaps: boolean,
+): Promise<{ database: DatabaseFacts; findings: Finding[] }> {
+  const [row] = await session.query<{ version: string; bytes: string }>(
+    `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes`,
+  );
+  const server = row?.version ?? '';
+  const database = {
+    service: placeOf(access),
+    name: access.name,
+    server: `PostgreSQL ${server}`,
+    bytes: Number(row?.bytes ?? 0),
+  };
+  const findings = swaps ? await checkSwap(session) : [];
+  if (wanted !== undefined && server.split('.')[0] !== String(wanted))
+    findings.push({
+      code: 'POSTGRES_MAJOR',
+      text: `the database runs PostgreSQL ${server}, the release is made for ${wanted}`,
+      fix: 'A change of the major version is a move of its own: follow the vendor, dump and restore.',
+    });
+  return { database, findings };
+}
+
+function placeOf({ service, elsewhere }: DatabaseAccess): string {
+  return elsewhere ? `${elsewhere.host}:${elsewhere.port}` : service;
 }

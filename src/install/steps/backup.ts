@@ -1,7 +1,8 @@
 import { bytesText } from '../../units.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { makeBackup } from '../make-backup.ts';
-import { databaseAccess } from '../preflight/database.ts';
+import { databaseAccess } from '../database-access.ts';
+import { databaseTarget } from '../database-target.ts';
 import { readEnv } from '../site.ts';
 import { sessionName, type Progress, type Transaction } from '../transaction.ts';
 
@@ -10,7 +11,7 @@ export async function backup({ site, record, plan, target, signal }: Transaction
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   const access = databaseAccess(target.manifest, env);
   if (!access) return 'no database here';
-  const made = await makeBackup(site, access, {
+  const made = await makeBackup(site, await databaseTarget(site, access), {
     applicationName: sessionName(record.id),
     release: record.from,
     schemaRelease: site.state.deployment()?.schemaRelease ?? record.from,

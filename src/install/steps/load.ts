@@ -1,10 +1,13 @@
+import { assertDatabaseImageFits } from '../database-image.ts';
 import { loadRelease } from '../load-release.ts';
 import { bytesText } from '../../units.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
 /** The release's images into the engine: only what it lacks, every image compared afterwards. */
-export async function load({ site, target, names, signal }: Transaction, progress: Progress): Promise<string> {
+export async function load(transaction: Transaction, progress: Progress): Promise<string> {
+  const { site, target, names, signal } = transaction;
   const report = await loadRelease(site, target.manifest.version, names, { signal, onProgress: progress });
+  await assertDatabaseImageFits(transaction);
   if (report.loaded.length === 0 && report.tagged.length === 0) return 'every image is here already';
   const images = `${report.loaded.length} ${report.loaded.length === 1 ? 'image' : 'images'}, ${bytesText(report.bytes)}`;
   return report.full ? `${images}, in full at the second try` : images;

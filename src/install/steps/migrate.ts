@@ -2,6 +2,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../../errors.ts';
 import { replaceFile } from '../../io/files.ts';
+import { databaseAccess, environmentOf } from '../database-access.ts';
+import { parseEnvFile } from '../env-file.ts';
 import { appliedIn, lastMigration, lastWords } from '../migration-output.ts';
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
@@ -30,11 +32,12 @@ export async function prepareMigrate({ site, record, plan }: Transaction): Promi
 export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;
   const after = sideFolder(site, record.id, 'after');
-  const compose = await openStaged(site, after, (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0));
-  const { database } = target.manifest;
+  const env = (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
+  const compose = await openStaged(site, after, env);
   const inCopy = plan.steps.some((step) => step.id === 'copy');
   // compose's own environment wins over `.env`, so whatever names the database there names the copy
-  const onCopy = inCopy && database !== 'none' ? { [database.nameKey]: nextName(record.id) } : {};
+  const access = databaseAccess(target.manifest, parseEnvFile(env, '.env'));
+  const onCopy = inCopy && access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
   for (let attempt = 1; ; attempt++) {
     const result = await compose.run(service, command, {
       labels: transactionLabel(record.id),

@@ -6,9 +6,9 @@ import { AirdockError } from '../../errors.ts';
 import { replaceFile } from '../../io/files.ts';
 import { durationText } from '../../units.ts';
 import { backupsFolder } from '../backups.ts';
+import { databaseAccess, environmentOf } from '../database-access.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { lastMigration, lastWords } from '../migration-output.ts';
-import { databaseAccess } from '../preflight/database.ts';
 import { checkedBackup, proveIn } from '../prove.ts';
 import { rehearsalServices } from '../rehearsal-services.ts';
 import { withScratch, type Scratch } from '../scratch.ts';
@@ -31,8 +31,11 @@ export async function rehearse(transaction: Transaction, progress: Progress): Pr
   const model = migrates
     ? await (await openStaged(site, sideFolder(site, record.id, 'after'), env.toBytes())).config()
     : undefined;
-  const services = model ? rehearsalServices(target.manifest, model, env) : {};
-  return withScratch(site, { service: stored.metadata.service, ...services, signal }, async (scratch) => {
+  const access = databaseAccess(target.manifest, env);
+  const { service, database: name } = stored.metadata;
+  const onCopy = access?.url ? environmentOf(target.manifest, access, name, service) : {};
+  const services = model ? rehearsalServices(target.manifest, model, env, onCopy) : {};
+  return withScratch(site, { service, ...services, signal }, async (scratch) => {
     const started = performance.now();
     const { database } = await proveIn(site, scratch, backup, { signal, onProgress: progress });
     const proven = `${id} proven in ${durationText(performance.now() - started)}`;
@@ -40,8 +43,7 @@ export async function rehearse(transaction: Transaction, progress: Progress): Pr
       site.journal.setRehearsed(record.id);
       return `${proven}; this release changes no schema`;
     }
-    const password = databaseAccess(target.manifest, env)?.password ?? '';
-    await letIn(scratch, stored.metadata.user, password);
+    await letIn(scratch, stored.metadata.user, access?.password ?? '');
     return `${proven}; ${await migrateCopy(transaction, scratch, database)}`;
   });
 }

@@ -1,0 +1,115 @@
+import type { BundleManifest } from '../bundle/manifest.ts';
+import { AirdockError } from '../errors.ts';
+import type { EnvFile } from './env-file.ts';
+
+/** Where the database is, and who may in: a compose service, or what a URL in `.env` names. */
+
+export type DatabaseAccess = {
+  /** The database's service: where it is, or, of one elsewhere, whose image has the tools. */
+  service: string;
+  user: string;
+  password: string;
+  name: string;
+  /** The URL that the application takes instead of single values, and its key in `.env`. */
+  url?: { key: string; text: string };
+  /** Outside of the deployment's own service. */
+  elsewhere?: {
+    host: string;
+    port: number;
+    /** For libpq, besides host, port and password (postgres: "34.15. Environment Variables"). */
+    environment: Record<string, string>;
+    /** The service that uses it: the tools see the network as that does. */
+    seenFrom: string;
+  };
+};
+
+/**
+ * @returns undefined where the release declares no database, or none whose tools it carries
+ * @throws AirdockError ENV_INVALID when the URL is none, or asks for what is not supported; it is never quoted, for it has a password
+ */
+export function databaseAccess({ database, migration }: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
+  if (database === 'none' || database.service === undefined) return undefined;
+  const { service, urlKey } = database;
+  const value = (key: string) => env.expanded(key) ?? '';
+  const url = urlKey === undefined ? '' : value(urlKey);
+  if (urlKey !== undefined && url !== '') return accessByUrl(urlKey, url, service, migration.service);
+  return { service, user: value(database.userKey), password: value(database.passwordKey), name: value(database.nameKey) };
+}
+
+/** A key of `.env` names the database. */
+export function databaseUrlKey({ database }: BundleManifest, env: EnvFile): string | undefined {
+  const key = database === 'none' ? undefined : database.urlKey;
+  return key !== undefined && (env.expanded(key) ?? '') !== '' ? key : undefined;
+}
+
+/**
+ * What makes the application use that database: of the same server, unless `host` names another one. For one-shots that
+ * migrate; `.env` stays as it is.
+ */
+export function environmentOf(
+  manifest: BundleManifest,
+  access: DatabaseAccess,
+  name: string,
+  host?: string,
+): Record<string, string> {
+  if (access.url) return { [access.url.key]: host === undefined ? urlWith(access.url.text, name) : urlAt(host, access, name) };
+  return manifest.database === 'none' ? {} : { [manifest.database.nameKey]: name };
+}
+
+function urlWith(text: string, name: string): string {
+  const url = new URL(text);
+  url.pathname = `/${encodeURIComponent(name)}`;
+  return url.href;
+}
+
+/** Without parameters: they are about the way to another server. */
+function urlAt(host: string, { user, password }: DatabaseAccess, name: string): string {
+  const [login, secret, database] = [user, password, name].map(encodeURIComponent);
+  return `postgresql://${login}:${secret}@${host}:5432/${database}`;
+}
+
+function accessByUrl(urlKey: string, text: string, service: string, seenFrom: string): DatabaseAccess {
+  const url = URL.parse(text);
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '')
+    throw invalid(urlKey, 'is no URL such as postgresql://USER:PASSWORD@HOST:5432/NAME');
+  const [user, password, name] = [url.username, url.password, url.pathname.slice(1)].map((part) => decoded(urlKey, part));
+  if (!user || !name) throw invalid(urlKey, `names no ${user ? 'database' : 'user'}`);
+  const access = { service, user, password: password ?? '', name, url: { key: urlKey, text } };
+  const host = decoded(urlKey, url.hostname).replace(/^\[(.*)\]$/, '$1');
+  if (host === service) return access;
+  if (host.includes(',')) throw invalid(urlKey, 'names several hosts, and which of them answers is not known');
+  const environment: Record<string, string> = {};
+  for (const [key, value] of url.searchParams) {
+    const variable = variables[key];
+    if (variable === undefined) throw invalid(urlKey, `has the parameter ${key}, which airdock cannot honour`);
+    if (variable !== null) environment[variable] = value;
+  }
+  return { ...access, elsewhere: { host, port: Number(url.port || 5432), environment, seenFrom } };
+}
+
+/** libpq's variables by parameter; null: only the application's own matter. What names files of the application is not here. */
+const variables: Record<string, string | null> = {
+  sslmode: 'PGSSLMODE',
+  sslnegotiation: 'PGSSLNEGOTIATION',
+  channel_binding: 'PGCHANNELBINDING',
+  gssencmode: 'PGGSSENCMODE',
+  connect_timeout: 'PGCONNECT_TIMEOUT',
+  target_session_attrs: 'PGTARGETSESSIONATTRS',
+  application_name: null,
+  options: null,
+};
+
+function decoded(key: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw invalid(key, 'has a % that begins no %XX', cause);
+  }
+}
+
+function invalid(key: string, what: string, cause?: unknown): AirdockError {
+  return new AirdockError('ENV_INVALID', `${key} in .env ${what}`, {
+    hint: 'Write special characters of user and password as %XX; of the parameters, sslmode, connect_timeout, channel_binding and target_session_attrs can be honoured.',
+    cause,
+  });
+}
