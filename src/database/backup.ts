@@ -10,7 +10,7 @@ import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
 import { dumpedSequences } from './dumped-sequences.ts';
 import { fingerprint, takeFingerprint } from './fingerprint.ts';
 import { HashedFile } from './hashed-file.ts';
-import { databaseSize, type DatabaseTarget, endSessions, serverVersion, tool } from './server.ts';
+import { databaseSize, type DatabaseTarget, endSessions, runTool, serverVersion, tool } from './server.ts';
 import { readLocale } from './locale.ts';
 import { databaseSettings } from './settings.ts';
 import { withSnapshot } from './snapshot.ts';
@@ -131,7 +131,7 @@ async function readBack(path: string, sha256: string, options: BackupOptions): P
 /** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
 async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
   const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
-  const full = await options.tools.exec(options.service, command, common(options));
+  const full = await runTool(options, command, common(options));
   if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
   const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
   return { sql: stdout, passwords: false };

@@ -13,7 +13,7 @@ export async function readOnly(target: Cluster, statements: readonly string[], s
   try {
     const { stdout } = await tool(target, 'STEP_FAILED', command, {
       input: Buffer.from([...session, ...statements, 'COMMIT;'].join('\n')),
-      env: { PGAPPNAME: target.applicationName, PGOPTIONS: limits },
+      env: { PGAPPNAME: target.applicationName },
       ...(sink ? { stdout: sink } : {}),
       ...(target.signal ? { signal: target.signal } : {}),
     });
@@ -24,9 +24,6 @@ export async function readOnly(target: Cluster, statements: readonly string[], s
     throw error;
   }
 }
-
-/** From the first moment on: what limits the application is not for us. */
-const limits = '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
 
 const session = [
   sessionSettings,

@@ -9,6 +9,14 @@ import type { RunResult } from '../io/process.ts';
 export type DatabaseTarget = { tools: Tools; service: string; user: string; database: string };
 export type Tools = Pick<Compose, 'exec'>;
 
+/** From the first statement on: what the role or the database limits is meant for the application. */
+const unlimited = '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
+
+/** A tool of the database's image, to its end; the exit code is the result. */
+export function runTool(target: DatabaseTarget, command: readonly string[], options: ExecOptions = {}): Promise<RunResult> {
+  return target.tools.exec(target.service, command, { ...options, env: { PGOPTIONS: unlimited, ...options.env } });
+}
+
 /** What a tool of the database's image said. @throws AirdockError with `code`, in the tool's own words */
 export async function tool(
   target: DatabaseTarget,
@@ -16,7 +24,7 @@ export async function tool(
   command: readonly string[],
   options: ExecOptions = {},
 ): Promise<RunResult> {
-  const result = await target.tools.exec(target.service, command, options);
+  const result = await runTool(target, command, options);
   if (result.exitCode === 0) return result;
   const how = result.stderr.trim() || (result.timedOut ? 'it took too long' : `exit code ${result.exitCode}`);
   throw new AirdockError(code, `${command[0]} in ${target.service} failed: ${how.slice(-1500)}`);

@@ -104,6 +104,15 @@ afterAll(async () => {
 });
 
 describe('a backup', () => {
+  test('of a database that gives statements 1 ms: what limits the application is not for us', async () => {
+    await sql(`ALTER DATABASE shop SET statement_timeout = '1ms'`);
+    try {
+      expect((await backup()).bytes).toBeGreaterThan(0);
+    } finally {
+      await sql('ALTER DATABASE shop RESET statement_timeout', 'postgres');
+    }
+  });
+
   test('is a dump that was read back, with roles, settings and what is known of it', async () => {
     const seen: number[] = [];
     const made = await backup({ release: '0.2.4', onProgress: (bytes) => seen.push(bytes) });
