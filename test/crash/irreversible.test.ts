@@ -31,6 +31,15 @@ async function databaseUp(): Promise<void> {
   await expect.poll(() => query('SELECT 1').catch(() => 'not yet'), { timeout: 60_000, interval: 500 }).toBe('1');
 }
 
+/** No power any more, and the start of the machine afterwards. */
+async function powerCut(): Promise<void> {
+  await host.crash();
+  await host.start();
+  await databaseUp();
+}
+
+const all = ['api', 'beat', 'frontend', 'worker'];
+
 /** 0.4.0, with what 0.3.0 had kept. */
 const acrossState = () =>
   baseState(host, 'across-0.4.0', [directory], async () => {
@@ -51,7 +60,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
       ],
       [
         ['migrate:700', '0.3.0', []],
-        ['quiesce:intent', '0.3.0', ['api', 'beat', 'frontend', 'worker']],
+        ['quiesce:intent', '0.3.0', all],
         ['quiesce:effect', '0.3.0', []],
         ['copy:intent', '0.3.0', []],
         ['copy:300', '0.3.0', []],
@@ -63,7 +72,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
         ['up:effect', '0.4.0', ['api']],
         ['health:effect', '0.4.0', ['api']],
         ['traffic:intent', '0.4.0', ['api']],
-        ['external:effect', '0.4.0', ['api', 'beat', 'frontend', 'worker']],
+        ['external:effect', '0.4.0', all],
       ],
     ),
   )('killed at %s, then no power: resume ends with %s', async (place, expected, alive) => {
@@ -71,9 +80,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
     const before = await look(host, directory);
     const oid = await liveOid();
     await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
-    await host.crash();
-    await host.start();
-    await databaseUp();
+    await powerCut();
     expect(await running()).toEqual(alive);
     const resumed = await airdock(host, ['resume', '--dir', directory]);
     expect(resumed.exitCode, resumed.stdout).toBe(0);
@@ -104,25 +111,62 @@ test.each(cases([], ['undo:intent', 'undo:700', 'undo:1500', 'undo:4000', 'undo:
 );
 
 test.each(
-  cases(
+  cases<Case>(
     [],
     [
-      ['swap:effect', '0.4.0'],
-      ['quiesce:effect', '0.4.0'],
-      ['swap:intent', '0.4.0'],
-      ['switch:effect', '0.3.0'],
-      ['up:effect', '0.3.0'],
-      ['good:effect', '0.3.0'],
+      ['swap:effect', '0.4.0', []],
+      ['quiesce:effect', '0.4.0', []],
+      ['swap:intent', '0.4.0', []],
+      ['switch:effect', '0.3.0', []],
+      ['up:effect', '0.3.0', ['api']],
+      ['good:effect', '0.3.0', ['api']],
     ],
   ),
-)('a rollback, 0.4.0 -> 0.3.0, to the kept database, killed at %s: resume ends with %s', async (place, expected) => {
-  await acrossState();
+)(
+  'a rollback, 0.4.0 -> 0.3.0, to the kept database, killed at %s, then no power: resume ends with %s',
+  async (place, expected, alive) => {
+    await acrossState();
+    const before = await look(host, directory);
+    const oid = await liveOid();
+    await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
+    await powerCut();
+    expect(await running()).toEqual(alive);
+    const resumed = await airdock(host, ['resume', '--dir', directory]);
+    expect(resumed.exitCode, resumed.stdout).toBe(0);
+    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    expect((await liveOid()) === oid).toBe(expected === '0.4.0');
+    expect(await databases()).toEqual(['nodepad|t', `nodepad_${expected === '0.4.0' ? '0_3_0_t3' : '0_4_0_t4'}|f`, 'postgres|t']);
+  },
+);
+
+test.each(
+  cases<[place: string, live: 'the old' | 'the restored', alive: string[]]>(
+    [['restore:1500', 'the old', all]],
+    [
+      ['restore:intent', 'the old', all],
+      ['restore:600', 'the old', all],
+      ['restore:effect', 'the old', all],
+      ['quiesce:intent', 'the old', all],
+      ['quiesce:effect', 'the old', []],
+      ['swap:intent', 'the old', []],
+      ['swap:effect', 'the old', []],
+      ['switch:effect', 'the restored', []],
+      ['up:effect', 'the restored', ['api']],
+      ['good:effect', 'the restored', ['api']],
+    ],
+  ),
+)('backup restore, killed at %s, then no power: resume ends with %s database', async (place, expected, alive) => {
+  await upgradedState(host);
+  const made = await succeed(host, ['backup', 'create', '--dir', directory]);
   const before = await look(host, directory);
   const oid = await liveOid();
-  await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
+  await killedAt(host, directory, place, ['backup', 'restore', (made.json['backup'] as { id: string }).id]);
+  await powerCut();
+  expect(await running()).toEqual(alive);
   const resumed = await airdock(host, ['resume', '--dir', directory]);
   expect(resumed.exitCode, resumed.stdout).toBe(0);
-  expect(await expectCoherent(host, directory, before)).toBe(expected);
-  expect((await liveOid()) === oid).toBe(expected === '0.4.0');
-  expect(await databases()).toEqual(['nodepad|t', `nodepad_${expected === '0.4.0' ? '0_3_0_t3' : '0_4_0_t4'}|f`, 'postgres|t']);
+  expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
+  const now = expected === 'the old' ? 'nodepad' : kept;
+  expect(await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`)).toBe(now);
+  expect(await databases()).toEqual(['nodepad|t', ...(expected === 'the old' ? [] : [`${kept}|f`]), 'postgres|t']);
 });
