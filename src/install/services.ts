@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Compose } from '../io/compose.ts';
 import { databaseServiceOf } from './plan.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import type { ManagedSite, Site } from './site.ts';
+
+const settling = 2000;
 
 /** Bringing services up and taking them away, the same in every direction of a transaction. */
 
@@ -52,6 +55,8 @@ export async function bringUp(
   };
   await up().catch(async () => {
     signal?.throwIfAborted();
+    // after a kill the engine may still be at what the killed compose had asked for
+    await sleep(settling);
     await up();
   });
   return all.filter((service) => !without.includes(service));

@@ -126,7 +126,7 @@ describe('a rollback, 0.3.0 -> 0.2.4', () => {
     expect(await current()).toBe(afterRecovery);
     const again = await airdock(host, ['rollback', '0.2.4', '--dir', directory, '--yes']);
     expect(again.exitCode).toBe(0);
-    expect(again.json).toMatchObject({ current: '0.2.4', changed: afterRecovery === '0.3.0' });
+    expect(again.json, again.stdout + again.stderr).toMatchObject({ current: '0.2.4', changed: afterRecovery === '0.3.0' });
     expect(await expectCoherent(host, directory, before)).toBe('0.2.4');
   });
 });
