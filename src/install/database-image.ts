@@ -3,7 +3,7 @@ import { readLocale } from '../database/locale.ts';
 import { ask, psql, type DatabaseTarget } from '../database/server.ts';
 import { AirdockError } from '../errors.ts';
 import { databaseAccess } from './database-access.ts';
-import { databaseTarget } from './database-target.ts';
+import { databaseTarget, runningImage } from './database-target.ts';
 import { parseEnvFile } from './env-file.ts';
 import { withScratch } from './scratch.ts';
 import { readEnv } from './site.ts';
@@ -14,13 +14,15 @@ import type { Transaction } from './transaction.ts';
  * sorts otherwise, would show when the old one is gone. So a throwaway server of the new image is asked before.
  * @throws AirdockError DATABASE_IMAGE_UNFIT, SCRATCH_FAILED; nothing was changed
  */
-export async function assertDatabaseImageFits({ site, plan, target, names, signal }: Transaction): Promise<void> {
+export async function assertDatabaseImageFits({ site, record, plan, target, names, signal }: Transaction): Promise<void> {
   if (!plan.steps.some((step) => step.id === 'database-service')) return;
+  // recovery loads again behind the switch: it was asked before, and the live database may be fenced now
+  if (site.journal.has(record.id, 'switch', 'intent')) return;
   const access = databaseAccess(target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
   const next = names.find(({ image }) => access && image.usedBy.includes(`compose ${access.service}`));
   if (!access || access.elsewhere || !next) return;
-  const running = (await site.docker.containers({ project: site.project })).find((one) => one.service === access.service);
-  if (!running || (await site.docker.inspectImage(next.name))?.id === running.imageId) return;
+  const running = await runningImage(site, access.service);
+  if (running === undefined || (await site.docker.inspectImage(next.name))?.id === running) return;
   const live = await databaseTarget(site, access);
   const reasons = await withScratch(site, { service: access.service, image: next.name, signal }, ({ server }) =>
     whyUnfit(live, server),
@@ -41,14 +43,12 @@ export async function whyUnfit(live: DatabaseTarget, candidate: DatabaseTarget):
   const used = await ask(live, 'SELECT extname FROM pg_extension ORDER BY extname');
   const there = new Set(await ask(candidate, 'SELECT name FROM pg_available_extensions'));
   const lacking = used.filter((name) => !there.has(name)).map((name) => `it lacks the extension ${name}`);
-  const [version] = await ask(live, 'SHOW server_version_num');
-  // the database's own collation version is on record since PostgreSQL 15
-  return Number(version) >= 150_000 ? [...lacking, ...(await whyUnsorted(live, candidate))] : lacking;
+  return [...lacking, ...(await whyUnsorted(live, candidate))];
 }
 
 async function whyUnsorted(live: DatabaseTarget, candidate: DatabaseTarget): Promise<string[]> {
   const locale = await readLocale(live);
-  if (locale.collationVersion === null) return [];
+  if (locale.collationVersion === null) return []; // before PostgreSQL 15 it is not on record
   const name = 'airdock_probe';
   await psql(candidate, 'SCRATCH_FAILED', { input: Buffer.from(await createDatabase(candidate, locale)) }, { name });
   const actual = "SELECT pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = :'name'";

@@ -29,8 +29,12 @@ export async function databaseTarget(site: Site, access: DatabaseAccess): Promis
 
 /** What the container of that service runs, as the engine names it, else what one would run. */
 export async function databaseImage(site: Site, model: ComposeModel, service: string): Promise<string | undefined> {
-  const containers = await site.docker.containers({ project: site.project });
-  return containers.find((one) => one.service === service && !one.oneOff)?.imageId ?? model.services[service]?.image;
+  return (await runningImage(site, service)) ?? model.services[service]?.image;
+}
+
+/** The image's id of that service's container; undefined when it has none. */
+export async function runningImage({ docker, project }: Site, service: string): Promise<string | undefined> {
+  return (await docker.containers({ project })).find((one) => one.service === service && !one.oneOff)?.imageId;
 }
 
 /** The network and the names that a service has. */
