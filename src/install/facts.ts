@@ -3,14 +3,13 @@ import { blobsOf } from '../bundle/layout.ts';
 import type { BundleManifest, ImageRecord } from '../bundle/manifest.ts';
 import type { Digest } from '../digest.ts';
 import { isAirdockError } from '../errors.ts';
-import type { ComposeModel } from '../io/compose.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
 import { classOfPath } from './class-of-path.ts';
 import { diskNeeds } from './disk-needs.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
-import type { EnvInputs, MergedEnv } from './env-template.ts';
+import type { EnvInputs } from './env-template.ts';
 import type { NamedImage } from './image-names.ts';
 import { installerOf } from './installer.ts';
 import { planLoad, type LoadPlan } from './load-images.ts';
@@ -20,10 +19,11 @@ import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
 import type { DiskFacts } from './preflight/disk.ts';
 import { checkShut } from './preflight/swap.ts';
 import { checkVersions } from './preflight/engine.ts';
+import { envOf, render } from './preflight/staged.ts';
 import { checkImages, checkNames, checkPorts, checkRunning, recreatedServices } from './preflight/services.ts';
 import type { Release } from './release.ts';
 import type { Records, Site } from './site.ts';
-import { renderStaged, stageCompose, stageEnv, stageEnvBack, type Staged } from './stage.ts';
+import { stageCompose, type Staged } from './stage.ts';
 import type { Deployment, KnownMigration } from './state.ts';
 import type { BlobKey } from './store.ts';
 
@@ -114,6 +114,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     });
     if (!options.discardLocal) findings.push(...drift.map(driftFinding));
   }
+  const rehearses = kind === 'upgrade' && (options.rehearse ?? true);
   const swaps = swapsDatabase(options, deployment?.current ?? null);
   const before = deployment?.current ? records?.state.release(deployment.current)?.manifest : undefined;
   if (model && swaps) findings.push(...checkShut(model.model, before ? [before, manifest] : [manifest]));
@@ -135,7 +136,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     target: manifest,
     signer: release.signer?.fingerprint ?? null,
     allowDowngrade: options.allowDowngrade ?? false,
-    rehearse: kind === 'upgrade' && (options.rehearse ?? true),
+    rehearse: rehearses,
     deployment,
     migrations: records?.state.migrations() ?? [],
     engine,
@@ -160,7 +161,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       databaseBytes: database?.database?.bytes,
       copies: swaps && !options.restore,
       restoresBackup: Boolean(options.restore?.backup),
-      rehearses: kind === 'upgrade' && (options.rehearse ?? true),
+      rehearses,
       backsUp: kind === 'upgrade',
       databaseElsewhere: database?.elsewhere ?? false,
     }),
@@ -187,47 +188,6 @@ function swapsDatabase({ kind, release: { manifest }, restore }: FactsOptions, f
 /** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */
 export function knownImages(records: Pick<Records, 'state'> | undefined): ImageRecord[] {
   return (records?.state.releases() ?? []).flatMap((release) => release.manifest.images);
-}
-
-async function envOf(
-  kind: Plan['kind'],
-  release: Release,
-  current: Buffer | undefined,
-  inputs: EnvInputs,
-  findings: Finding[],
-): Promise<MergedEnv | undefined> {
-  try {
-    const merged = kind === 'rollback' && current ? stageEnvBack(release, current) : stageEnv(release, current, inputs);
-    for (const key of merged.missing)
-      findings.push({
-        code: 'VALUE_MISSING',
-        text: `${key} is required and has no value`,
-        fix: `Give it: --set ${key}=VALUE, or --set-file ${key}=FILE for a secret.`,
-      });
-    return merged;
-  } catch (error) {
-    if (!isAirdockError(error, 'ENV_INVALID')) throw error;
-    findings.push({ code: error.code, text: error.message, fix: error.hint ?? '' });
-    return undefined;
-  }
-}
-
-async function render(
-  site: Site,
-  staged: Staged,
-  findings: Finding[],
-): Promise<{ model: ComposeModel; hashes: Map<string, string> } | undefined> {
-  try {
-    return await renderStaged(site, staged);
-  } catch (error) {
-    if (!isAirdockError(error, 'COMPOSE_INVALID')) throw error;
-    findings.push({
-      code: 'COMPOSE_RENDER',
-      text: `the new compose.yaml with your files does not render: ${error.message}`,
-      fix: 'Correct compose.override.yaml or .env: an override may name a service that this release no longer has.',
-    });
-    return undefined;
-  }
 }
 
 async function currentServices(site: Site, deployment: Deployment | undefined): Promise<string[]> {
