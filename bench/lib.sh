@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by build, install and memory: names, set-up, measuring, clean-up.
+# Sourced by build, database, install, memory and start: names, set-up, measuring, clean-up.
 bench=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$bench")
 dev=${AIRDOCK_DEV:-${XDG_CACHE_HOME:-$HOME/.cache}/airdock-dev}
@@ -66,6 +66,21 @@ fresh() {
 # Before each measurement: what earlier ones left to be written is written.
 settle() { sync && sleep 0.5; }
 
+# seconds START END: between two values of EPOCHREALTIME.
+seconds() { awk "BEGIN { print ${2/,/.} - ${1/,/.} }"; }
+
+# clocked LABEL COMMAND...: a row of label and seconds, for what is no program of its own (a function, a pipe).
+clocked() {
+  local label=$1 start end
+  shift
+  settle
+  start=$EPOCHREALTIME
+  "$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null ||
+    { tail -20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
+  end=$EPOCHREALTIME
+  row "$label" "$(seconds "$start" "$end")" ''
+}
+
 # timed LABEL OUTPUT COMMAND...: a row of label, seconds, peak kB (of the largest process), bytes of OUTPUT ('' for none).
 timed() {
   local label=$1 output=$2 start end bytes=''
@@ -76,7 +91,7 @@ timed() {
     { tail -20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
   end=$EPOCHREALTIME
   if [ -n "$output" ]; then bytes=$(find "$output" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }'); fi
-  row "$label" "$(awk "BEGIN { print ${end/,/.} - ${start/,/.} }")" "$(tail -1 "$scratch/peak")" "$bytes"
+  row "$label" "$(seconds "$start" "$end")" "$(tail -1 "$scratch/peak")" "$bytes"
 }
 row() {
   (IFS=$'\t' && echo "$*") >>"$results"

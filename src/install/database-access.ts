@@ -27,16 +27,17 @@ export type DatabaseAccess = {
  * @returns undefined where the release declares no database, or none whose tools it carries
  * @throws AirdockError ENV_INVALID when the URL is none, or asks for what is not supported; it is never quoted, for it has a password
  */
-export function databaseAccess({ database, migration }: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
+export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
+  const { database, migration } = manifest;
   if (database === 'none' || database.service === undefined) return undefined;
-  const { service, urlKey } = database;
+  const { service } = database;
   const value = (key: string) => env.expanded(key) ?? '';
-  const url = urlKey === undefined ? '' : value(urlKey);
-  if (urlKey !== undefined && url !== '') return accessByUrl(urlKey, url, service, migration.service);
+  const urlKey = databaseUrlKey(manifest, env);
+  if (urlKey !== undefined) return accessByUrl(urlKey, value(urlKey), service, migration.service);
   return { service, user: value(database.userKey), password: value(database.passwordKey), name: value(database.nameKey) };
 }
 
-/** A key of `.env` names the database. */
+/** The key of `.env` that names the database; undefined when none has a URL. */
 export function databaseUrlKey({ database }: BundleManifest, env: EnvFile): string | undefined {
   const key = database === 'none' ? undefined : database.urlKey;
   return key !== undefined && (env.expanded(key) ?? '') !== '' ? key : undefined;

@@ -3,7 +3,7 @@ import type { BundleManifest } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
 import type { ComposeModel, ComposeService } from '../io/compose.ts';
 import type { EnvFile } from './env-file.ts';
-import { doubled } from './scratch-file.ts';
+import { doubled, escaped } from './scratch-file.ts';
 
 /** What stands beside the scratch server while the new release's migration is rehearsed. */
 export type RehearsalServices = { dependencies: Record<string, ComposeService>; oneShot: Record<string, ComposeService> };
@@ -23,8 +23,7 @@ export function rehearsalServices(
 ): RehearsalServices {
   const { healthcheck: _none, ...migrating } = serviceOf(model, migration.service);
   const declared = rehearsal && Object.entries(rehearsal.env).map(([key, value]) => [key, valueOf(value, env)] as const);
-  const told = Object.entries(onCopy).map(([key, value]) => [key, doubled(value)] as const);
-  const environment = { ...(declared ? Object.fromEntries(declared) : migrating.environment), ...Object.fromEntries(told) };
+  const environment = { ...(declared ? Object.fromEntries(declared) : migrating.environment), ...escaped(onCopy) };
   const oneShot = { ...migrating, environment };
   return {
     dependencies: Object.fromEntries((rehearsal?.dependencies ?? []).map((name) => [name, serviceOf(model, name)])),

@@ -98,6 +98,7 @@ export function doubled(text: string): string {
   return text.replaceAll('$', '$$$$');
 }
 
-function escaped(record: Record<string, string>): Record<string, string> {
+/** The same for every value. */
+export function escaped(record: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, doubled(value)]));
 }

@@ -8,7 +8,7 @@ import { startHost, type Host } from '../helpers/host.ts';
 import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
-import { expectCoherent, killedAt, look } from './killed.ts';
+import { type Before, expectCoherent, killedAt, look } from './killed.ts';
 
 const directory = opt();
 let host: Host;
@@ -36,6 +36,13 @@ async function powerCut(): Promise<void> {
   await host.crash();
   await host.start();
   await databaseUp();
+}
+
+/** What `resume` makes of it. @returns the version that serves */
+async function resumed(before: Before): Promise<string> {
+  const { exitCode, stdout } = await airdock(host, ['resume', '--dir', directory]);
+  expect(exitCode, stdout).toBe(0);
+  return expectCoherent(host, directory, before);
 }
 
 const all = ['api', 'beat', 'frontend', 'worker'];
@@ -82,9 +89,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
     await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
     await powerCut();
     expect(await running()).toEqual(alive);
-    const resumed = await airdock(host, ['resume', '--dir', directory]);
-    expect(resumed.exitCode, resumed.stdout).toBe(0);
-    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    expect(await resumed(before)).toBe(expected);
     const old = await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`);
     const sides = {
       '0.3.0': ['nodepad', ['nodepad|t', 'postgres|t']],
@@ -102,9 +107,7 @@ test.each(cases([], ['undo:intent', 'undo:700', 'undo:1500', 'undo:4000', 'undo:
     const before = await look(host, directory);
     const oid = await liveOid();
     await killedAt(host, directory, place, ['install', releases.path('0.4.2'), '--no-rehearsal']);
-    const resumed = await airdock(host, ['resume', '--dir', directory]);
-    expect(resumed.exitCode, resumed.stdout).toBe(0);
-    expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
+    expect(await resumed(before)).toBe('0.3.0');
     expect(await liveOid()).toBe(oid);
     expect(await databases()).toEqual(['nodepad|t', 'postgres|t']);
   },
@@ -131,9 +134,7 @@ test.each(
     await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
     await powerCut();
     expect(await running()).toEqual(alive);
-    const resumed = await airdock(host, ['resume', '--dir', directory]);
-    expect(resumed.exitCode, resumed.stdout).toBe(0);
-    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    expect(await resumed(before)).toBe(expected);
     expect((await liveOid()) === oid).toBe(expected === '0.4.0');
     expect(await databases()).toEqual(['nodepad|t', `nodepad_${expected === '0.4.0' ? '0_3_0_t3' : '0_4_0_t4'}|f`, 'postgres|t']);
   },
@@ -163,9 +164,7 @@ test.each(
   await killedAt(host, directory, place, ['backup', 'restore', (made.json['backup'] as { id: string }).id]);
   await powerCut();
   expect(await running()).toEqual(alive);
-  const resumed = await airdock(host, ['resume', '--dir', directory]);
-  expect(resumed.exitCode, resumed.stdout).toBe(0);
-  expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
+  expect(await resumed(before)).toBe('0.3.0');
   const now = expected === 'the old' ? 'nodepad' : kept;
   expect(await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`)).toBe(now);
   expect(await databases()).toEqual(['nodepad|t', ...(expected === 'the old' ? [] : [`${kept}|f`]), 'postgres|t']);

@@ -208,22 +208,21 @@ describe.each([
     host = await startHost({ name: `build-${engine.replace('.', '')}`, engine, store });
   });
   afterAll(() => host.stop());
+  const io = async () => ({
+    run,
+    openHelm,
+    openDocker,
+    openCompose,
+    openToolbox,
+    connect,
+    resolveEndpoint: async () => `unix://${host.socketPath}`,
+  });
 
   test('the images of its store', async () => {
     // gzip layers and manifests, as a pull would give them
     const { code: made } = await build(['--source', 'archive:images.tar', '--output', 'load.tar', '--cache-dir', 'one']);
     expect(made).toBe(0);
     await host.docker('load', '-i', folder.file('load.tar'));
-    const endpoint = `unix://${host.socketPath}`;
-    const io = async () => ({
-      run,
-      openHelm,
-      openDocker,
-      openCompose,
-      openToolbox,
-      connect,
-      resolveEndpoint: async () => endpoint,
-    });
     const { code, stdout, stderr } = await build(
       ['--json', '--source', 'engine', '--output', `e-${engine}.tar`, '--update-lock'],
       { io },
@@ -251,15 +250,6 @@ describe.each([
 
   test('an image that it does not have', async () => {
     await host.docker('image', 'rm', 'minio/minio:1');
-    const io = async () => ({
-      run,
-      openHelm,
-      openDocker,
-      openCompose,
-      openToolbox,
-      connect,
-      resolveEndpoint: async () => `unix://${host.socketPath}`,
-    });
     const { code, stderr } = await build(['--source', 'engine', '--output', 'failed.tar'], { io });
     expect(code).toBe(3);
     expect(stderr).toContain('the local engine has no image docker.io/minio/minio:1');

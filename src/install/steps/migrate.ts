@@ -36,8 +36,8 @@ export async function migrate({ site, record, plan, target, signal }: Transactio
   const compose = await openStaged(site, after, env);
   const inCopy = plan.steps.some((step) => step.id === 'copy');
   // compose's own environment wins over `.env`, so whatever names the database there names the copy
-  const access = databaseAccess(target.manifest, parseEnvFile(env, '.env'));
-  const onCopy = inCopy && access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
+  const access = inCopy ? databaseAccess(target.manifest, parseEnvFile(env, '.env')) : undefined;
+  const onCopy = access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
   for (let attempt = 1; ; attempt++) {
     const result = await compose.run(service, command, {
       labels: transactionLabel(record.id),
