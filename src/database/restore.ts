@@ -5,7 +5,7 @@ import { Transform } from 'node:stream';
 import type { ExecOptions } from '../io/compose.ts';
 import type { DatabaseLocale } from './locale.ts';
 import { missingRoles } from './roles.ts';
-import { ask, type DatabaseTarget, endSessions, literal, psql, tool } from './server.ts';
+import { ask, type DatabaseTarget, endSessions, literal, psql, tool, unlimited } from './server.ts';
 import type { CheckedBackup } from './stored-backup.ts';
 
 export type RestoreOptions = {
@@ -23,7 +23,7 @@ export type RestoreOptions = {
 
 /**
  * A backup as a new database of a server, the way docs/OPERATIONS.md describes by hand: roles that are missing, a database
- * from template0 with the recorded encoding and locale, the dump in one transaction, settings and rights of the database.
+ * from template0 with the recorded encoding and locale, the dump, settings and rights of the database.
  * The server's other databases and roles stay as they are.
  * @returns the new database, and the roles that were made for it
  * @throws AirdockError RESTORE_FAILED in the tool's words, INTERRUPTED; the half-made database is dropped
@@ -70,12 +70,21 @@ export async function createDatabase(server: DatabaseTarget, locale: DatabaseLoc
   return `${create} ${options.join(' ')}`;
 }
 
-/** `-1 -e`: one transaction, ended by the first error. Tablespaces are paths of the server that was backed up. */
+/**
+ * `-e`: the first error ends it, and the database is dropped then. Not `-1`: one transaction would need a lock for each large
+ * object and table, and the server holds about 6,000 (max_locks_per_transaction). What is not waited for (synchronous_commit)
+ * is on the disk with the commit of the swap. Tablespaces are paths of the server that was backed up.
+ */
 async function restoreDump(options: RestoreOptions): Promise<void> {
   const { server, backup, name, onProgress } = options;
-  const command = ['pg_restore', '-1', '-e', '--no-tablespaces', '--no-password', '-U', server.user, '-d', name];
+  const command = ['pg_restore', '-e', '--no-tablespaces', '--no-password', '-U', server.user, '-d', name];
   const dump = createReadStream(join(backup.folder, 'dump'), { highWaterMark: 2 ** 20 });
-  await tool(server, 'RESTORE_FAILED', command, { ...common(options), input: onProgress ? counted(dump, onProgress) : dump });
+  const { env, ...rest } = common(options);
+  await tool(server, 'RESTORE_FAILED', command, {
+    ...rest,
+    env: { ...env, PGOPTIONS: `${unlimited} -c synchronous_commit=off` },
+    input: onProgress ? counted(dump, onProgress) : dump,
+  });
 }
 
 function counted(source: NodeJS.ReadableStream, onProgress: (bytes: number) => void): Transform {

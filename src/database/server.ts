@@ -9,8 +9,8 @@ import type { RunResult } from '../io/process.ts';
 export type DatabaseTarget = { tools: Tools; service: string; user: string; database: string };
 export type Tools = Pick<Compose, 'exec'>;
 
-/** From the first statement on: what the role or the database limits is meant for the application. */
-const unlimited = '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
+/** PGOPTIONS, from the first statement on: what the role or the database limits is meant for the application. */
+export const unlimited = '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0';
 
 /** A tool of the database's image, to its end; the exit code is the result. */
 export function runTool(target: DatabaseTarget, command: readonly string[], options: ExecOptions = {}): Promise<RunResult> {

@@ -153,6 +153,15 @@ describe('proven', () => {
   });
 });
 
+test('proven, with more large objects than the server can hold locks', async () => {
+  await sql('CREATE DATABASE many', 'postgres');
+  // 64 locks for each of 50 connections (max_locks_per_transaction), and some more
+  await sql("SELECT count(lo_from_bytea(0, 'x')) FROM generate_series(1, 20000)", 'many');
+  const { found } = await prove(await backup('many'));
+  expect(found.largeObjects.count).toBe(20_000);
+  await sql('DROP DATABASE many', 'postgres');
+});
+
 describe('never called proven', () => {
   let good: string;
   beforeAll(async () => {
