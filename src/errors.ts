@@ -14,6 +14,7 @@ export const exitCodes = {
   RESTORE_DATABASE_NEEDED: 2,
   SECRET_ON_COMMAND_LINE: 2,
   KEY_UNREADABLE: 2,
+  IDENTITY_NEEDED: 2,
   FILE_NOT_FOUND: 2,
   // 3: configuration and build sources
   CONFIG_INVALID: 3,

@@ -71,7 +71,7 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
 
   const release = await steps.run('config', async () => {
     const files = await readRelease(loaded, { ...options, helm: host.helm, ...signalOf(host) });
-    checkAgainstCompose(loaded, options.version, files.compose.services);
+    checkAgainstCompose(loaded, options.version, files.compose);
     return { result: files, summary: basename(options.config) };
   });
   for (const text of warningsOf(release)) host.listener({ type: 'warning', text });

@@ -8,6 +8,8 @@ export type ComposeFile = {
   /** Every profile that some service belongs to. */
   profiles: string[];
   images: AskedImage[];
+  /** Named volumes. */
+  volumes: string[];
   /** Things that the bundle does not carry: `compose.yaml:7 mounts ./nginx.conf`. */
   warnings: string[];
 };
@@ -91,7 +93,9 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
     }
     images.push(asked(reference, `compose ${service}`, where));
   }
-  return { services, profiles: [...profiles].toSorted(), images, warnings };
+  const named = entry(document, document.contents, 'volumes');
+  const volumes = isMap(named) ? named.items.map(({ key }) => String(isScalar(key) ? key.value : key)) : [];
+  return { services, profiles: [...profiles].toSorted(), images, volumes, warnings };
 }
 
 /** A member of a service, or of the service of this file that it extends. */

@@ -56,7 +56,11 @@ function migrationsOf({ config, path }: LoadedConfig, version: string): BundleMa
 }
 
 /** What the schema cannot see: services that compose does not have, a range that is none. @throws AirdockError CONFIG_INVALID */
-export function checkAgainstCompose({ config, path }: LoadedConfig, version: string, services: readonly string[]): void {
+export function checkAgainstCompose(
+  { config, path }: LoadedConfig,
+  version: string,
+  { services, volumes }: { services: readonly string[]; volumes: readonly string[] },
+): void {
   const named: [key: string, service: string | undefined][] = [
     ['migration.service', config.migration.service],
     ...config.writers.map((service, index): [string, string] => [`writers[${index}]`, service]),
@@ -90,6 +94,11 @@ export function checkAgainstCompose({ config, path }: LoadedConfig, version: str
   for (const [index, service] of (config.rehearsal?.dependencies ?? []).entries()) {
     if (taken.has(service)) problems.push(`${path} rehearsal.dependencies[${index}]: ${service} is part of every rehearsal`);
   }
+  const { volumes: saved = [] } = config;
+  for (const [index, volume] of saved.entries())
+    if (!volumes.includes(volume)) problems.push(`${path} volumes[${index}]: the compose file has no named volume ${volume}`);
+  if (config.database === 'none' && (saved.length > 0 || config.redis?.kind === 'state'))
+    problems.push(`${path} volumes, redis: they are part of the backup of a database, and there is none`);
   if (problems.length === 0) return;
   throw new AirdockError('CONFIG_INVALID', problems.join('\n'), { hint: `The compose file has: ${services.join(', ')}.` });
 }

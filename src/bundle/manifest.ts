@@ -68,7 +68,13 @@ export const database = z.union([
     .refine((value) => value.service !== undefined || value.urlKey !== undefined, 'service or urlKey is needed'),
 ]);
 
-export const redis = z.strictObject({ service: serviceName, kind: z.enum(['cache', 'state']) });
+export const redis = z.strictObject({
+  service: serviceName,
+  /** `cache`: emptied when another database comes in. `state`: part of every backup. */
+  kind: z.enum(['cache', 'state']),
+  /** The `.env` key of its password, when it asks for one. */
+  passwordKey: envKey.optional(),
+});
 /** How the migration is rehearsed on a copy of the database, where nothing else of the deployment can be reached. */
 export const rehearsal = z.strictObject({
   /** All that the migration's container gets, with compose interpolation: `POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}`. */

@@ -2,16 +2,17 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { digestOf, hexOf } from '../digest.ts';
+import type { Writable } from 'node:stream';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import type { ExecOptions } from '../io/compose.ts';
 import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
+import { BackupWriter, type Written } from './backup-writer.ts';
 import { dumpedSequences } from './dumped-sequences.ts';
 import { fingerprint, takeFingerprint } from './fingerprint.ts';
-import { HashedFile } from './hashed-file.ts';
 import { databaseSize, type DatabaseTarget, endSessions, runTool, serverVersion, tool } from './server.ts';
 import { readLocale } from './locale.ts';
+import { type BackupKeys, noKeys } from './sealed.ts';
 import { databaseSettings } from './settings.ts';
 import { withSnapshot } from './snapshot.ts';
 
@@ -25,6 +26,10 @@ export type BackupOptions = DatabaseTarget & {
   applicationName: string;
   release?: string;
   schemaRelease?: string;
+  /** What else belongs to it; written after the dump. */
+  beside?: (files: BackupWriter) => Promise<Pick<BackupMetadata, 'redis' | 'volumes'>>;
+  /** Who can read it; it is not encrypted unless told. */
+  keys?: BackupKeys;
   signal?: AbortSignal;
   /** Bytes of the dump so far. */
   onProgress?: (bytes: number) => void;
@@ -60,7 +65,7 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
     await rename(unfinished, directory);
     await syncDirectory(dirname(directory));
     const { bytes, sha256 } = metadata.dump;
-    return { dumpPath: join(directory, 'dump'), bytes, sha256, seconds: metadata.seconds, metadata };
+    return { dumpPath: join(directory, metadata.dump.file), bytes, sha256, seconds: metadata.seconds, metadata };
   } catch (error) {
     await removeTree(unfinished);
     // The tool in the container goes on without us (FACTS section 2), and would hold its locks.
@@ -71,16 +76,15 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
 
 async function fill(directory: string, options: BackupOptions): Promise<BackupMetadata> {
   const started = performance.now();
-  const path = join(directory, 'dump');
+  const { keys = noKeys, release, schemaRelease } = options;
+  const files = new BackupWriter(directory, keys);
   const { dump, taken } = await withSnapshot(options, options, async (snapshot, signal) => {
     const under = { ...options, snapshot, signal };
-    return { dump: await writeDump(path, under), taken: await takeFingerprint(options, under) };
+    return { dump: await writeDump(files, under), taken: await takeFingerprint(options, under) };
   });
-  await readBack(path, dump.sha256, options);
-  taken.sequences = await dumpedSequences(options, path, taken.sequences, common(options));
-  const fingerprintText = `${JSON.stringify(fingerprint.parse(taken), undefined, 1)}\n`;
+  await readBack(directory, files, dump, options);
+  taken.sequences = await dumpedSequences(options, () => files.open(dump), taken.sequences, common(options));
   const { sql, passwords } = await roles(options);
-  const settings = await databaseSettings(options);
   const metadata: BackupMetadata = {
     schema: 'airdock.backup/1',
     id: basename(options.directory),
@@ -91,12 +95,14 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
     serverVersion: await serverVersion(options),
     databaseBytes: await databaseSize(options),
     locale: await readLocale(options),
-    ...(options.release === undefined ? {} : { release: options.release }),
-    ...(options.schemaRelease === undefined ? {} : { schemaRelease: options.schemaRelease }),
-    dump: { file: 'dump', ...dump },
-    fingerprint: { file: 'fingerprint.json', ...(await writeText(join(directory, 'fingerprint.json'), fingerprintText)) },
-    roles: { file: 'roles.sql', ...(await writeText(join(directory, 'roles.sql'), sql)), passwords },
-    settings: { file: 'settings.sql', ...(await writeText(join(directory, 'settings.sql'), settings)) },
+    ...(release === undefined ? {} : { release }),
+    ...(schemaRelease === undefined ? {} : { schemaRelease }),
+    ...(keys.recipients.length === 0 ? {} : { encryptedTo: [...keys.recipients] }),
+    dump,
+    fingerprint: await files.text('fingerprint.json', `${JSON.stringify(fingerprint.parse(taken), undefined, 1)}\n`),
+    roles: { ...(await files.text('roles.sql', sql)), passwords },
+    settings: await files.text('settings.sql', await databaseSettings(options)),
+    ...(await options.beside?.(files)),
     readBack: true,
     proven: false,
     seconds: Math.round((performance.now() - started) / 100) / 10,
@@ -105,27 +111,21 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
   return metadata;
 }
 
-type Written = { bytes: number; sha256: string };
-
-async function writeDump(path: string, options: BackupOptions & { snapshot: string }): Promise<Written> {
+function writeDump(files: BackupWriter, options: BackupOptions & { snapshot: string }): Promise<Written> {
   const database = ['--no-password', '-U', options.user, '-d', options.database];
   const command = ['pg_dump', '-Fc', `--snapshot=${options.snapshot}`, ...database];
-  const file = new HashedFile(path, options.onProgress);
-  try {
-    await tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout: file });
-  } finally {
-    file.destroy();
-  }
-  return { bytes: file.bytes, sha256: hexOf(file.digest()) };
+  const dump = (stdout: Writable) => tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout });
+  return files.stream('dump', dump, options.onProgress);
 }
 
-/** pg_restore reads every block and row of the file; its hash says that the file is what pg_dump wrote. */
-async function readBack(path: string, sha256: string, options: BackupOptions): Promise<void> {
-  const input = createReadStream(path, { highWaterMark: 2 ** 20 });
+/** pg_restore reads every block and row of the dump; the file's hash says that it is what was written. */
+async function readBack(directory: string, files: BackupWriter, dump: Written, options: BackupOptions): Promise<void> {
+  const input = await files.open(dump);
   await tool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
+  const path = join(directory, dump.file);
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
-  if (hash.digest('hex') !== sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
+  if (hash.digest('hex') !== dump.sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
 }
 
 /** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
@@ -139,11 +139,6 @@ async function roles(options: BackupOptions): Promise<{ sql: string; passwords: 
 
 function common({ applicationName, signal }: BackupOptions): ExecOptions {
   return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
-}
-
-async function writeText(path: string, text: string): Promise<Written> {
-  await replaceFile(path, text);
-  return { bytes: Buffer.byteLength(text), sha256: hexOf(digestOf(text)) };
 }
 
 function asBackupFailure(error: unknown, path: string): unknown {

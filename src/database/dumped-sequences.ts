@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { AirdockError } from '../errors.ts';
 import type { ExecOptions } from '../io/compose.ts';
 import type { Fingerprint } from './fingerprint.ts';
@@ -16,11 +16,11 @@ const atOnce = 10_000;
  */
 export async function dumpedSequences(
   target: DatabaseTarget,
-  dumpPath: string,
+  dump: () => Promise<Readable>,
   taken: Sequences,
   options: ExecOptions,
 ): Promise<Sequences> {
-  const read = (command: string[]) => tool(target, 'BACKUP_FAILED', command, { ...options, input: createReadStream(dumpPath) });
+  const read = async (command: string[]) => tool(target, 'BACKUP_FAILED', command, { ...options, input: await dump() });
   const { stdout: list } = await read(['pg_restore', '--list']);
   const entries = [...list.matchAll(/^(\d+); \d+ \d+ SEQUENCE SET /gm)].map(([, id]) => `${id};`);
   const found = new Map<string, Sequences[string]>();

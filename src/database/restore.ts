@@ -1,7 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import type { ExecOptions } from '../io/compose.ts';
 import type { DatabaseLocale } from './locale.ts';
 import { missingRoles } from './roles.ts';
@@ -36,8 +33,8 @@ export async function restoreBackup(options: RestoreOptions): Promise<{ target: 
   await statement(options, await createDatabase(server, backup.metadata.locale), { name });
   try {
     await restoreDump(options);
-    const settings = await readFile(join(backup.folder, 'settings.sql'));
-    await psql(server, 'RESTORE_FAILED', { ...common(options), input: settings }, { database: name });
+    const settings = await backup.text(backup.metadata.settings);
+    await psql(server, 'RESTORE_FAILED', { ...common(options), input: Buffer.from(settings) }, { database: name });
     return { target, roles };
   } catch (error) {
     // pg_restore in the container goes on without us, and would hold the database.
@@ -48,7 +45,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<{ target: 
 }
 
 async function makeRoles(options: RestoreOptions): Promise<string[]> {
-  const script = await readFile(join(options.backup.folder, 'roles.sql'), 'utf8');
+  const script = await options.backup.text(options.backup.metadata.roles);
   const { names, sql } = missingRoles(script, await ask(options.server, 'SELECT rolname FROM pg_roles', {}, 'RESTORE_FAILED'));
   if (names.length > 0) await statement(options, `BEGIN;\n${sql}COMMIT;\n`);
   return names;
@@ -78,7 +75,7 @@ export async function createDatabase(server: DatabaseTarget, locale: DatabaseLoc
 async function restoreDump(options: RestoreOptions): Promise<void> {
   const { server, backup, name, onProgress } = options;
   const command = ['pg_restore', '-e', '--no-tablespaces', '--no-password', '-U', server.user, '-d', name];
-  const dump = createReadStream(join(backup.folder, 'dump'), { highWaterMark: 2 ** 20 });
+  const dump = await backup.open(backup.metadata.dump);
   const { env, ...rest } = common(options);
   await tool(server, 'RESTORE_FAILED', command, {
     ...rest,
@@ -87,7 +84,7 @@ async function restoreDump(options: RestoreOptions): Promise<void> {
   });
 }
 
-function counted(source: NodeJS.ReadableStream, onProgress: (bytes: number) => void): Transform {
+function counted(source: Readable, onProgress: (bytes: number) => void): Transform {
   let bytes = 0;
   const count = new Transform({
     transform(chunk: Buffer, _encoding, done) {

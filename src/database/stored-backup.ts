@@ -1,15 +1,22 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { AirdockError, systemCode } from '../errors.ts';
 import { readIfExists, replaceFile } from '../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
+import { type BackupKeys, openBackupFile, readBackupText } from './sealed.ts';
 
 /** A backup's folder, as its `metadata.json` tells it. */
 export type StoredBackup = { folder: string; metadata: BackupMetadata };
 
-/** One whose files were all read, and are what was hashed when it was made: only such a one is restored. */
-export type CheckedBackup = StoredBackup & { readonly checked: true };
+/** One whose files were all read, are what was hashed when it was made, and can be decrypted: only such a one is restored. */
+export type CheckedBackup = StoredBackup & {
+  readonly checked: true;
+  /** Of that file, decrypted. */
+  readonly open: (recorded: { file: string }) => Promise<Readable>;
+  readonly text: (recorded: { file: string }) => Promise<string>;
+};
 
 /** @throws AirdockError BACKUP_DAMAGED when it does not say what it is */
 export async function readBackup(folder: string): Promise<StoredBackup> {
@@ -25,8 +32,8 @@ export async function readBackup(folder: string): Promise<StoredBackup> {
   throw damaged(folder, 'metadata.json is that of another backup');
 }
 
-/** Reads every file in full. @throws AirdockError BACKUP_DAMAGED, naming the file */
-export async function checkBackup(backup: StoredBackup, signal?: AbortSignal): Promise<CheckedBackup> {
+/** Reads every file in full. @throws AirdockError BACKUP_DAMAGED, naming the file; IDENTITY_NEEDED */
+export async function checkBackup(backup: StoredBackup, keys: BackupKeys, signal?: AbortSignal): Promise<CheckedBackup> {
   for (const { file, bytes, sha256 } of hashedFiles(backup.metadata)) {
     const found = await hashOf(join(backup.folder, file), signal).catch((error: unknown) => {
       throw systemCode(error) === 'ENOENT' ? damaged(backup.folder, `${file} is not there`, error) : error;
@@ -34,7 +41,19 @@ export async function checkBackup(backup: StoredBackup, signal?: AbortSignal): P
     if (found.bytes !== bytes) throw damaged(backup.folder, `${file} has ${found.bytes} bytes instead of ${bytes}`);
     if (found.sha256 !== sha256) throw damaged(backup.folder, `${file} does not hold what was written when the backup was made`);
   }
-  return { ...backup, checked: true };
+  await assertReadable(backup, keys);
+  const path = ({ file }: { file: string }) => join(backup.folder, file);
+  return {
+    ...backup,
+    checked: true,
+    open: (recorded) => openBackupFile(path(recorded), keys),
+    text: (recorded) => readBackupText(path(recorded), keys),
+  };
+}
+
+/** Some identity here can read it. @throws AirdockError IDENTITY_NEEDED */
+export async function assertReadable({ folder, metadata }: StoredBackup, keys: BackupKeys): Promise<void> {
+  await readBackupText(join(folder, metadata.settings.file), keys);
 }
 
 /** Every file that the metadata names. */
@@ -43,8 +62,10 @@ export function hashedFiles({
   fingerprint,
   roles,
   settings,
+  redis,
+  volumes = [],
 }: BackupMetadata): { file: string; bytes: number; sha256: string }[] {
-  return [...(fingerprint ? [fingerprint] : []), roles, settings, dump];
+  return [...(fingerprint ? [fingerprint] : []), roles, settings, ...(redis ? [redis] : []), ...volumes, dump];
 }
 
 async function hashOf(path: string, signal?: AbortSignal): Promise<{ bytes: number; sha256: string }> {

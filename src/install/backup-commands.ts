@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { assertRecipient } from '../database/sealed.ts';
 import { readBackup } from '../database/stored-backup.ts';
 import { AirdockError } from '../errors.ts';
 import { removeTree } from '../io/files.ts';
 import { bytesText } from '../units.ts';
-import type { BackupCreated, BackupList, BackupPruned, BackupVerified } from './backup-documents.ts';
+import type { BackupCreated, BackupList, BackupPruned, BackupRecipients, BackupVerified } from './backup-documents.ts';
 import { backupsFolder, backupsToDrop, liveBackups, readBackups, type BackupEntry } from './backups.ts';
+import { assertFree, assertRoomToProve } from './room.ts';
 import { assertNoFinding } from './begin.ts';
-import { diskFindings, restoredBytes, scratchBytes } from './disk-findings.ts';
+import { besideDatabase } from './beside-database.ts';
 import { parseEnvFile } from './env-file.ts';
 import type { Host } from './host.ts';
 import { makeBackup } from './make-backup.ts';
@@ -15,7 +17,6 @@ import { backupSession } from './orphans.ts';
 import { databaseAccess } from './database-access.ts';
 import { databaseTarget } from './database-target.ts';
 import { checkDatabase } from './preflight/database.ts';
-import { diskLedger, type Need } from './preflight/disk.ts';
 import { checkedBackup, proveIn } from './prove.ts';
 import { recover } from './recovery.ts';
 import { notADeployment } from './rollback.ts';
@@ -23,9 +24,9 @@ import { withScratch } from './scratch.ts';
 import { changeSite, lookAtSite, markedSite, readEnv, type ManagedSite } from './site.ts';
 import { asStep } from './step-events.ts';
 
-/** `airdock backup create | list | verify | prune`. All but `list` work under the lock, after what was interrupted is put right. */
+/** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
 
-type Where = { directory: string };
+type Where = { directory: string; identities?: readonly string[] };
 
 /** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
 export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
@@ -41,8 +42,10 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
     const { id, seconds } = await asStep(host.listener, 'backup', async (onProgress) => {
-      const options = { applicationName: backupSession, release: current, schemaRelease, signal: host.signal, onProgress };
+      const { signal } = host;
       const marked = markedSite(site, 'backup');
+      const beside = besideDatabase(marked, release.manifest, env, signal);
+      const options = { applicationName: backupSession, release: current, schemaRelease, signal, onProgress, beside };
       const made = await makeBackup(marked, await databaseTarget(marked, access), options);
       return { ...made, summary: `${made.id}: ${bytesText(made.bytes)}, read back in full` };
     });
@@ -67,8 +70,7 @@ export async function verifyBackup(host: Host, where: Where & { id?: string }): 
     const stored = await readBackup(path.join(backupsFolder(site), id));
     const { signal } = host;
     const { metadata } = stored;
-    const need = { what: 'restored backup', bytes: scratchBytes(restoredBytes(metadata)) };
-    await assertFree((await site.docker.info()).rootDir, need);
+    await assertRoomToProve(site, metadata);
     const { backup } = await asStep(host.listener, 'check', async () => {
       const checked = await checkedBackup(site, stored, signal);
       return { backup: checked, summary: `${id}: every file is what was written` };
@@ -87,6 +89,24 @@ export async function verifyBackup(host: Host, where: Where & { id?: string }): 
   });
 }
 
+/** Who can read the backups that are made from then on; those that are there stay as they are. Asked without recipients, it only tells. */
+export async function backupRecipients(
+  host: Host,
+  { recipients, ...where }: Where & { recipients?: readonly string[] },
+): Promise<BackupRecipients> {
+  const told = (list: readonly string[]) => ({ schema: 'airdock.backup-recipients/1' as const, recipients: [...list] });
+  if (!recipients)
+    return lookAtSite(host, where, async (site, records) => {
+      if (!records) throw notADeployment(site.directory);
+      return told(records.state.backupRecipients());
+    });
+  for (const recipient of recipients) await assertRecipient(recipient);
+  return changing(host, where, async ({ state }) => {
+    state.commit(() => state.setBackupRecipients([...new Set(recipients)], host.clock().toISOString()));
+    return told(state.backupRecipients());
+  });
+}
+
 /** Removes older ones of the live database; never the last that is proven. */
 export async function pruneBackups(host: Host, where: Where & { keep: number }): Promise<BackupPruned> {
   return changing(host, where, async (site) => {
@@ -96,16 +116,12 @@ export async function pruneBackups(host: Host, where: Where & { keep: number }):
   });
 }
 
-async function changing<T>(host: Host, { directory }: Where, work: (site: ManagedSite) => Promise<T>): Promise<T> {
-  if (!existsSync(path.join(directory, '.airdock/state.db'))) throw notADeployment(directory);
-  return changeSite(host, { directory }, async (site) => {
+async function changing<T>(host: Host, where: Where, work: (site: ManagedSite) => Promise<T>): Promise<T> {
+  if (!existsSync(path.join(where.directory, '.airdock/state.db'))) throw notADeployment(where.directory);
+  return changeSite(host, where, async (site) => {
     await recover(site);
     return work(site);
   });
-}
-
-async function assertFree(directory: string, need: Need): Promise<void> {
-  assertNoFinding(diskFindings(await diskLedger([{ path: directory, need }])));
 }
 
 async function entryOf(site: ManagedSite, id: string): Promise<BackupEntry> {

@@ -47,3 +47,10 @@ export const backupPruneDocument = z.strictObject({
   kept: z.array(backupEntry),
 });
 export type BackupPruned = z.infer<typeof backupPruneDocument>;
+
+export const backupRecipientsDocument = z.strictObject({
+  schema: z.literal('airdock.backup-recipients/1'),
+  /** Of age: backups are encrypted to them. None: they are not encrypted. */
+  recipients: z.array(z.string()),
+});
+export type BackupRecipients = z.infer<typeof backupRecipientsDocument>;

@@ -23,6 +23,8 @@ export const backupEntry = z.strictObject({
   /** `proven`: it was restored on another server, and was equal. `damaged`: its files are not what was written. */
   state: z.enum(['proven', 'unproven', 'damaged']),
   provenAt: z.string().nullable(),
+  /** To recipients of age (`airdock backup recipients`). */
+  encrypted: z.boolean(),
 });
 export type BackupEntry = z.infer<typeof backupEntry>;
 
@@ -83,6 +85,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       state: !whole ? 'damaged' : metadata.proven ? 'proven' : 'unproven',
       provenAt: metadata.provenAt ?? null,
+      encrypted: metadata.encryptedTo !== undefined,
     };
   } catch (error) {
     if (!isAirdockError(error, 'BACKUP_DAMAGED')) throw error;
@@ -95,6 +98,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       bytes: 0,
       state: 'damaged',
       provenAt: null,
+      encrypted: false,
     };
   }
 }

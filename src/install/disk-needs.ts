@@ -19,6 +19,8 @@ type Needs = {
   load: LoadPlan;
   /** Undefined where no database was looked at. */
   databaseBytes: number | undefined;
+  /** Of declared volumes, which a backup takes along. */
+  volumeBytes: number;
   /** The migration works on a copy beside the live one. */
   copies: boolean;
   restoresBackup: boolean;
@@ -36,7 +38,7 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
   return diskLedger([
     { path: here, need: { what: 'bundle', bytes: sum(missingBlobs) } },
     { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
-    { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes : 0 } },
+    { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes + needs.volumeBytes : 0 } },
     { path: here, need: { what: 'reserve', bytes: needs.reserve } },
     { path: docker, need: { what: 'copy', bytes: needs.copies && !needs.databaseElsewhere ? databaseBytes : 0 } },
     ...(needs.databaseBytes !== undefined && needs.rehearses

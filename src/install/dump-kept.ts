@@ -1,8 +1,14 @@
+import path from 'node:path';
 import { databases, fence } from '../database/admin.ts';
 import { openFor } from '../database/open-for.ts';
+import { readBackup } from '../database/stored-backup.ts';
 import { isAirdockError } from '../errors.ts';
 import { bytesText } from '../units.ts';
+import { backupsFolder } from './backups.ts';
 import { makeBackup } from './make-backup.ts';
+import { checkedBackup, proveIn } from './prove.ts';
+import { assertRoomToProve } from './room.ts';
+import { withScratch } from './scratch.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
 import { asStep } from './step-events.ts';
@@ -10,14 +16,16 @@ import { clusterOf, type SiteCluster } from './swap-record.ts';
 import type { Progress } from './transaction.ts';
 
 /**
- * Dumps what was put aside and has no dump yet, while users are served, so that dropping it one day loses nothing. No part of
- * a transaction: it is done. Failing, or an operator who does not want to wait, is a warning, and the next one tries again.
+ * Dumps what was put aside and has no dump yet, and proves the dump, while users are served, so that dropping it one day loses
+ * nothing. No part of a transaction: it is done. Failing, or an operator who does not want to wait, is a warning, and the next
+ * one tries again.
+ * @param prove false: this machine is to have no throwaway server (`--no-rehearsal`)
  */
-export async function dumpKept(site: ManagedSite): Promise<void> {
-  for (const kept of site.state.keptDatabases()) if (kept.backup === null) await dump(site, kept);
+export async function dumpKept(site: ManagedSite, prove: boolean): Promise<void> {
+  for (const kept of site.state.keptDatabases()) if (kept.backup === null) await dump(site, kept, prove);
 }
 
-async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
+async function dump(site: ManagedSite, kept: KeptDatabase, prove: boolean): Promise<void> {
   const { listener, signal } = site.host;
   const work = async (onProgress: Progress) => {
     const cluster = await clusterOfKept(site, kept);
@@ -27,11 +35,25 @@ async function dump(site: ManagedSite, kept: KeptDatabase): Promise<void> {
       makeBackup(site, { ...cluster, database: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
     );
     site.state.setKeptBackup(kept.name, id);
-    return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full` };
+    made = `dumped as ${id}, and not proven`;
+    const proven = prove ? `, proven by a restore of ${await proveDump(site, id, onProgress)} tables` : '';
+    return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full${proven}` };
   };
-  const sad = (error: unknown) =>
-    `${kept.name} is kept, without a dump of it: ${error instanceof Error ? error.message : String(error)}`;
+  let made = 'without a dump of it';
+  const sad = (error: unknown) => `${kept.name} is kept, ${made}: ${error instanceof Error ? error.message : String(error)}`;
   await asStep(listener, 'keep', work, sad).catch(() => {});
+}
+
+/** @returns how many tables were compared */
+async function proveDump(site: ManagedSite, id: string, onProgress: Progress): Promise<number> {
+  const { signal } = site.host;
+  const stored = await readBackup(path.join(backupsFolder(site), id));
+  await assertRoomToProve(site, stored.metadata);
+  const backup = await checkedBackup(site, stored, signal);
+  return withScratch(site, { service: stored.metadata.service, signal }, async (scratch) => {
+    const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
+    return Object.keys(found.tables).length;
+  });
 }
 
 /** A process that died while it read a kept database left it open: whoever has the lock shuts it first. */

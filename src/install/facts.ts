@@ -5,6 +5,7 @@ import type { Digest } from '../digest.ts';
 import { isAirdockError } from '../errors.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
+import { volumesHere } from './beside-database.ts';
 import { classOfPath } from './class-of-path.ts';
 import { diskNeeds } from './disk-needs.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
@@ -57,6 +58,8 @@ export type Facts = {
   since: Plan['since'];
   /** The operator agreed to that. */
   restoreDatabase: boolean;
+  /** Declared volumes that a backup takes along. */
+  saved: string[];
   /** Volumes of the project that are there before. */
   volumes: string[];
   findings: Finding[];
@@ -125,6 +128,8 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       : undefined;
   findings.push(...(database?.findings ?? []));
 
+  const saved = kind === 'upgrade' ? await volumesHere(site, manifest) : [];
+
   // a rollback keeps the installer that is here (docs/adr/0006)
   const installer = kind === 'rollback' ? [] : installerOf(manifest);
   const missingBlobs = await options.missingBlobs([...blobsOf(manifest.images), ...installer]);
@@ -159,6 +164,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       installer,
       load,
       databaseBytes: database?.database?.bytes,
+      volumeBytes: saved.length === 0 ? 0 : await site.docker.volumeBytes(saved.map(({ volume }) => volume)),
       copies: swaps && !options.restore,
       restoresBackup: Boolean(options.restore?.backup),
       rehearses,
@@ -173,6 +179,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     aside: null,
     since: null,
     restoreDatabase: options.restoreDatabase ?? false,
+    saved: saved.map(({ name }) => name),
     volumes: (await site.docker.volumes(site.project)).map((volume) => volume.name),
     findings,
   };

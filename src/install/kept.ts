@@ -27,7 +27,14 @@ export function backupFor(
 }
 
 /** A backup as what a plan puts in place. */
-export function restoreOf({ id, release, schemaRelease, createdAt, state }: BackupEntry): NonNullable<Plan['restore']> {
+export function restoreOf({
+  id,
+  release,
+  schemaRelease,
+  createdAt,
+  state,
+  encrypted,
+}: BackupEntry): NonNullable<Plan['restore']> {
   return {
     kept: null,
     backup: id,
@@ -35,6 +42,7 @@ export function restoreOf({ id, release, schemaRelease, createdAt, state }: Back
     schemaRelease: schemaRelease ?? 'unknown',
     at: createdAt ?? '',
     proven: state === 'proven',
+    encrypted,
   };
 }
 
@@ -44,5 +52,5 @@ export function keptFor(state: State, version: string): NonNullable<Plan['restor
   const kept = state.keptDatabases().findLast(({ schemaRelease }) => runsOn(migrations, version, schemaRelease));
   if (!kept) return null;
   const { name, release, schemaRelease, keptAt } = kept;
-  return { kept: name, backup: null, release, schemaRelease, at: keptAt, proven: true };
+  return { kept: name, backup: null, release, schemaRelease, at: keptAt, proven: true, encrypted: false };
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type Backup, backupDatabase } from '../database/backup.ts';
+import { type Backup, backupDatabase, type BackupOptions } from '../database/backup.ts';
 import { ensureDirectory } from '../io/files.ts';
 import { backupsFolder, nextBackupId } from './backups.ts';
 import type { DatabaseTarget } from '../database/server.ts';
@@ -13,11 +13,12 @@ type Options = {
   schemaRelease: string | null;
   signal?: AbortSignal | undefined;
   onProgress?: (bytes: number) => void;
+  beside?: BackupOptions['beside'];
 };
 
 /** That database under the next free id. @throws what `backupDatabase` does */
 export async function makeBackup(site: ManagedSite, target: DatabaseTarget, options: Options): Promise<Backup & { id: string }> {
-  const { applicationName, release, schemaRelease, signal, onProgress } = options;
+  const { applicationName, release, schemaRelease, signal, onProgress, beside } = options;
   const folder = backupsFolder(site);
   await ensureDirectory(folder);
   const id = await nextBackupId(folder, site.host.clock());
@@ -28,6 +29,8 @@ export async function makeBackup(site: ManagedSite, target: DatabaseTarget, opti
     database: target.database,
     directory: path.join(folder, id),
     applicationName,
+    keys: site.keys,
+    ...(beside ? { beside } : {}),
     ...(release === null ? {} : { release }),
     ...(schemaRelease === null ? {} : { schemaRelease }),
     ...(signal ? { signal } : {}),

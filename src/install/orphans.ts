@@ -22,8 +22,7 @@ export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
   for (const container of own)
     if (container.oneOff && container.project === site.project)
       await site.docker.removeContainer(container.id, { anonymousVolumes: true });
-  for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
-    if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
+  await removeProbes(site);
   await removeScratch(site);
   await endDatabaseSessions(site, sessionName(id));
   await removePartialBackups(site);
@@ -39,7 +38,14 @@ export async function endLooseWork(site: ManagedSite): Promise<void> {
     await endProcesses(site, work);
     await endDatabaseSessions(site, work === 'backup' ? backupSession : sessionName(work));
   }
+  await removeProbes(site);
   await removePartialBackups(site);
+}
+
+/** Containers that were made to see whether they can be, or to read a volume: none of them ever ran. */
+async function removeProbes(site: ManagedSite): Promise<void> {
+  for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
+    if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
 }
 
 /** Name of the database sessions of a backup that is part of no transaction. */

@@ -63,7 +63,14 @@ export const planDocument = z.strictObject({
   load: z.strictObject({ bytes: z.int() }),
   database: z.strictObject({ service: z.string(), name: z.string(), server: z.string(), bytes: z.int() }).nullable(),
   /** The one that it makes; `proven`: by the rehearsal, before anything is touched. Plans of an older airdock have no such member. */
-  backup: z.strictObject({ proven: z.boolean() }).nullable().optional(),
+  backup: z
+    .strictObject({
+      proven: z.boolean(),
+      /** What it takes along besides the database: services of Redis, named volumes (docs/adr/0011). */
+      with: z.array(z.string()).default([]),
+    })
+    .nullable()
+    .optional(),
   env: z.strictObject({
     add: z.array(z.string()),
     generated: z.array(z.string()),
@@ -93,6 +100,8 @@ export const planDocument = z.strictObject({
       schemaRelease: z.string(),
       at: z.string(),
       proven: z.boolean(),
+      /** An identity is needed to restore it. */
+      encrypted: z.boolean().default(false),
     })
     .nullable()
     .default(null),
@@ -100,6 +109,11 @@ export const planDocument = z.strictObject({
   aside: z.strictObject({ name: z.string(), seconds: z.int() }).nullable().default(null),
   /** Rows of today's database that the other one has not, or otherwise; null when nothing is put aside, or they could not be counted. */
   since: tableDifferences.nullable().default(null),
+  /** What becomes of Redis when another database comes in; null when none does, or there is no Redis. */
+  redis: z
+    .strictObject({ service: z.string(), effect: z.enum(['emptied', 'stays']) })
+    .nullable()
+    .default(null),
   rollback: z.string(),
   findings: z.array(finding),
 });

@@ -75,7 +75,7 @@ export function makePlan(facts: Facts): Plan {
     read: { blobs: facts.missingBlobs.length, bytes: facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0) },
     load: { bytes: facts.load.bytes },
     database: facts.database,
-    backup: steps.includes('backup') ? { proven: steps.includes('rehearse') } : null,
+    backup: steps.includes('backup') ? { proven: steps.includes('rehearse'), with: takenAlong(facts) } : null,
     env: facts.env,
     disk: facts.disk.map((disk) => ({ ...disk, total: disk.needs.reduce((sum, need) => sum + need.bytes, 0) })),
     steps: timed,
@@ -85,6 +85,7 @@ export function makePlan(facts: Facts): Plan {
     restore: facts.restore,
     aside: facts.aside,
     since: facts.since,
+    redis: redisEffect(facts),
     rollback: rollbackLine(facts, pathClass),
     findings: [...facts.findings, ...pathFindings(facts, pathClass, stopSeconds(timed)), ...diskFindings(facts.disk)],
   };
@@ -105,6 +106,14 @@ export function higherVersion(a: string | null, b: string): string {
 
 export function databaseServiceOf(manifest: BundleManifest): string | undefined {
   return manifest.database === 'none' ? undefined : manifest.database.service;
+}
+
+function takenAlong({ target: { redis }, saved }: Facts): string[] {
+  return [...(redis?.kind === 'state' ? [redis.service] : []), ...saved.map((name) => `volume ${name}`)];
+}
+
+function redisEffect({ target: { redis }, restore }: Facts): Plan['redis'] {
+  return redis && restore ? { service: redis.service, effect: redis.kind === 'cache' ? 'emptied' : 'stays' } : null;
 }
 
 function planClass({ kind, target, deployment, migrations }: Facts): Plan['class'] {

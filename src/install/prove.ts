@@ -1,5 +1,3 @@
-import path from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { compareFingerprints } from '../database/compare-fingerprints.ts';
 import { fingerprint, takeFingerprint, type Fingerprint } from '../database/fingerprint.ts';
 import type { BackupMetadata } from '../database/backup-metadata.ts';
@@ -8,7 +6,7 @@ import { psql, type DatabaseTarget } from '../database/server.ts';
 import { checkBackup, recordVerdict, type CheckedBackup, type StoredBackup } from '../database/stored-backup.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import type { Scratch } from './scratch.ts';
-import type { Site } from './site.ts';
+import type { ManagedSite } from './site.ts';
 
 /** A backup is proven by restoring it and comparing (docs/adr/0007). */
 
@@ -20,10 +18,12 @@ type Options = { signal?: AbortSignal | undefined; onProgress?: ((bytes: number,
 
 export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; found: Fingerprint };
 
-/** Every file is what was written. @throws AirdockError BACKUP_DAMAGED, which is put on record */
-export async function checkedBackup(site: Site, backup: StoredBackup, signal?: AbortSignal): Promise<CheckedBackup> {
+type Proving = Pick<ManagedSite, 'host' | 'keys'>;
+
+/** Every file is what was written, and can be read. @throws AirdockError BACKUP_DAMAGED, which is put on record; IDENTITY_NEEDED */
+export async function checkedBackup(site: Proving, backup: StoredBackup, signal?: AbortSignal): Promise<CheckedBackup> {
   try {
-    return await checkBackup(backup, signal);
+    return await checkBackup(backup, site.keys, signal);
   } catch (error) {
     if (isAirdockError(error, 'BACKUP_DAMAGED')) await recordVerdict(backup, { damagedAt: now(site) });
     throw error;
@@ -34,7 +34,7 @@ export async function checkedBackup(site: Site, backup: StoredBackup, signal?: A
  * Restores it into the scratch server under its own name and compares. The database stays there for what comes next.
  * @throws AirdockError BACKUP_UNPROVEN with the tool's words or the differences; it is on record then
  */
-export async function proveIn(site: Site, { server }: Scratch, backup: CheckedBackup, options: Options = {}): Promise<Proof> {
+export async function proveIn(site: Proving, { server }: Scratch, backup: CheckedBackup, options: Options = {}): Promise<Proof> {
   const name = backup.metadata.database;
   // the image makes a database `postgres`, and that may be the name of the live one
   await psql(server, 'RESTORE_FAILED', { input: Buffer.from('DROP DATABASE IF EXISTS :"name"') }, { name });
@@ -49,7 +49,7 @@ type Restore = Options & { name: string; applicationName: string };
  * @throws AirdockError BACKUP_UNPROVEN
  */
 export async function restoreAndCompare(
-  site: Site,
+  site: Proving,
   server: DatabaseTarget,
   backup: CheckedBackup,
   { name, applicationName, signal, onProgress }: Restore,
@@ -76,7 +76,7 @@ export async function restoreAndCompare(
   }
 }
 
-async function storedFingerprint({ folder, metadata }: CheckedBackup): Promise<Fingerprint> {
+async function storedFingerprint({ metadata, text }: CheckedBackup): Promise<Fingerprint> {
   if (metadata.fingerprint === undefined)
     throw new AirdockError(
       'BACKUP_UNPROVEN',
@@ -86,7 +86,7 @@ async function storedFingerprint({ folder, metadata }: CheckedBackup): Promise<F
         details: { backup: metadata.id },
       },
     );
-  return fingerprint.parse(JSON.parse(await readFile(path.join(folder, metadata.fingerprint.file), 'utf8')));
+  return fingerprint.parse(JSON.parse(await text(metadata.fingerprint)));
 }
 
 function differs({ id }: BackupMetadata, differences: readonly string[]): AirdockError {
@@ -111,6 +111,6 @@ function notRestored({ id }: BackupMetadata, cause: AirdockError): AirdockError 
   });
 }
 
-function now(site: Site): string {
+function now(site: Proving): string {
   return `${site.host.clock().toISOString().slice(0, 19)}Z`;
 }

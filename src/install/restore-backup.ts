@@ -13,11 +13,11 @@ import { lookAtSite } from './site.ts';
  */
 export async function restoreBackup(
   host: Host,
-  { directory, id }: { directory: string; id: string },
+  { id, ...where }: { directory: string; id: string; identities?: readonly string[] },
   consent: (plan: Plan) => Promise<boolean>,
 ): Promise<BackupRestored> {
-  const { version: current, finished } = await rollback(host, { directory, backup: id, restoreDatabase: true }, consent);
-  return lookAtSite(host, { directory }, async (site, records) => {
+  const { version: current, finished } = await rollback(host, { ...where, backup: id, restoreDatabase: true }, consent);
+  return lookAtSite(host, where, async (site, records) => {
     const backup = (await readBackups(site)).find((entry) => entry.id === id);
     if (!backup || !finished) throw new AirdockError('INTERNAL', `the backup ${id} went away while it was restored`);
     const { transaction, seconds } = finished;

@@ -14,7 +14,7 @@ export function restoreLines({ restore, aside, since }: Pick<Plan, 'restore' | '
   const comes =
     restore.backup === null
       ? `the database of ${restore.release}, kept since ${at} UTC, by a rename`
-      : `the backup ${restore.backup} of ${restore.release}, ${at} UTC (${restore.proven ? 'proven' : 'unproven until it is restored'}), by a restore beside today's`;
+      : `the backup ${restore.backup} of ${restore.release}, ${at} UTC (${restore.proven ? 'proven' : 'unproven until it is restored'}), by a restore beside today's${restore.encrypted ? '; encrypted: --identity FILE' : ''}`;
   if (!aside) return [['comes back', comes], ...(restore.backup === null ? [] : [keptAside])];
   const holds = `it holds what was written in the ${durationText(aside.seconds * 1000)} since`;
   return [

@@ -1,6 +1,8 @@
+import path from 'node:path';
 import type { Spool, TableDifference } from '../database/difference.ts';
 import { AirdockError } from '../errors.ts';
-import { readBackups } from './backups.ts';
+import { assertReadable, readBackup } from '../database/stored-backup.ts';
+import { backupsFolder, readBackups } from './backups.ts';
 import { assertClear, beginTransaction } from './begin.ts';
 import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
@@ -25,6 +27,8 @@ export type RollbackOptions = {
   restoreDatabase?: boolean;
   /** `backup restore`: this backup, under the release that is current. */
   backup?: string;
+  /** Of age, for a backup that is encrypted. */
+  identities?: readonly string[];
 };
 export type RollbackResult = {
   version: string;
@@ -54,6 +58,8 @@ export async function rollback(
       const { facts, spool } = await withAside(site, await factsOf(site, release, options));
       const plan = makePlan(facts);
       assertClear(plan);
+      if (plan.restore?.backup)
+        await assertReadable(await readBackup(path.join(backupsFolder(site), plan.restore.backup)), site.keys);
       if (!(await consent(plan)))
         throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
       if (options.discardLocal) await discardLocal(site);

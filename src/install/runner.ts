@@ -75,7 +75,10 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
   if (site.journal.open()) site.state.commit(() => endGood(transaction));
   await dropSides(site, record.id);
   await writeReport(site, record.id);
-  await dumpKept(site);
+  await dumpKept(
+    site,
+    transaction.plan.steps.some(({ id }) => id === 'rehearse'),
+  );
   await prune(site);
   return { transaction: record.id, outcome: 'done', seconds };
 }

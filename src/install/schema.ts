@@ -76,4 +76,11 @@ export const migrations: readonly string[] = [
     backup TEXT
   ) STRICT;
   `,
+  // Who can read the backups from then on.
+  `
+  CREATE TABLE backup_recipients (
+    recipient TEXT PRIMARY KEY,
+    since TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

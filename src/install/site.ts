@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { type BackupKeys, backupKeys } from '../database/sealed.ts';
 import { AirdockError } from '../errors.ts';
 import type { Compose } from '../io/compose.ts';
 import type { Docker } from '../io/docker.ts';
@@ -37,9 +38,14 @@ export type Site = {
 
 /** The same with its records. Reading commands have it without the lock. */
 export type Records = { state: State; journal: Journal };
-export type ManagedSite = Site & Records & { store: Store };
+export type ManagedSite = Site & Records & { store: Store; keys: BackupKeys };
 
-export type SiteOptions = { directory: string; project?: string };
+export type SiteOptions = {
+  directory: string;
+  project?: string;
+  /** Of age, for backups that are encrypted. */
+  identities?: readonly string[];
+};
 
 async function openSite(host: Host, options: SiteOptions, recorded?: Deployment): Promise<Site> {
   const directory = path.resolve(options.directory);
@@ -117,7 +123,8 @@ export async function changeSite<T>(host: Host, options: SiteOptions, work: (sit
       const journal = openJournal(state, host.clock);
       const site = await openSite(host, options, state.deployment());
       try {
-        return await work({ ...site, state, journal, store: await openStore(airdock) });
+        const keys = await backupKeys(state.backupRecipients(), options.identities ?? []);
+        return await work({ ...site, state, journal, store: await openStore(airdock), keys });
       } finally {
         begun = state.deployment() !== undefined;
       }

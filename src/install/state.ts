@@ -57,6 +57,9 @@ export type State = {
   keepDatabase(kept: KeptDatabase): void;
   forgetKept(name: string): void;
   setKeptBackup(name: string, backup: string): void;
+  /** Of age; none: backups are not encrypted. */
+  backupRecipients(): string[];
+  setBackupRecipients(recipients: readonly string[], since: string): void;
   pinnedKeys(): PinnedKey[];
   pinKey(key: PinnedKey): void;
   /** Everything that `work` writes is one commit. */
@@ -156,8 +159,7 @@ export class SqliteState implements State {
   }
 
   keptDatabases(): KeptDatabase[] {
-    const known = this.#all(`SELECT 1 FROM sqlite_schema WHERE name = 'kept_databases'`).length > 0;
-    if (!known) return [];
+    if (!this.#has('kept_databases')) return [];
     return this.#all(
       `SELECT name, oid, release, schema_release AS schemaRelease, transaction_id AS "transaction", kept_at AS keptAt, backup
        FROM kept_databases ORDER BY transaction_id`,
@@ -183,6 +185,17 @@ export class SqliteState implements State {
 
   setKeptBackup(name: string, backup: string): void {
     this.#run('UPDATE kept_databases SET backup = ? WHERE name = ?', backup, name);
+  }
+
+  backupRecipients(): string[] {
+    if (!this.#has('backup_recipients')) return [];
+    return this.#all('SELECT recipient FROM backup_recipients ORDER BY rowid').map((row) => String(row['recipient']));
+  }
+
+  setBackupRecipients(recipients: readonly string[], since: string): void {
+    this.#run('DELETE FROM backup_recipients');
+    for (const recipient of recipients)
+      this.#run('INSERT INTO backup_recipients (recipient, since) VALUES (?, ?)', recipient, since);
   }
 
   pinnedKeys(): PinnedKey[] {
@@ -212,6 +225,11 @@ export class SqliteState implements State {
 
   close(): void {
     this.sql.close();
+  }
+
+  /** Records of an older form have fewer tables. */
+  #has(table: string): boolean {
+    return this.#all(`SELECT 1 FROM sqlite_schema WHERE name = '${table}'`).length > 0;
   }
 
   #run(statement: string, ...values: SQLInputValue[]): void {

@@ -1,8 +1,10 @@
 import { databases, dropDatabase, fence, found, swapDatabases, unfence } from '../database/admin.ts';
 import { AirdockError } from '../errors.ts';
+import { emptyCache } from './redis.ts';
 import { codeOfBoth, takeAwayCode } from './code-containers.ts';
 import type { TransactionRecord } from './journal.ts';
-import type { ManagedSite } from './site.ts';
+import { parseEnvFile } from './env-file.ts';
+import { readEnv, type ManagedSite } from './site.ts';
 import { clusterOf, nextName, quiesceOf, sameDatabase, swapOf, type SiteCluster } from './swap-record.ts';
 import { waitForDatabase } from './wait-database.ts';
 
@@ -25,8 +27,19 @@ export async function databaseBack(site: ManagedSite, record: TransactionRecord)
   const cluster = await clusterOf(site, record);
   await waitForDatabase(site, cluster);
   await swapBack(site, record, cluster);
+  if (swapOf(site, record.id)) await emptyCacheIfAny(site, record);
   await unfence(cluster, old);
   site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
+}
+
+/** What is being taken back may have filled it from the other database. A cache that does not answer keeps nobody from serving. */
+async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): Promise<void> {
+  const previous = from === null ? undefined : site.state.release(from)?.manifest;
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  if (previous)
+    await emptyCache(site, previous, env).catch((error: unknown) => {
+      site.host.listener({ type: 'warning', text: error instanceof Error ? error.message : String(error) });
+    });
 }
 
 async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: SiteCluster): Promise<void> {

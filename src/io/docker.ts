@@ -13,6 +13,9 @@ export function openDocker(endpoint: string): Docker {
   return new Engine(endpoint);
 }
 
+/** Where a volume is mounted that is only read by the engine. */
+const volumeTarget = '/airdock-volume';
+
 class Engine implements Docker {
   readonly endpoint: string;
   readonly #api: Dockerode;
@@ -123,6 +126,34 @@ class Engine implements Docker {
       this.#api.listVolumes({ filters: { label: [`com.docker.compose.project=${project}`] } }),
     );
     return (found ?? []).map((volume) => ({ name: volume.Name, labels: volume.Labels ?? {} }));
+  }
+
+  async volumeNames(): Promise<string[]> {
+    const { Volumes: found } = await this.#ask(this.#api.listVolumes());
+    return (found ?? []).map((volume) => volume.Name);
+  }
+
+  async volumeBytes(names: readonly string[]): Promise<number> {
+    const used = (await this.#ask(this.#api.df())) as { Volumes?: { Name: string; UsageData?: { Size: number } }[] };
+    const sizes = (used.Volumes ?? []).filter(({ Name }) => names.includes(Name)).map(({ UsageData }) => UsageData?.Size ?? 0);
+    return sizes.reduce((sum, size) => sum + Math.max(0, size), 0);
+  }
+
+  async readVolume<T>(name: string, image: string, take: (tar: Readable) => Promise<T>): Promise<T> {
+    const { id } = await this.#ask(
+      this.#api.createContainer({
+        Image: image,
+        Cmd: ['/'],
+        Labels: { 'airdock.probe': name },
+        HostConfig: { Mounts: [{ Type: 'volume', Source: name, Target: volumeTarget, ReadOnly: true }] },
+      }),
+    );
+    try {
+      const tar = await this.#ask(this.#api.getContainer(id).getArchive({ path: `${volumeTarget}/.` }));
+      return await take(tar as Readable);
+    } finally {
+      await this.removeContainer(id, { anonymousVolumes: true });
+    }
   }
 
   async networks(project: string): Promise<Named[]> {

@@ -61,6 +61,15 @@ export interface Docker {
    */
   probeImage(reference: string): Promise<string | undefined>;
   volumes(project: string): Promise<Named[]>;
+  /** Of every volume of the engine. */
+  volumeNames(): Promise<string[]>;
+  /** Bytes on disk of each of these volumes, as the engine adds them up: it walks through all of its volumes. */
+  volumeBytes(names: readonly string[]): Promise<number>;
+  /**
+   * What is in a volume, as a tar with `./` at the top, read by the engine: through a container of that image that is made for
+   * it (labelled `airdock.probe`), never started, and removed.
+   */
+  readVolume<T>(name: string, image: string, take: (tar: Readable) => Promise<T>): Promise<T>;
   networks(project: string): Promise<Named[]>;
   /** One that no container is on. Absent is fine. */
   removeNetwork(name: string): Promise<void>;

@@ -75,6 +75,12 @@ describe('0.3.0 -> 0.4.0 and back', () => {
       drift: [],
       interrupted: null,
     });
+    const { json: list } = await airdock(host, at('backup', 'list'));
+    expect((list['backups'] as { database: string; state: string }[]).map(({ database, state }) => [database, state])).toEqual([
+      ['nodepad', 'unproven'], // 0.2.4 -> 0.3.0 of the base state, without a rehearsal
+      ['nodepad', 'proven'],
+      ['nodepad_0_3_0_t3', 'proven'],
+    ]);
     expect(await kept()).toEqual([
       expect.objectContaining({
         name: 'nodepad_0_3_0_t3',

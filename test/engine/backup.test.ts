@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { backupDatabase, backupMetadata, databaseSize, endSessions } from '../../src/database/backup.ts';
 import { fingerprint } from '../../src/database/fingerprint.ts';
+import { backupKeys } from '../../src/database/sealed.ts';
 import { type Compose, type ExecOptions, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { type Host, startHost } from '../helpers/host.ts';
@@ -174,6 +176,28 @@ describe('a backup', () => {
     expect(await facts('copy')).toContain('Odd Name');
   });
 
+  test('encrypted: nothing of it can be read without the identity; age alone decrypts it', async () => {
+    const identity = await generateX25519Identity();
+    const recipient = await identityToRecipient(identity);
+    const made = await backup({ keys: await backupKeys([recipient], []) });
+    const files = (await readdir(folder())).toSorted();
+    expect(files).toEqual(['dump.age', 'fingerprint.json.age', 'metadata.json', 'roles.sql.age', 'settings.sql.age']);
+    for (const name of files) {
+      expect((await stat(join(folder(), name))).mode & 0o777).toBe(0o600);
+      const text = await readFile(join(folder(), name), 'latin1');
+      for (const secret of ['PGDMP', 'SCRAM', 'CREATE ROLE', 'public.note', 'Odd Name', 'reader'])
+        expect(text).not.toContain(secret);
+    }
+    expect(made.metadata.encryptedTo).toEqual([recipient]);
+    const key = join(directory, 'identity.txt');
+    await writeFile(key, `# for tests\n${identity}\n`);
+    const plain = await execa('age', ['-d', '-i', key, made.dumpPath], { encoding: 'buffer' });
+    expect(await compose.exec('db', ['pg_restore', '-f', '/dev/null'], { input: Buffer.from(plain.stdout) })).toMatchObject({
+      exitCode: 0,
+    });
+    expect((await execa('age', ['-d', '-i', key, join(folder(), 'roles.sql.age')])).stdout).toContain('CREATE ROLE reader');
+  });
+
   test('of a user who is no superuser has the roles without passwords', async () => {
     const { metadata } = await backup({ user: 'owner', database: 'mine' });
     expect(metadata.roles.passwords).toBe(false);
@@ -283,12 +307,14 @@ describe('is none', () => {
     await expect(backup({ tools: through(flipper) })).rejects.toMatchObject({ code: 'BACKUP_FAILED' });
   });
 
-  test('on a disk that fills up', async () => {
-    const disk = join(directory, 'disk');
+  test.each(['plain', 'encrypted'])('on a disk that fills up, %s', async (how) => {
+    const recipient = await identityToRecipient(await generateX25519Identity());
+    const keys = await backupKeys(how === 'plain' ? [] : [recipient], []);
+    const disk = join(directory, `disk-${how}`);
     await mkdir(disk);
     await execa`mount -t tmpfs -o size=128k none ${disk}`;
     try {
-      await expect(backup({ directory: join(disk, 'b') })).rejects.toMatchObject({ code: 'DISK_FULL' });
+      await expect(backup({ directory: join(disk, 'b'), keys })).rejects.toMatchObject({ code: 'DISK_FULL' });
       expect(await readdir(disk)).toEqual([]);
     } finally {
       await execa`umount ${disk}`;

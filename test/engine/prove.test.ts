@@ -5,10 +5,12 @@ import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { backupDatabase, backupMetadata } from '../../src/database/backup.ts';
 import { restoreBackup } from '../../src/database/restore.ts';
+import { backupKeys, noKeys, type BackupKeys } from '../../src/database/sealed.ts';
 import { readBackup } from '../../src/database/stored-backup.ts';
 import type { Host as Outside } from '../../src/install/host.ts';
 import { checkedBackup, proveIn, type Proof } from '../../src/install/prove.ts';
@@ -38,12 +40,13 @@ volumes: { data: {} }
 let host: Host;
 let directory: string;
 let compose: Compose;
-let site: Site;
+let site: Site & { keys: BackupKeys };
 let count = 0;
-const backup = async (database = 'shop'): Promise<string> => {
+const backup = async (database = 'shop', keys = noKeys): Promise<string> => {
   count++;
   const folder = join(directory, '.airdock/backups', `20261122-${count}`);
-  await backupDatabase({ tools: compose, service: 'db', user: 'app', database, directory: folder, applicationName: 'airdock 7' });
+  const target = { tools: compose, service: 'db', user: 'app', database };
+  await backupDatabase({ ...target, directory: folder, applicationName: 'airdock 7', keys });
   return folder;
 };
 /** As `airdock backup verify` does. */
@@ -77,8 +80,14 @@ const rehashed = async (folder: string, change: (copy: string) => Promise<void>)
   return copy;
 };
 
+const pair = async () => {
+  const identity = await generateX25519Identity();
+  return { identity, recipient: await identityToRecipient(identity) };
+};
+let age: Awaited<ReturnType<typeof pair>>;
 let before: string[];
 beforeAll(async () => {
+  age = await pair();
   directory = await mkdtemp(join(tmpdir(), 'airdock-prove-'));
   await mkdir(join(directory, '.airdock/backups'), { recursive: true });
   host = await startHost({ name: 'prove' });
@@ -100,6 +109,7 @@ beforeAll(async () => {
     composeOf: (names, envFile) => open({ endpoint, project: 'shop', directory, files: names, envFile }),
     compose: () => Promise.resolve(compose),
     tools: (options) => openToolbox({ ...options, run: bound, endpoint }),
+    keys: noKeys,
   };
   await compose.up();
   await vi.waitFor(() => sql('SELECT 1'), { timeout: 60_000, interval: 200 });
@@ -142,6 +152,16 @@ describe('proven', () => {
     expect(found.tables['public.note']).toMatchObject({ rows: 3000 });
   });
 
+  test('an encrypted one: by the process that made it, and later by an identity of its recipient', async () => {
+    const own = await backupKeys([age.recipient], []);
+    const folder = await backup('shop', own);
+    for (const keys of [own, { ...noKeys, identities: [age.identity] }]) {
+      const checked = await checkedBackup({ ...site, keys }, await readBackup(folder));
+      const { metadata } = await withScratch(site, { service: 'db' }, (scratch) => proveIn(site, scratch, checked));
+      expect(metadata).toMatchObject({ proven: true, encryptedTo: [age.recipient] });
+    }
+  });
+
   test.each(cases([], ['another encoding']))('of %s, of an ICU locale, of a name that the new server has too', async () => {
     const folders = [await backup('sorted'), await backup('icu'), await backup('postgres')];
     await withScratch(site, { service: 'db' }, async (scratch) => {
@@ -182,6 +202,23 @@ describe('never called proven', () => {
   test('a dump that was cut, at 100 places', async () => {
     const size = (await readFile(join(good, 'dump'))).length;
     for (let i = 0; i < 100; i++) await expectDamage('dump', (path) => truncate(path, Math.floor((size * i) / 100)));
+  });
+
+  test('an encrypted one without an identity that fits; nothing is said about it then', async () => {
+    const folder = await backup('shop', await backupKeys([age.recipient], []));
+    const stranger = { ...noKeys, identities: [(await pair()).identity] };
+    for (const keys of [noKeys, stranger])
+      await expect(checkedBackup({ ...site, keys }, await readBackup(folder))).rejects.toMatchObject({
+        code: 'IDENTITY_NEEDED',
+        exitCode: 2,
+      });
+    expect(await metadataOf(folder)).toMatchObject({ proven: false, encryptedTo: [age.recipient] });
+    expect(await metadataOf(folder)).not.toHaveProperty('damagedAt');
+    const path = join(folder, 'dump.age');
+    const bytes = await readFile(path);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+    await writeFile(path, bytes);
+    await expect(checkedBackup(site, await readBackup(folder))).rejects.toMatchObject({ code: 'BACKUP_DAMAGED' });
   });
 
   test('200 flipped bits, in each of its files', async () => {

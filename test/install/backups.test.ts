@@ -12,6 +12,7 @@ const backups = (states: string): BackupEntry[] =>
     bytes: 0,
     state: ({ p: 'proven', u: 'unproven', d: 'damaged' } as const)[letter as 'p' | 'u' | 'd'],
     provenAt: null,
+    encrypted: false,
   }));
 
 describe('which backups go', () => {

@@ -83,9 +83,9 @@ describe('steps', () => {
   test('the plan says whether the backup will be proven, and what that takes', () => {
     const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 600e6 };
     const plan = makePlan(facts({ database }));
-    expect(plan.backup).toEqual({ proven: true });
+    expect(plan.backup).toEqual({ proven: true, with: [] });
     expect(plan.steps.find((step) => step.id === 'rehearse')).toEqual({ id: 'rehearse', stop: false, estimate: 15 });
-    expect(makePlan(facts({ database, rehearse: false })).backup).toEqual({ proven: false });
+    expect(makePlan(facts({ database, rehearse: false })).backup).toEqual({ proven: false, with: [] });
     expect(makePlan(facts({ kind: 'rollback' })).backup).toBeNull();
   });
   test('a database service is recreated by a step of its own, and only when it changes', () => {
@@ -157,6 +157,7 @@ function facts(change: Partial<Facts> = {}, target: Partial<Facts['target']> = {
     recreated: [],
     removed: [],
     added: [],
+    saved: [],
     volumes: [],
     findings: [],
     ...change,
@@ -237,6 +238,7 @@ describe('a way back', () => {
       schemaRelease: '0.3.0',
       at: '2026-11-22T02:14:00.000Z',
       proven: true,
+      encrypted: false,
     };
     const asked = facts({ kind: 'rollback', deployment, restore, migrations: [...known] }, { version: '0.3.0' });
     expect(codes(asked)).toEqual(['RESTORE_DATABASE_NEEDED']);
@@ -264,6 +266,7 @@ describe('a way back', () => {
       schemaRelease: '0.3.0',
       at: '2026-11-22T02:14:59.000Z',
       proven: true,
+      encrypted: false,
     };
     const since = [
       { table: 'audit."Große Liste"', gained: 0, changed: 1, lost: 0 },

@@ -128,7 +128,14 @@ describe.each(forms)('the state of form %i', (form) => {
     const state = readState(folder);
     expect(told(state)).toMatchObject({
       deployment: { product: 'nodepad', current: '0.3.0', phase: 'trial', highestGood: '0.2.4' },
-      open: { id: 2, kind: 'upgrade', from: '0.2.4', to: '0.3.0', direction: 'forward', backup: '20261125-1' },
+      open: {
+        id: 2,
+        kind: 'upgrade',
+        from: '0.2.4',
+        to: '0.3.0',
+        direction: 'forward',
+        backup: expect.stringMatching(/^\d{8}-1$/) as string,
+      },
     });
     state.close();
     expect(readFileSync(file()).equals(before)).toBe(true);

@@ -1,10 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { createBackup, listBackups, pruneBackups, verifyBackup } from '../../install/backup-commands.ts';
+import { backupRecipients, createBackup, listBackups, pruneBackups, verifyBackup } from '../../install/backup-commands.ts';
 import type { BackupEntry } from '../../install/backups.ts';
 import { restoreBackup } from '../../install/restore-backup.ts';
+import { AirdockError } from '../../errors.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
+import { addIdentityOption, identitiesOf, type IdentityFlags } from '../identity.ts';
 import { backupText } from '../render/backup.ts';
 import { planText } from '../render/plan.ts';
 
@@ -12,7 +14,7 @@ type Flags = { dir?: string };
 
 export function declare(command: Command, act: Act): void {
   command.description(
-    'Backups of the database: makes one, lists them, proves that one can be restored, removes old ones. An upgrade makes its own.',
+    'Backups of the database: makes one, lists them, proves that one can be restored, puts one in place, encrypts them, removes old ones. An upgrade makes its own.',
   );
   const one = (name: string, description: string): Command =>
     command
@@ -21,19 +23,30 @@ export function declare(command: Command, act: Act): void {
       .option('--dir <directory>', 'the directory of the deployment (default: this one)');
   one('create', 'Dumps the live database and reads the dump back in full. The application goes on.').action(act(create));
   one('list', 'Shows every backup, oldest first, and whether it is proven.').action(act(list));
-  one(
-    'verify',
-    'Restores a backup into a throwaway server of the same image, on a network of its own, and compares every table. Equal: it is proven. Nothing of the deployment is touched.',
+  addIdentityOption(
+    one(
+      'verify',
+      'Restores a backup into a throwaway server of the same image, on a network of its own, and compares every table. Equal: it is proven. Nothing of the deployment is touched.',
+    ),
   )
     .argument('[id]', 'the backup (default: the newest)')
     .action(act(verify));
-  one(
-    'restore',
-    'Puts the database of a backup in place, under the release that is current: restored beside the live one and compared while users are served, then swapped. What was live is kept.',
+  addIdentityOption(
+    one(
+      'restore',
+      'Puts the database of a backup in place, under the release that is current: restored beside the live one and compared while users are served, then swapped. What was live is kept.',
+    ),
   )
     .argument('<id>', 'the backup')
     .option('--yes', 'do not ask')
     .action(act(restore));
+  one(
+    'recipients',
+    'Shows or sets who can read the backups that are made from then on: recipients of age (age1…). Upgrades encrypt theirs too.',
+  )
+    .argument('[recipient...]', 'all of them: those before are replaced')
+    .option('--none', 'backups are not encrypted any more')
+    .action(act(recipients));
   one('prune', 'Removes older backups. The last one that is proven always stays.')
     .addOption(new Option('--keep <number>', 'how many to keep').argParser(positive).makeOptionMandatory())
     .action(act(prune));
@@ -49,18 +62,27 @@ async function list(context: CliContext, flags: Flags): Promise<void> {
   context.result(found, found.backups.length === 0 ? 'There is no backup here.\n' : lines(found.backups));
 }
 
-async function verify(context: CliContext, id: string | undefined, flags: Flags): Promise<void> {
-  const asked = { ...where(context, flags), ...(id === undefined ? {} : { id }) };
+async function verify(context: CliContext, id: string | undefined, flags: Flags & IdentityFlags): Promise<void> {
+  const asked = { ...where(context, flags), ...(await identitiesOf(context, flags)), ...(id === undefined ? {} : { id }) };
   const done = await verifyBackup(await hostOf(context), asked);
   context.result(done, `${backupText(done.backup)}\n`);
 }
 
-async function restore(context: CliContext, id: string, flags: Flags & { yes?: true }): Promise<void> {
-  const done = await restoreBackup(await hostOf(context), { ...where(context, flags), id }, (plan) =>
+async function restore(context: CliContext, id: string, flags: Flags & IdentityFlags & { yes?: true }): Promise<void> {
+  const asked = { ...where(context, flags), ...(await identitiesOf(context, flags)), id };
+  const done = await restoreBackup(await hostOf(context), asked, (plan) =>
     consent(context, planText(plan), 'Restore?', flags.yes),
   );
   const kept = done.keptAs === null ? '' : `The database that was live until now is kept as ${done.keptAs}.\n`;
   context.result(done, `${backupText(done.backup)}\n${done.current} is serving with it. ${kept}`);
+}
+
+async function recipients(context: CliContext, named: string[], flags: Flags & { none?: true }): Promise<void> {
+  if (flags.none && named.length > 0) throw new AirdockError('USAGE', '--none and recipients exclude each other');
+  const change = flags.none || named.length > 0 ? { recipients: named } : {};
+  const done = await backupRecipients(await hostOf(context), { ...where(context, flags), ...change });
+  const told = done.recipients.map((recipient) => `  ${recipient}\n`).join('');
+  context.result(done, told === '' ? 'Backups are not encrypted.\n' : `Backups are encrypted to\n${told}`);
 }
 
 async function prune(context: CliContext, flags: Flags & { keep: number }): Promise<void> {

@@ -3,13 +3,14 @@ import { rollback } from '../../install/rollback.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
+import { addIdentityOption, identitiesOf, type IdentityFlags } from '../identity.ts';
 import { outcomeDocument, outcomeText } from '../outcome.ts';
 import { planText } from '../render/plan.ts';
 
-type Flags = { dir?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
+type Flags = IdentityFlags & { dir?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
 
 export function declare(command: Command, act: Act): void {
-  command
+  addIdentityOption(command)
     .argument('[version]', 'the release to go back to (default: the one that was current before)')
     .description('Goes back to a release that the store keeps: no network, no bundle. Refuses what its code cannot run on.')
     .option('--dir <directory>', 'the directory of the deployment (default: this one)')
@@ -25,6 +26,7 @@ export function declare(command: Command, act: Act): void {
 async function run(context: CliContext, version: string | undefined, flags: Flags): Promise<void> {
   const options = {
     directory: directoryOf(context, flags.dir),
+    ...(await identitiesOf(context, flags)),
     ...(version === undefined ? {} : { version }),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
     ...(flags.restoreDatabase ? { restoreDatabase: true } : {}),

@@ -4,6 +4,7 @@ import {
   backupCreateDocument,
   backupListDocument,
   backupPruneDocument,
+  backupRecipientsDocument,
   backupRestoreDocument,
   backupVerifyDocument,
 } from '../../install/backup-documents.ts';
@@ -26,6 +27,7 @@ export const documents = {
   'backup-create': backupCreateDocument,
   'backup-list': backupListDocument,
   'backup-prune': backupPruneDocument,
+  'backup-recipients': backupRecipientsDocument,
   'backup-restore': backupRestoreDocument,
   'backup-verify': backupVerifyDocument,
   build: buildDocument,

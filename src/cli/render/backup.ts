@@ -2,7 +2,7 @@ import type { BackupEntry } from '../../install/backups.ts';
 import { bytesText } from '../../units.ts';
 
 /** One line: id, size, release, whether it is known to restore. */
-export function backupText({ id, bytes, release, state, provenAt }: BackupEntry): string {
+export function backupText({ id, bytes, release, state, provenAt, encrypted }: BackupEntry): string {
   const told = state === 'proven' ? `proven ${provenAt ?? ''}`.trim() : state;
-  return `${id.padEnd(12)} ${bytesText(bytes).padStart(9)}  ${(release ?? '-').padEnd(10)} ${told}`;
+  return `${id.padEnd(12)} ${bytesText(bytes).padStart(9)}  ${(release ?? '-').padEnd(10)} ${told}${encrypted ? ', encrypted' : ''}`;
 }

@@ -12,6 +12,7 @@ export function planText(plan: Plan): string {
     line('', servingText(plan));
   }
   for (const [label, text] of restoreLines(plan)) line(label, text);
+  if (plan.redis) line(plan.redis.service, redisText(plan.redis.effect));
   line(
     'images',
     `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`,
@@ -43,8 +44,15 @@ function servingText(plan: Plan): string {
   return `the old version serves until its containers are replaced: a stop of about ${stopSeconds(plan.steps)} s (estimate)${database ? '; the database restarts' : ''}`;
 }
 
+function redisText(effect: 'emptied' | 'stays'): string {
+  return effect === 'emptied'
+    ? 'is emptied: it is a cache of the database that goes'
+    : "stays as it is: what it holds may name rows that only today's database has";
+}
+
 function backupText({ backup, steps }: Plan): string {
+  const along = backup?.with.length ? ` with ${backup.with.join(', ')}` : '';
   const seconds = (id: string) => `about ${Math.ceil(steps.find((step) => step.id === id)?.estimate ?? 0)} s`;
-  if (!backup?.proven) return `backup ${seconds('backup')}; it stays unproven, and the migration is not rehearsed`;
-  return `backup ${seconds('backup')}, proven by a restore and the migration rehearsed on it, ${seconds('rehearse')} (estimates)`;
+  if (!backup?.proven) return `backup${along} ${seconds('backup')}; it stays unproven, and the migration is not rehearsed`;
+  return `backup${along} ${seconds('backup')}, proven by a restore and the migration rehearsed on it, ${seconds('rehearse')} (estimates)`;
 }

@@ -1,4 +1,5 @@
 import { bytesText } from '../../units.ts';
+import { besideDatabase } from '../beside-database.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { makeBackup } from '../make-backup.ts';
 import { databaseAccess } from '../database-access.ts';
@@ -6,7 +7,7 @@ import { databaseTarget } from '../database-target.ts';
 import { readEnv } from '../site.ts';
 import { sessionName, type Progress, type Transaction } from '../transaction.ts';
 
-/** The live database, dumped and read back in full, before anything changes. */
+/** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */
 export async function backup({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   const access = databaseAccess(target.manifest, env);
@@ -17,6 +18,7 @@ export async function backup({ site, record, plan, target, signal }: Transaction
     schemaRelease: site.state.deployment()?.schemaRelease ?? record.from,
     signal,
     onProgress: progress,
+    beside: besideDatabase(site, target.manifest, env, signal),
   });
   site.journal.setBackup(record.id, made.id);
   const unproven = plan.steps.some((step) => step.id === 'rehearse') ? '' : ', unproven until it is restored';

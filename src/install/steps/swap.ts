@@ -1,5 +1,8 @@
 import { copyDatabase, databases, found, swapDatabases } from '../../database/admin.ts';
 import { AirdockError } from '../../errors.ts';
+import { emptyCache } from '../redis.ts';
+import { parseEnvFile } from '../env-file.ts';
+import { readEnv } from '../site.ts';
 import { asideName, clusterOf, nextName, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../swap-record.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
@@ -34,10 +37,14 @@ export async function prepareSwap({ site, record, plan }: Transaction): Promise<
 }
 
 /** What comes in stays fenced until `up`, when the files name the code that belongs to it. */
-export async function swap({ site, record, signal }: Transaction): Promise<string> {
+export async function swap({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const detail = swapOf(site, record.id);
   if (!detail) throw new AirdockError('INTERNAL', 'a swap needs its intent');
   const { live, next, aside } = detail;
   await swapDatabases(await clusterOf(site, record, signal), { live, next, aside });
-  return `${next.name} is ${live.name} now; what was live is kept as ${aside}`;
+  // what an upgrade puts in place is a copy of what goes
+  const emptied = plan.restore
+    ? await emptyCache(site, target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''))
+    : '';
+  return `${next.name} is ${live.name} now; what was live is kept as ${aside}${emptied}`;
 }
