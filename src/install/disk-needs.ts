@@ -21,6 +21,10 @@ type Needs = {
   databaseBytes: number | undefined;
   /** Of declared volumes, which a backup takes along. */
   volumeBytes: number;
+  /** What the write-ahead log may grow to. */
+  walBytes: number;
+  /** A migration or a restore writes on the live server: at worst every row anew. */
+  writes: boolean;
   /** The migration works on a copy beside the live one. */
   copies: boolean;
   restoresBackup: boolean;
@@ -47,6 +51,10 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
     {
       path: docker,
       need: { what: 'restored backup', bytes: needs.restoresBackup && !needs.databaseElsewhere ? databaseBytes : 0 },
+    },
+    {
+      path: docker,
+      need: { what: 'WAL', bytes: needs.writes && !needs.databaseElsewhere ? Math.min(databaseBytes, needs.walBytes) : 0 },
     },
     // the classic store spools the tar before it unpacks it
     { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
-import type { BundleManifest, ImageRecord } from '../bundle/manifest.ts';
+import type { BundleManifest, ImageRecord, MigrationClass } from '../bundle/manifest.ts';
 import type { Digest } from '../digest.ts';
 import { isAirdockError } from '../errors.ts';
 import type { EngineInfo } from '../io/docker.ts';
@@ -165,6 +165,8 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       load,
       databaseBytes: database?.database?.bytes,
       volumeBytes: saved.length === 0 ? 0 : await site.docker.volumeBytes(saved.map(({ volume }) => volume)),
+      walBytes: database?.walBytes ?? 0,
+      writes: migrates(options, deployment?.current ?? null) || Boolean(options.restore?.backup),
       copies: swaps && !options.restore,
       restoresBackup: Boolean(options.restore?.backup),
       rehearses,
@@ -186,10 +188,17 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
 }
 
 /** The way has an irreversible migration, or the database goes back with the code. */
-function swapsDatabase({ kind, release: { manifest }, restore }: FactsOptions, from: string | null): boolean {
-  if (manifest.database === 'none') return false;
-  if (restore) return true;
-  return kind === 'upgrade' && from !== null && classOfPath(manifest.migrations, from, manifest.version) === 'irreversible';
+function swapsDatabase(options: FactsOptions, from: string | null): boolean {
+  const { database } = options.release.manifest;
+  return database !== 'none' && (Boolean(options.restore) || upgradeClass(options, from) === 'irreversible');
+}
+
+function migrates(options: FactsOptions, from: string | null): boolean {
+  return upgradeClass(options, from) !== 'none';
+}
+
+function upgradeClass({ kind, release: { manifest } }: FactsOptions, from: string | null): MigrationClass {
+  return kind === 'upgrade' && from !== null ? classOfPath(manifest.migrations, from, manifest.version) : 'none';
 }
 
 /** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */

@@ -243,6 +243,24 @@ describe('a failure leaves no bundle and no lock file', () => {
       /rehearsal\.dependencies\[0\].*api is part of every rehearsal/,
     ],
     [
+      'a volume that compose does not have',
+      { 'bundle.config.ts': configText().replace('writers:', "volumes: ['uploads'],\n  writers:") },
+      {},
+      'CONFIG_INVALID',
+      /volumes\[0\].*no named volume uploads/,
+    ],
+    [
+      'state of Redis without the backup of a database that could take it along',
+      {
+        'bundle.config.ts': configText()
+          .replace(/database: .*\n/, "database: 'none',\n")
+          .replace('writers:', "redis: { service: 'worker', kind: 'state' },\n  writers:"),
+      },
+      {},
+      'CONFIG_INVALID',
+      /part of the backup of a database, and there is none/,
+    ],
+    [
       'a range that is none',
       { 'bundle.config.ts': configText().replace('>=0.2.0', 'newer') },
       {},

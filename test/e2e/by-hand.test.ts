@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, fingerprint, healthy, installedState, opt, psql, seed, succeed } from '../helpers/nodepad.ts';
 import { variant } from '../helpers/releases.ts';
@@ -89,7 +90,12 @@ test('without an identity nothing is said of it; with one it is proven', async (
   const made = await backup('create');
   expect(made, made.stdout).toMatchObject({ exitCode: 0, json: { backup: { state: 'unproven', encrypted: true } } });
   ({ id } = made.json['backup'] as { id: string });
-  expect(await backup('verify', id)).toMatchObject({ exitCode: 2, json: { code: 'IDENTITY_NEEDED' } });
+  for (const command of [
+    ['verify', id],
+    ['restore', id, '--yes'],
+  ])
+    expect(await backup(...command)).toMatchObject({ exitCode: 2, json: { code: 'IDENTITY_NEEDED' } });
+  expect(await answering(host, directory)).toBe('0.3.0');
   expect((await backup('list')).json['backups']).toMatchObject([{ state: 'proven' }, { state: 'unproven' }]);
   expect(await backup('verify', id, '--identity', identity)).toMatchObject({
     exitCode: 0,
@@ -97,10 +103,8 @@ test('without an identity nothing is said of it; with one it is proven', async (
   });
 });
 
-test('backup restore needs it before anything stops, and puts the database back; the queue stays', async () => {
+test.each(cases([], ['backup restore']))('%s with it puts the database back; the queue stays', async () => {
   await psql(host, directory, 'nodepad', 'DELETE FROM attachments; DELETE FROM notes');
-  expect(await backup('restore', id, '--yes')).toMatchObject({ exitCode: 2, json: { code: 'IDENTITY_NEEDED' } });
-  expect(await answering(host, directory)).toBe('0.3.0');
   const restored = await backup('restore', id, '--yes', '--identity', identity);
   expect(restored.exitCode, restored.stdout).toBe(0);
   expect(await look()).toEqual(before);
@@ -115,7 +119,7 @@ test('by hand, encrypted, with queue and volume: every command as the book print
   await psql(host, directory, 'postgres', 'DROP DATABASE nodepad_before');
 });
 
-test('by hand, not encrypted: the same without the decryption', async () => {
+test.each(cases([], ['not encrypted']))('by hand, %s: the same without the decryption', async () => {
   expect(await backup('recipients', '--none')).toMatchObject({ exitCode: 0, json: { recipients: [] } });
   const made = await backup('create');
   await lose();

@@ -129,7 +129,11 @@ describe('0.2.4 -> 0.3.0', () => {
       'health',
       'good',
     ]);
-    expect(plan['backup']).toEqual({ proven: true });
+    expect(plan['backup']).toEqual({ proven: true, with: ['redis'] });
+    const ledger = (plan['disk'] as { needs: { what: string; bytes: number }[] }[]).flatMap(({ needs }) => needs);
+    const needed = ledger.filter(({ bytes }) => bytes > 0).map(({ what }) => what);
+    expect(needed).toEqual(expect.arrayContaining(['bundle', 'backup', 'rehearsal', 'WAL', 'images']));
+    expect(needed).not.toContain('copy');
     expect(steps.filter(({ stop }) => stop).map(({ id }) => id)).toEqual(['up']);
     expect((plan['recreated'] as string[]).toSorted()).toEqual(['api', 'beat', 'frontend', 'worker']);
     expect(await everything(directory)).toBe(before);

@@ -13,6 +13,14 @@ import { checkSwap } from './swap.ts';
 /** `service`: or `HOST:PORT` of one elsewhere. */
 export type DatabaseFacts = { service: string; name: string; server: string; bytes: number };
 
+export type DatabaseStanding = {
+  database: DatabaseFacts | null;
+  elsewhere: boolean;
+  /** What the write-ahead log may grow to before it is used anew (`max_wal_size`). */
+  walBytes: number;
+  findings: Finding[];
+};
+
 /** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
 export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
   const container = containers.find((one) => one.service === service && !one.oneOff && one.state === 'running');
@@ -25,8 +33,8 @@ export async function checkDatabase(
   env: EnvFile,
   containers: readonly ContainerInfo[],
   swaps: boolean,
-): Promise<{ database: DatabaseFacts | null; elsewhere: boolean; findings: Finding[] }> {
-  const nothing = (finding?: Finding) => ({ database: null, elsewhere: false, findings: finding ? [finding] : [] });
+): Promise<DatabaseStanding> {
+  const nothing = (finding?: Finding) => ({ database: null, elsewhere: false, walBytes: 0, findings: finding ? [finding] : [] });
   try {
     const access = databaseAccess(manifest, env);
     const key = databaseUrlKey(manifest, env);
@@ -69,9 +77,10 @@ async function standing(
   access: DatabaseAccess,
   wanted: number | undefined,
   swaps: boolean,
-): Promise<{ database: DatabaseFacts; findings: Finding[] }> {
-  const [row] = await session.query<{ version: string; bytes: string }>(
-    `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes`,
+): Promise<Omit<DatabaseStanding, 'elsewhere'>> {
+  const [row] = await session.query<{ version: string; bytes: string; wal: string }>(
+    `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes,
+      pg_size_bytes(current_setting('max_wal_size'))::text AS wal`,
   );
   const server = row?.version ?? '';
   const database = {
@@ -87,7 +96,7 @@ async function standing(
       text: `the database runs PostgreSQL ${server}, the release is made for ${wanted}`,
       fix: 'A change of the major version is a move of its own: follow the vendor, dump and restore.',
     });
-  return { database, findings };
+  return { database, walBytes: Number(row?.wal ?? 0), findings };
 }
 
 function placeOf({ service, elsewhere }: DatabaseAccess): string {
