@@ -2,7 +2,7 @@ import type { EngineInfo } from '../io/docker.ts';
 import { scratchBytes } from './disk-findings.ts';
 import type { LoadPlan } from './load-images.ts';
 import { copyNeeds } from './placed-program.ts';
-import { diskLedger, type DiskFacts } from './preflight/disk.ts';
+import { diskLedger, type DiskFacts, type Need } from './preflight/disk.ts';
 import type { Site } from './site.ts';
 import type { BlobKey } from './store.ts';
 
@@ -44,10 +44,7 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
     { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
     { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes + needs.volumeBytes : 0 } },
     { path: here, need: { what: 'reserve', bytes: needs.reserve } },
-    { path: docker, need: { what: 'copy', bytes: needs.copies && !needs.databaseElsewhere ? databaseBytes : 0 } },
-    ...(needs.databaseBytes !== undefined && needs.rehearses
-      ? [{ path: docker, need: { what: 'rehearsal', bytes: scratchBytes(databaseBytes) } }]
-      : []),
+    { path: docker, need: secondDatabase(needs) },
     {
       path: docker,
       need: { what: 'restored backup', bytes: needs.restoresBackup && !needs.databaseElsewhere ? databaseBytes : 0 },
@@ -59,6 +56,14 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
     // the classic store spools the tar before it unpacks it
     { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
   ]);
+}
+
+/** Rehearsal and copy are not there at once: the throwaway server is gone when the copy is made. */
+function secondDatabase({ databaseBytes, rehearses, copies, databaseElsewhere }: Needs): Need {
+  const rehearsal = databaseBytes !== undefined && rehearses ? scratchBytes(databaseBytes) : 0;
+  const copy = databaseBytes !== undefined && copies && !databaseElsewhere ? databaseBytes : 0;
+  if (rehearsal === 0 || copy === 0) return { what: rehearsal === 0 ? 'copy' : 'rehearsal', bytes: rehearsal + copy };
+  return { what: 'rehearsal, then copy', bytes: Math.max(rehearsal, copy) };
 }
 
 function sum(blobs: readonly BlobKey[]): number {
