@@ -76,7 +76,7 @@ clocked() {
   settle
   start=$EPOCHREALTIME
   "$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null ||
-    { tail -20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
+    { tail -n 20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
   end=$EPOCHREALTIME
   row "$label" "$(seconds "$start" "$end")" ''
 }
@@ -88,7 +88,7 @@ timed() {
   settle
   start=$EPOCHREALTIME
   /usr/bin/time -o "$scratch/peak" -f %M "$@" >"$scratch/stdout" 2>"$scratch/stderr" </dev/null ||
-    { tail -20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
+    { tail -n 20 "$scratch/stdout" "$scratch/stderr" >&2 && die "failed: $*"; }
   end=$EPOCHREALTIME
   if [ -n "$output" ]; then bytes=$(find "$output" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }'); fi
   row "$label" "$(seconds "$start" "$end")" "$(tail -1 "$scratch/peak")" "$bytes"

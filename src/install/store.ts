@@ -42,8 +42,11 @@ export async function openStore(airdockDirectory: string): Promise<Store> {
 
 /** Whoever plants a link here would choose where root writes, and who can write here what it runs. @throws DIRECTORY_UNSAFE */
 export async function ownDirectory(path: string): Promise<void> {
-  await ensureDirectory(path);
-  const found = await lstat(path);
+  const found = await lstat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!found) return void (await ensureDirectory(path));
   if (found.isDirectory() && (found.mode & 0o022) !== 0)
     throw new AirdockError('DIRECTORY_UNSAFE', `others than its owner can write to ${path}`, {
       hint: `They could change what airdock runs. Look what is in it, then: chmod 700 ${path}`,

@@ -1,0 +1,101 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { openBundle } from '../../src/bundle/reader.ts';
+import { authorizeBy } from '../../src/bundle/signature.ts';
+import { verifyBundle } from '../../src/bundle/verify.ts';
+import { digestOf, hexOf } from '../../src/digest.ts';
+import { openStore } from '../../src/install/store.ts';
+import { temporaryFolder, testKey, writeTestBundle } from './bundle.ts';
+import { takeApart, type RawEntry } from './forge.ts';
+
+/** A good bundle for each test file, what an attacker makes of it, and what must become of that: nothing. */
+
+export const authorize = authorizeBy([testKey.publicPem]);
+
+export type Target = {
+  folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  /** Of a bundle of three images, all kinds of small files and an installer. */
+  entries: RawEntry[];
+  bytes: Buffer;
+};
+
+export function attacked(): Target {
+  const target = {} as Target;
+  beforeAll(async () => {
+    target.folder = await temporaryFolder();
+    const path = target.folder.file('good.tar');
+    await writeTestBundle(path, { files: { 'bin/airdock-linux-x64.gz': 'installer' } });
+    target.entries = await takeApart(path);
+    target.bytes = await readFile(path);
+    expect(await codeOf(target, target.bytes), 'the good one').toBe('ok');
+  });
+  afterAll(() => target.folder[Symbol.asyncDispose]());
+  return target;
+}
+
+/** As `airdock verify --full` tells it: the first finding, or `ok`. */
+export async function codeOf({ folder }: Target, content: Buffer): Promise<string> {
+  const path = folder.file('hostile.tar');
+  await writeFile(path, content);
+  const { findings } = await verifyBundle(path, { authorize, full: true });
+  return findings[0]?.code ?? 'ok';
+}
+
+/**
+ * Refused by `verify`, and by what an install does: reads it and puts its blobs into a store. What the store has afterwards is
+ * what its name says, and nothing appeared elsewhere.
+ */
+export async function expectRefused(target: Target, content: Buffer, code: string): Promise<void> {
+  expect(await codeOf(target, content)).toBe(code);
+  const there = await readdir(target.folder.path);
+  await using store = await temporaryFolder();
+  const path = target.folder.file('hostile.tar');
+  await expect(carryIn(path, store.path)).rejects.toMatchObject({ code, exitCode: 4 });
+  expect(await readdir(target.folder.path)).toEqual(there);
+  expect((await readdir(store.path)).toSorted()).toEqual(['blobs', 'releases']);
+  for (const name of await readdir(`${store.path}/blobs/sha256`))
+    expect(hexOf(digestOf(await readFile(`${store.path}/blobs/sha256/${name}`)))).toBe(name);
+}
+
+/** What `import` does with a bundle, into a store in that directory. */
+export async function carryIn(path: string, directory: string): Promise<void> {
+  const store = await openStore(directory);
+  const bundle = await openBundle(path, { authorize });
+  try {
+    for (const blob of bundle.installers) await store.putBlob(blob.digest, blob.size, blob.read());
+    for await (const blob of bundle.blobs()) await store.putBlob(blob.digest, blob.size, blob.read());
+    expect(bundle.leftOut).toEqual([]);
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** The name of the last layer. */
+export function layerOf({ entries }: Target): string {
+  return entries.at(-1)?.name ?? '';
+}
+
+export function indexOf({ entries }: Target, name: string): number {
+  const index = entries.findIndex((entry) => entry.name === name);
+  if (index < 0) throw new Error(`no entry ${name}`);
+  return index;
+}
+
+/** `added` before the entry of that name. */
+export function before(target: Target, name: string, ...added: RawEntry[]): RawEntry[] {
+  return target.entries.toSpliced(indexOf(target, name), 0, ...added);
+}
+
+export function swapped({ entries }: Target, a: number, b: number): RawEntry[] {
+  return entries.map((entry, index) => (index === a ? entries[b] : index === b ? entries[a] : entry) ?? entry);
+}
+
+/** A header with bytes changed and the checksum right again: what another tar would write. */
+export function otherHeader(header: Buffer, change: (block: Buffer) => void): Buffer {
+  const block = Buffer.from(header);
+  change(block);
+  block.write('        ', 148);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')} \0`, 148);
+  return block;
+}
