@@ -98,6 +98,17 @@ export const requirements = z.strictObject({
   postgres: z.int().positive().optional(),
 });
 
+/** As `images/reference.ts` writes it: registry, repository, then a tag, a digest or both (distribution/reference, regexp.go). */
+const host = String.raw`(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?`;
+const component = String.raw`[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*`;
+const reference = z
+  .string()
+  .max(512)
+  .regex(
+    new RegExp(String.raw`^${host}(?:/${component})+(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`),
+    'not a canonical image reference: registry/name:tag',
+  );
+
 const layer = z.strictObject({
   digest,
   size,
@@ -110,7 +121,7 @@ export type LayerRecord = z.infer<typeof layer>;
 
 export const image = z.strictObject({
   /** Canonical full reference: `ghcr.io/palazski/nodepad-api:0.3.0`, `docker.io/library/postgres:15`. */
-  reference: z.string(),
+  reference,
   /** Digest of the index that the reference named on the registry, when it named one. */
   indexDigest: digest.optional(),
   manifestDigest: digest,

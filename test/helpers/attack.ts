@@ -5,7 +5,7 @@ import { authorizeBy } from '../../src/bundle/signature.ts';
 import { verifyBundle } from '../../src/bundle/verify.ts';
 import { digestOf, hexOf } from '../../src/digest.ts';
 import { openStore } from '../../src/install/store.ts';
-import { temporaryFolder, testKey, writeTestBundle } from './bundle.ts';
+import { temporaryFolder, testKey, writeTestBundle, type TestBundleOptions } from './bundle.ts';
 import { takeApart, type RawEntry } from './forge.ts';
 
 /** A good bundle for each test file, what an attacker makes of it, and what must become of that: nothing. */
@@ -19,12 +19,13 @@ export type Target = {
   bytes: Buffer;
 };
 
-export function attacked(): Target {
+/** @param release in place of the usual one */
+export function attacked(release?: TestBundleOptions): Target {
   const target = {} as Target;
   beforeAll(async () => {
     target.folder = await temporaryFolder();
     const path = target.folder.file('good.tar');
-    await writeTestBundle(path, { files: { 'bin/airdock-linux-x64.gz': 'installer' } });
+    await writeTestBundle(path, release ?? { files: { 'bin/airdock-linux-x64.gz': 'installer' } });
     target.entries = await takeApart(path);
     target.bytes = await readFile(path);
     expect(await codeOf(target, target.bytes), 'the good one').toBe('ok');
