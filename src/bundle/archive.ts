@@ -50,5 +50,6 @@ async function* checked(digest: Digest, size: number, chunks: AsyncIterable<Buff
   if (bytes === size && finish(hash) === digest) return;
   throw new AirdockError('STORE_CORRUPT', `the stored blob ${digest} is damaged`, {
     hint: 'Install from the bundle again: it puts the blob back.',
+    details: { digest },
   });
 }

@@ -17,6 +17,7 @@ export async function hostOf(context: CliContext): Promise<Host> {
     openDocker: io.openDocker,
     openCompose: (options) => io.openCompose({ ...options, run: io.run }),
     openToolbox: (options) => io.openToolbox({ ...options, run: io.run }),
+    systemd: io.openSystemd(io.run),
     connect: io.connect,
     fetch,
     clock: context.now,

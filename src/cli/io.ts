@@ -5,6 +5,7 @@ import type { resolveEndpoint } from '../io/endpoint.ts';
 import type { openHelm } from '../io/helm.ts';
 import type { connect } from '../io/postgres.ts';
 import type { run } from '../io/process.ts';
+import type { openSystemd } from '../io/systemd.ts';
 
 /** Programs of this machine: all that a build without an engine needs, and 40 MB less than `Io`. */
 export type Tools = Pick<Io, 'run' | 'openHelm'>;
@@ -16,6 +17,7 @@ export type Io = {
   openDocker: typeof openDocker;
   openCompose: typeof openCompose;
   openToolbox: typeof openToolbox;
+  openSystemd: typeof openSystemd;
   openHelm: typeof openHelm;
   connect: typeof connect;
 };

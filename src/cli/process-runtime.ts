@@ -29,6 +29,7 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
       ...(await import('../io/docker.ts')),
       ...(await import('../io/compose.ts')),
       ...(await import('../io/toolbox.ts')),
+      ...(await import('../io/systemd.ts')),
       ...(await import('../io/helm.ts')),
       ...(await import('../io/postgres.ts')),
     }),

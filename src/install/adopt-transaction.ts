@@ -7,6 +7,7 @@ import { digestOf } from '../digest.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { ensureDirectory, readIfExists, replaceFile } from '../io/files.ts';
 import { bytesText } from '../units.ts';
+import { resumeAtBoot } from './boot.ts';
 import { exportRelease } from './adopt-export.ts';
 import type { AdoptedFiles } from './adopt-files.ts';
 import type { FoundStack } from './adopt-found.ts';
@@ -40,6 +41,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
   const { host, journal, state } = unmarked;
   const from = state.deployment()?.current ?? null;
   await placeSelf(unmarked);
+  await resumeAtBoot(unmarked);
   const record = journal.begin({
     kind: 'adopt',
     from,

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { AirdockError, exitCodes, type ErrorCode } from '../errors.ts';
 import { ensureDirectory, replaceFile } from '../io/files.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
+import { resumeAtBoot } from './boot.ts';
 import type { Facts } from './facts.ts';
 import { placeSelf } from './placed-program.ts';
 import type { TransactionKind } from './journal.ts';
@@ -45,6 +46,7 @@ export async function beginTransaction(
   const { staged } = facts;
   if (!staged) throw new AirdockError('INTERNAL', 'a transaction needs its staged files');
   await placeSelf(site);
+  await resumeAtBoot(site);
   const record = site.state.commit(() => {
     if (!site.state.deployment())
       site.state.createDeployment({ product: release.manifest.product, project: site.project, endpoint: site.endpoint });

@@ -2,6 +2,7 @@ import type { Listener } from '../events.ts';
 import type { Compose, ComposeOptions } from '../io/compose.ts';
 import type { Docker } from '../io/docker.ts';
 import type { Connect } from '../io/postgres.ts';
+import type { Systemd } from '../io/systemd.ts';
 import type { ToolboxOptions } from '../io/toolbox.ts';
 
 /** The running airdock. */
@@ -19,6 +20,7 @@ export type Host = {
   openDocker(endpoint: string): Docker;
   openCompose(options: Omit<ComposeOptions, 'run'>): Compose;
   openToolbox(options: Omit<ToolboxOptions, 'run'>): Pick<Compose, 'exec'>;
+  systemd: Systemd;
   connect: Connect;
   fetch: typeof fetch;
   clock: () => Date;

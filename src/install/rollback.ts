@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { OpenBundle } from '../bundle/reader.ts';
 import type { Spool, TableDifference } from '../database/difference.ts';
 import { AirdockError } from '../errors.ts';
 import { assertReadable, readBackup } from '../database/stored-backup.ts';
@@ -8,6 +9,7 @@ import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
 import { backupFor, keptFor, restoreOf, runsOn } from './kept.ts';
 import type { Host } from './host.ts';
+import { openTrusted } from './install.ts';
 import { countAside, lookAside, removeSpool } from './left-aside.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
@@ -29,6 +31,8 @@ export type RollbackOptions = {
   backup?: string;
   /** Of age, for a backup that is encrypted. */
   identities?: readonly string[];
+  /** A file that has blobs which the store lost: of this or of another release of the product. */
+  bundle?: string;
 };
 export type RollbackResult = {
   version: string;
@@ -54,8 +58,9 @@ export async function rollback(
       return { version: current, plan: undefined, recovered, finished: undefined, leftAside: null };
     const stored = options.backup === undefined ? targetOf(site.state, options.version) : currentOf(site);
     const release = await readStoredRelease(site.store, stored);
+    const bundle = options.bundle === undefined ? undefined : await openOwn(site, options.bundle);
     try {
-      const { facts, spool } = await withAside(site, await factsOf(site, release, options));
+      const { facts, spool } = await withAside(site, await factsOf(site, release, options, bundle));
       const plan = makePlan(facts);
       assertClear(plan);
       if (plan.restore?.backup)
@@ -63,7 +68,7 @@ export async function rollback(
       if (!(await consent(plan)))
         throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
       if (options.discardLocal) await discardLocal(site);
-      const transaction = await beginTransaction(site, { facts, plan, release });
+      const transaction = await beginTransaction(site, { facts, plan, release, ...(bundle ? { bundle } : {}) });
       const finished = await runForward(
         transaction,
         plan.steps.map((step) => step.id),
@@ -71,6 +76,7 @@ export async function rollback(
       const leftAside = spool ? await countAside(site, finished.transaction, spool) : null;
       return { version: plan.to, plan, recovered, finished, leftAside };
     } finally {
+      await bundle?.close();
       await removeSpool(site);
     }
   });
@@ -84,7 +90,15 @@ async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Fact
   return { facts: { ...facts, aside, since }, spool };
 }
 
-async function factsOf(site: ManagedSite, release: Release, options: RollbackOptions): Promise<Facts> {
+async function factsOf(
+  site: ManagedSite,
+  release: Release,
+  options: RollbackOptions,
+  bundle: OpenBundle | undefined,
+): Promise<Facts> {
+  const carried = new Set(
+    bundle && [...bundle.sums.entries()].filter(([name]) => !bundle.leftOut.includes(name)).map(([, digest]) => digest),
+  );
   return gatherFacts({
     site,
     records: site,
@@ -92,10 +106,21 @@ async function factsOf(site: ManagedSite, release: Release, options: RollbackOpt
     release,
     inputs: {},
     missingBlobs: (blobs) => site.store.missing(blobs),
-    inBundle: () => false,
+    inBundle: (digest) => carried.has(digest),
     restore: options.backup === undefined ? await restoreFor(site, release.manifest) : await namedBackup(site, options.backup),
     restoreDatabase: options.restoreDatabase ?? false,
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+  });
+}
+
+/** Signed by the key that is pinned here. @throws PRODUCT_MISMATCH */
+async function openOwn({ host, state }: ManagedSite, file: string): Promise<OpenBundle> {
+  const bundle = await openTrusted(host, { bundle: file, trust: [] }, state.pinnedKeys());
+  const { product } = bundle.manifest;
+  if (product === state.deployment()?.product) return bundle;
+  await bundle.close();
+  throw new AirdockError('PRODUCT_MISMATCH', `the bundle is of ${product}`, {
+    hint: 'Give one of the product that is installed here.',
   });
 }
 

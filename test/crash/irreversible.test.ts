@@ -2,7 +2,7 @@
 // back (docs/adr/0008-irreversible.md). While it lies there nothing of a quiesced service runs, and the restart of the
 // engine brings none of it; afterwards the right database has the live name, by its OID.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { airdock } from '../helpers/airdock.ts';
+import { resumeUnit } from '../../src/install/boot.ts';
 import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';
@@ -38,9 +38,10 @@ async function powerCut(): Promise<void> {
   await databaseUp();
 }
 
-/** What `resume` makes of it. @returns the version that serves */
+/** What the unit makes of it at boot. @returns the version that serves */
 async function resumed(before: Before): Promise<string> {
-  const { exitCode, stdout } = await airdock(host, ['resume', '--dir', directory]);
+  const command = /^ExecStart=(.*)$/m.exec(resumeUnit.text)?.[1] ?? '';
+  const { exitCode, stdout } = await host.exec(command.split(' ').map((word) => word.replaceAll('%f', directory)));
   expect(exitCode, stdout).toBe(0);
   return expectCoherent(host, directory, before);
 }

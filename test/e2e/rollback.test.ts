@@ -1,7 +1,9 @@
 // Back without a network: from the store, images pruned, the registry long gone. And drift: shown, never silently undone.
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { digestOf } from '../../src/digest.ts';
 import { airdock } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, opt, postNote, sql, upgradedState } from '../helpers/nodepad.ts';
@@ -10,8 +12,9 @@ import { runName } from '../helpers/run-folder.ts';
 
 const directory = opt();
 let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
 beforeAll(async () => {
-  await bundles('0.2.4', '0.3.0');
+  releases = await bundles('0.2.4', '0.3.0');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -63,6 +66,42 @@ describe('rollback', () => {
       { kind: 'rollback', from: '0.3.0', to: '0.2.4', outcome: 'done' },
       { kind: 'rollback', from: '0.2.4', to: '0.3.0', outcome: 'done' },
     ]);
+  });
+});
+
+describe('a stored blob that rotted', () => {
+  /** A layer that 0.2.4 has and 0.3.0 has not. */
+  const layer = (): string => {
+    const records = new DatabaseSync(join(directory, '.airdock/state.db'), { readOnly: true });
+    const layersOf = (version: string): string[] => {
+      const row = records.prepare('SELECT manifest FROM releases WHERE version = ?').get(version);
+      const { images } = JSON.parse(String(row?.['manifest'])) as { images: { layers: { digest: string }[] }[] };
+      return images.flatMap(({ layers }) => layers.map(({ digest }) => digest));
+    };
+    const found = layersOf('0.2.4').find((digest) => !layersOf('0.3.0').includes(digest)) ?? '';
+    records.close();
+    return found;
+  };
+
+  test('is found before the engine has it, and users are served; a bundle that has it puts it back', async () => {
+    await upgradedState(host);
+    await host.docker('image', 'prune', '-af');
+    const digest = layer();
+    const blob = join(directory, '.airdock/blobs/sha256', digest.slice(7));
+    const bytes = await readFile(blob);
+    bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+    await rm(blob); // the base state has the same file
+    await writeFile(blob, bytes);
+    expect(await airdock(host, at('rollback', '--yes'))).toMatchObject({
+      exitCode: 4,
+      json: { code: 'STORE_CORRUPT', hint: expect.stringContaining('--bundle FILE') as string },
+    });
+    expect(await answering(host, directory)).toBe('0.3.0');
+    const back = await airdock(host, at('rollback', '--yes', '--bundle', releases.path('0.2.4')));
+    expect(back.exitCode, back.stdout).toBe(0);
+    expect(back.stderr).toContain(`${digest} was damaged`);
+    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(digestOf(await readFile(blob))).toBe(digest);
   });
 });
 

@@ -8,6 +8,7 @@ import { openDocker } from '../../src/io/docker.ts';
 import { connect } from '../../src/io/postgres.ts';
 import { openCompose } from '../../src/io/compose.ts';
 import { openToolbox } from '../../src/io/toolbox.ts';
+import { openSystemd } from '../../src/io/systemd.ts';
 import { openHelm } from '../../src/io/helm.ts';
 import { run } from '../../src/io/process.ts';
 import { makeImage, passphrase, temporaryFolder, testKey } from '../helpers/bundle.ts';
@@ -214,6 +215,7 @@ describe.each([
     openDocker,
     openCompose,
     openToolbox,
+    openSystemd,
     connect,
     resolveEndpoint: async () => `unix://${host.socketPath}`,
   });

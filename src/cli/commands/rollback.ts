@@ -5,15 +5,17 @@ import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 import { addIdentityOption, identitiesOf, type IdentityFlags } from '../identity.ts';
 import { outcomeDocument, outcomeText } from '../outcome.ts';
+import { at } from '../trust.ts';
 import { planText } from '../render/plan.ts';
 
-type Flags = IdentityFlags & { dir?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
+type Flags = IdentityFlags & { dir?: string; bundle?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
 
 export function declare(command: Command, act: Act): void {
   addIdentityOption(command)
     .argument('[version]', 'the release to go back to (default: the one that was current before)')
     .description('Goes back to a release that the store keeps: no network, no bundle. Refuses what its code cannot run on.')
     .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--bundle <file>', 'a bundle, of this or of another release, that has what the store lost')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
     .option(
       '--restore-database',
@@ -27,6 +29,7 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
   const options = {
     directory: directoryOf(context, flags.dir),
     ...(await identitiesOf(context, flags)),
+    ...(flags.bundle === undefined ? {} : { bundle: at(context, flags.bundle) }),
     ...(version === undefined ? {} : { version }),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
     ...(flags.restoreDatabase ? { restoreDatabase: true } : {}),

@@ -5,6 +5,7 @@ import type { BundleBlob } from '../../bundle/release.ts';
 import { AirdockError } from '../../errors.ts';
 import { bytesText } from '../../units.ts';
 import { installerOf, unpackInstaller } from '../installer.ts';
+import { withRepair } from '../repair.ts';
 import type { BlobKey } from '../store.ts';
 import type { Progress, Transaction } from '../transaction.ts';
 
@@ -38,7 +39,7 @@ export async function importRelease(
         hint: 'Use the full bundle.',
       },
     );
-  for (const { digest } of installer) await unpackInstaller(site, record.id, digest);
+  for (const { digest } of installer) await withRepair(site, bundle, () => unpackInstaller(site, record.id, digest));
   await site.store.putRelease(
     manifest.version,
     new Map([
