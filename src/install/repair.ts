@@ -41,7 +41,7 @@ function damaged(error: unknown): Digest | undefined {
 async function putBack({ store }: Stocked, digest: Digest, bundle: OpenBundle | undefined): Promise<boolean> {
   if (!bundle) return false;
   const { installers } = bundle;
-  for await (const blob of [...installers, ...(await Array.fromAsync(bundle.blobs()))]) {
+  for (const blob of [...installers, ...(await Array.fromAsync(bundle.blobs()))]) {
     if (blob.digest !== digest) continue;
     await store.putBlob(digest, blob.size, blob.read({ lend: true }));
     return true;
