@@ -19,6 +19,7 @@ import {
 } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
+import { filesWith, secretsOf, watchArguments } from '../helpers/secrets.ts';
 import { expectSwitch, watched } from '../helpers/serving.ts';
 
 const directory = opt();
@@ -90,6 +91,7 @@ describe('0.2.4 -> 0.3.0', () => {
   let rows: string;
   let ids: Record<string, string>;
   let plan: Record<string, unknown>;
+  let said: { secrets: string[]; output: string; processes: { seen: number; found: string[] } };
   const names = async () =>
     (await host.docker('image', 'ls', '-a', '--no-trunc', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}')).split('\n').toSorted();
   beforeAll(async () => {
@@ -142,7 +144,10 @@ describe('0.2.4 -> 0.3.0', () => {
   });
 
   test('the old version answers until `up`, the new one from then on; rows, database and redis stay', async () => {
+    const secrets = await secretsOf(envFile, ['POSTGRES_PASSWORD', 'NODEPAD_SECRET_KEY', 'NODEPAD_STORAGE_PASSWORD']);
+    const processes = watchArguments(secrets);
     const { result, seen, ended } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
+    said = { secrets, output: result.stdout + result.stderr, processes: processes.stop() };
     expect(result).toMatchObject({ exitCode: 0, json: { current: '0.3.0', from: '0.2.4', class: 'expand', changed: true } });
     expectSwitch('0.2.4 -> 0.3.0', seen, { before: '0.2.4', after: '0.3.0' }, { up: result.stepStarted('up'), ended });
     expect(await fingerprint(host, directory)).toBe(rows);
@@ -183,6 +188,20 @@ describe('0.2.4 -> 0.3.0', () => {
         ],
       },
     });
+  });
+
+  test('no secret of .env was an argument of a process, was printed, or lies in the records, reports, logs or backups', async () => {
+    const { secrets, output, processes } = said;
+    expect(processes.seen).toBeGreaterThan(20); // it did look while docker was called
+    expect(processes.found).toEqual([]);
+    const history = await airdock(host, ['history', '--dir', directory]);
+    const status = await airdock(host, ['status', '--dir', directory]);
+    for (const secret of secrets) expect(output + history.stdout + status.stdout).not.toContain(secret);
+    for (const folder of ['backups', 'releases', 'transactions'])
+      expect(await filesWith(join(directory, '.airdock', folder), secrets)).toEqual([]);
+    const records = await readFile(join(directory, '.airdock/state.db'));
+    expect(secrets.filter((secret) => records.includes(secret))).toEqual([]);
+    expect(await filesWith(directory, secrets)).toEqual([envFile]); // that it finds what is there
   });
 
   test('docker compose up by hand changes nothing', async () => {
