@@ -124,7 +124,7 @@ async function readBack(directory: string, files: BackupWriter, dump: Written, o
   await tool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
   const path = join(directory, dump.file);
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 16 })) hash.update(chunk as Buffer);
   if (hash.digest('hex') !== dump.sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
 }
 

@@ -71,7 +71,8 @@ export async function seal({ recipients, own }: BackupKeys): Promise<{ input: Pa
 
 /** The content of a backup's file, encrypted or not, as its name tells. @throws AirdockError IDENTITY_NEEDED */
 export async function openBackupFile(path: string, { identities, own }: BackupKeys): Promise<Readable> {
-  const file = createReadStream(path, { highWaterMark: 2 ** 20 });
+  // pieces that the allocator uses again at once, as in install/store.ts
+  const file = createReadStream(path, { highWaterMark: 2 ** 16 });
   if (!path.endsWith(sealedSuffix)) return file;
   const { Decrypter } = await import('age-encryption');
   const decrypter = new Decrypter();
