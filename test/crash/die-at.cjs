@@ -1,4 +1,5 @@
-// Loaded into airdock by NODE_OPTIONS=--require (a single executable takes no --import): SIGKILLs the process at one exact place of its journal.
+// Loaded into airdock by NODE_OPTIONS=--require (a single executable takes no --import): SIGKILLs the process at one exact
+// place of its journal, or sends it the signal of AIRDOCK_DIE_BY.
 //   AIRDOCK_DIE_AT=import:intent   right after the commit that records the intent of that step, before its effect
 //   AIRDOCK_DIE_AT=import:effect   after the effect, right before it is recorded as done
 //   AIRDOCK_DIE_AT=undo:intent     right after the commit that turns the transaction to undo
@@ -8,7 +9,12 @@ const { DatabaseSync } = require('node:sqlite');
 const process = require('node:process');
 
 const [step, phase] = (process.env.AIRDOCK_DIE_AT ?? '').split(':');
-const die = () => process.kill(process.pid, 'SIGKILL');
+const signal = process.env.AIRDOCK_DIE_BY ?? 'SIGKILL';
+let sent = false;
+const die = () => {
+  if (!sent) process.kill(process.pid, signal);
+  sent = true;
+};
 const { prepare, exec } = DatabaseSync.prototype;
 let armed = false;
 

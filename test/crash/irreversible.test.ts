@@ -3,7 +3,7 @@
 // engine brings none of it; afterwards the right database has the live name, by its OID.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resumeUnit } from '../../src/install/boot.ts';
-import { cases } from '../helpers/faults.ts';
+import { cases, fired } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
@@ -31,11 +31,12 @@ async function databaseUp(): Promise<void> {
   await expect.poll(() => query('SELECT 1').catch(() => 'not yet'), { timeout: 60_000, interval: 500 }).toBe('1');
 }
 
-/** No power any more, and the start of the machine afterwards. */
-async function powerCut(): Promise<void> {
+/** No power any more, and the start of the machine afterwards. @param lies where the killed process stood */
+async function powerCut(...lies: string[]): Promise<void> {
   await host.crash();
   await host.start();
   await databaseUp();
+  await fired('engine', ...lies, 'power cut');
 }
 
 /** What the unit makes of it at boot. @returns the version that serves */
@@ -88,7 +89,7 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
     const before = await look(host, directory);
     const oid = await liveOid();
     await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
-    await powerCut();
+    await powerCut('install', '0.4.0', place);
     expect(await running()).toEqual(alive);
     expect(await resumed(before)).toBe(expected);
     const old = await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`);
@@ -133,7 +134,7 @@ test.each(
     const before = await look(host, directory);
     const oid = await liveOid();
     await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
-    await powerCut();
+    await powerCut('rollback', '0.3.0', place);
     expect(await running()).toEqual(alive);
     expect(await resumed(before)).toBe(expected);
     expect((await liveOid()) === oid).toBe(expected === '0.4.0');
@@ -163,7 +164,7 @@ test.each(
   const before = await look(host, directory);
   const oid = await liveOid();
   await killedAt(host, directory, place, ['backup', 'restore', (made.json['backup'] as { id: string }).id]);
-  await powerCut();
+  await powerCut('backup restore', place);
   expect(await running()).toEqual(alive);
   expect(await resumed(before)).toBe('0.3.0');
   const now = expected === 'the old' ? 'nodepad' : kept;

@@ -2,22 +2,57 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import { airdock, executable } from '../helpers/airdock.ts';
+import { fired } from '../helpers/faults.ts';
 import type { Host } from '../helpers/host.ts';
 import { answering, containerIds, fingerprint, healthy, psql } from '../helpers/nodepad.ts';
 
 const dieAt = join(import.meta.dirname, 'die-at.cjs');
 
-/** Ends when the process was killed at that place; a place that is never reached is a failure of the test. */
-export async function killedAt(host: Host, directory: string, place: string, args: readonly string[]): Promise<void> {
-  const child = host.spawn([await executable(), ...args, '--dir', directory, '--yes', '--json'], {
+/**
+ * Ends when the process was killed at that place; a place that is never reached is a failure of the test.
+ * @param before what had happened, where that makes it another fault
+ */
+export async function killedAt(
+  host: Host,
+  directory: string,
+  place: string,
+  args: readonly string[],
+  ...before: readonly string[]
+): Promise<void> {
+  const consent = args[0] === 'resume' ? [] : ['--yes'];
+  const child = host.spawn([await executable(), ...args, '--dir', directory, ...consent, '--json'], {
     stdio: 'ignore',
     env: { NODE_OPTIONS: `--require=${dieAt}`, AIRDOCK_DIE_AT: place },
   });
   const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   expect(signal, `airdock ended before it came to ${place}`).toBe('SIGKILL');
+  await fired('engine', ...kindOf(args), ...before, place, 'SIGKILL');
+}
+
+/** The same with a signal that it takes for what it is, and its exit. */
+export async function signalledAt(
+  host: Host,
+  directory: string,
+  { place, signal }: { place: string; signal: NodeJS.Signals },
+  args: readonly string[],
+): Promise<Awaited<ReturnType<typeof airdock>>> {
+  const env = { NODE_OPTIONS: `--require=${dieAt}`, AIRDOCK_DIE_AT: place, AIRDOCK_DIE_BY: signal };
+  const result = await airdock(host, [...args, '--dir', directory, '--yes'], { env });
+  const [step] = place.split(':');
+  expect(result.events.some((event) => event.type === 'step-started' && event.step === step)).toBe(true);
+  await fired('engine', ...kindOf(args), place, signal);
+  return result;
+}
+
+/** `install nodepad-0.3.0-linux-amd64.bundle.tar` of a command line: what is being done, and to which release. */
+function kindOf(args: readonly string[]): string[] {
+  return args
+    .filter((word) => !word.startsWith('-'))
+    .slice(0, 3)
+    .map((word) => basename(word));
 }
 
 export type Before = { rows: string; db: string; redis: string };

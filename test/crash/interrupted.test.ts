@@ -1,0 +1,144 @@
+// SIGKILL at exact places of a first install and of an adoption; recovery that is killed itself; signals that airdock takes.
+// Whatever it was, the same command again, or `resume`, ends with one coherent version, and nothing of the operator's is lost.
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { airdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
+import { startHost, type Host } from '../helpers/host.ts';
+import { answering, containerIds, fingerprint, handMadeState, healthy, installedState, opt } from '../helpers/nodepad.ts';
+import { bundles } from '../helpers/releases.ts';
+import { runName } from '../helpers/run-folder.ts';
+import { expectCoherent, killedAt, look, signalledAt } from './killed.ts';
+
+const directory = opt();
+let host: Host;
+let releases: Awaited<ReturnType<typeof bundles>>;
+beforeAll(async () => {
+  releases = await bundles('0.2.4', '0.3.0');
+  host = await startHost({ name: runName('vm') });
+});
+afterAll(() => host?.stop());
+
+const resume = () => airdock(host, ['resume', '--dir', directory]);
+const password = async () =>
+  /^POSTGRES_PASSWORD=(.*)$/m.exec(await readFile(join(directory, '.env'), 'utf8').catch(() => ''))?.[1];
+
+describe('a first install', () => {
+  const install = () => [
+    'install',
+    releases.path('0.2.4'),
+    '--trust',
+    releases.trust,
+    '--set',
+    'NODEPAD_PUBLIC_URL=http://nodepad.example:8080',
+  ];
+  beforeEach(async () => {
+    const ids = (await host.docker('ps', '-aq')).split('\n').filter(Boolean);
+    if (ids.length > 0) await host.docker('rm', '-fv', ...ids);
+    await host.docker('volume', 'prune', '-af').catch(() => host.docker('volume', 'prune', '-f'));
+    await host.docker('image', 'prune', '-af');
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test.each(
+    cases(
+      ['migrate:600'],
+      [
+        'import:intent',
+        'import:effect',
+        'load:500',
+        'load:effect',
+        'switch:intent',
+        'switch:effect',
+        'dependencies:500',
+        'dependencies:effect',
+        'migrate:effect',
+        'up:500',
+        'up:effect',
+        'health:effect',
+        'good:effect',
+      ],
+    ),
+  )('killed at %s: the same command again ends with 0.2.4, with the secrets that the volumes know', async (place) => {
+    await killedAt(host, directory, place, install());
+    const before = await password();
+    const again = await airdock(host, [...install(), '--dir', directory, '--yes']);
+    expect(again.exitCode, again.stdout + again.stderr).toBe(0);
+    await healthy(host, directory, '0.2.4');
+    expect(before === undefined ? undefined : await password()).toBe(before);
+    expect(await expectCoherent(host, directory, await look(host, directory))).toBe('0.2.4');
+  });
+});
+
+describe('an adoption', () => {
+  const adopt = () => ['adopt', '--bundle', releases.path('0.2.4'), '--trust', releases.trust];
+  test.each(cases(['files:effect'], ['import:intent', 'import:effect', 'files:intent']))(
+    'killed at %s: the same command again takes it over; no container was touched',
+    async (place) => {
+      await handMadeState(host);
+      const rows = await fingerprint(host, directory);
+      const ids = await containerIds(host, directory);
+      await killedAt(host, directory, place, adopt());
+      expect(await answering(host, directory)).toBe('0.2.4');
+      const again = await airdock(host, [...adopt(), '--dir', directory, '--yes']);
+      expect(again.exitCode, again.stdout + again.stderr).toBe(0);
+      expect(await containerIds(host, directory)).toEqual(ids);
+      expect(await fingerprint(host, directory)).toBe(rows);
+      expect((await airdock(host, ['status', '--dir', directory])).exitCode).toBe(0);
+    },
+  );
+});
+
+describe('recovery of an upgrade, 0.2.4 -> 0.3.0', () => {
+  const upgrade = () => ['install', releases.path('0.3.0'), '--no-rehearsal'];
+  test.each(
+    cases<[first: string, second: string, serves: '0.2.4' | '0.3.0']>(
+      [['switch:effect', 'up:600', '0.3.0']],
+      [
+        ['migrate:effect', 'undo:intent', '0.2.4'],
+        ['migrate:effect', 'undo:effect', '0.2.4'],
+        ['backup:300', 'undo:intent', '0.2.4'],
+        ['switch:intent', 'load:effect', '0.3.0'],
+        ['switch:effect', 'switch:effect', '0.3.0'],
+        ['up:900', 'up:intent', '0.3.0'],
+        ['up:900', 'up:effect', '0.3.0'],
+        ['up:effect', 'health:intent', '0.3.0'],
+        ['health:effect', 'good:effect', '0.3.0'],
+      ],
+    ),
+  )('killed at %s, and itself at %s: the next one ends with %s', async (first, second, expected) => {
+    await installedState(host);
+    const before = await look(host, directory);
+    await killedAt(host, directory, first, upgrade());
+    await killedAt(host, directory, second, ['resume'], `after ${first}`);
+    const resumed = await resume();
+    expect(resumed.exitCode, resumed.stdout + resumed.stderr).toBe(0);
+    expect(await expectCoherent(host, directory, before)).toBe(expected);
+  });
+});
+
+describe('a signal during an upgrade, 0.2.4 -> 0.3.0', () => {
+  test.each(
+    cases<[signal: NodeJS.Signals, place: string, code: number, serves: '0.2.4' | '0.3.0']>(
+      [['SIGTERM', 'migrate:400', 130, '0.2.4']],
+      [
+        ['SIGINT', 'import:intent', 130, '0.2.4'],
+        ['SIGINT', 'backup:300', 130, '0.2.4'],
+        ['SIGINT', 'rehearse:3000', 130, '0.2.4'],
+        ['SIGTERM', 'load:intent', 130, '0.2.4'],
+        ['SIGTERM', 'up:400', 130, '0.2.4'],
+        ['SIGINT', 'health:500', 130, '0.2.4'],
+        ['SIGHUP', 'migrate:300', 0, '0.3.0'],
+        ['SIGHUP', 'up:300', 0, '0.3.0'],
+      ],
+    ),
+  )('%s at %s: exit code %i, and %s serves', async (signal, place, code, expected) => {
+    await installedState(host);
+    const before = await look(host, directory);
+    const rehearsed = place.startsWith('rehearse') ? [] : ['--no-rehearsal'];
+    const result = await signalledAt(host, directory, { place, signal }, ['install', releases.path('0.3.0'), ...rehearsed]);
+    expect(result.exitCode, result.stdout + result.stderr).toBe(code);
+    expect(await expectCoherent(host, directory, before)).toBe(expected);
+  });
+});
