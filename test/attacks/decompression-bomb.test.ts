@@ -1,33 +1,45 @@
-// A layer, or the installer, that unpacks to a thousand times its size. Nothing here unpacks a layer: what is read, hashed and
-// stored are the bytes of the bundle, whatever they are. (A bomb that the vendor signed reaches the engine: docs/THREATS.md.)
+// A layer that unpacks to a thousand times its size. Nothing here unpacks one: what is read, hashed and stored are the bytes of
+// the bundle, whatever they are. (A bomb that the vendor signed reaches the engine: docs/THREATS.md.)
+import { createHash } from 'node:crypto';
 import { stat, readdir, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { verifyBundle } from '../../src/bundle/verify.ts';
+import { finish } from '../../src/digest.ts';
+import { openState } from '../../src/install/open-state.ts';
+import type { ManagedSite } from '../../src/install/site.ts';
 import { attacked, authorize, carryIn, expectRefused, layerOf } from '../helpers/attack.ts';
 import { makeImage, temporaryFolder, writeTestBundle } from '../helpers/bundle.ts';
 import { putTogether, replace } from '../helpers/forge.ts';
+import { watchMemory } from '../helpers/peak-memory.ts';
 
 const target = attacked();
-const bomb = gzipSync(Buffer.alloc(2 ** 28));
+// gzip goes on behind its end with the next member, so this is made without the memory that it takes to unpack it
+const mebibytes = 1024;
+const piece = Buffer.alloc(2 ** 20);
+const bomb = Buffer.concat(Array<Buffer>(mebibytes).fill(gzipSync(piece)));
+const host = { clock: () => new Date() } as ManagedSite['host'];
 
-test('in place of a layer: another size, another digest', async () => {
-  expect(bomb.length).toBeLessThan(2 ** 19);
-  await expectRefused(target, putTogether(replace(target.entries, layerOf(target), { data: bomb })), 'BUNDLE_SIZE_MISMATCH');
-});
+test('in place of a layer: another size, another digest', () =>
+  expectRefused(target, putTogether(replace(target.entries, layerOf(target), { data: bomb })), 'BUNDLE_SIZE_MISMATCH'));
 
 test('signed: checked and stored as it is, without being unpacked', async () => {
   await using folder = await temporaryFolder();
   const path = folder.file('bomb.tar');
-  const image = makeImage('ghcr.io/example/shop-api:0.3.0', ['\0'.repeat(2 ** 26)]);
-  await writeTestBundle(path, { images: [image], files: { 'bin/airdock-linux-x64.gz': bomb } });
-  const peak = process.resourceUsage().maxRSS;
+  const hash = createHash('sha256');
+  for (let count = 0; count < mebibytes; count++) hash.update(piece);
+  const layer = { bytes: bomb, diffId: finish(hash), uncompressedSize: mebibytes * piece.length };
+  await writeTestBundle(path, { images: [makeImage('ghcr.io/example/shop-api:0.3.0', ['base', layer])] });
+  const grown = watchMemory();
   expect(await verifyBundle(path, { authorize, full: true })).toMatchObject({ ok: true });
-  await carryIn(path, folder.file('store'));
-  expect(process.resourceUsage().maxRSS - peak).toBeLessThan(64 * 1024); // KiB
+  const state = openState(folder.path, '1.0.0');
+  await carryIn(path, folder.file('store'), { host, state });
+  expect(state.releases()).toHaveLength(1);
+  state.close();
+  expect(grown()).toBeLessThan(64 * 2 ** 20);
   const blobs = folder.file('store/blobs/sha256');
   const sizes = await Promise.all((await readdir(blobs)).map(async (name) => (await stat(`${blobs}/${name}`)).size));
-  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan((await stat(path)).size);
+  expect(Math.max(...sizes)).toBe(bomb.length);
 });
 
 test('where small text is expected: its size is limited before it is read', async () => {

@@ -20,19 +20,23 @@ const other = generateKeys(passphrase);
 /** A key that nobody trusts. */
 export const otherKey = { ...other, passphrase, sign: signWith(readPrivateKey(other.privatePem, passphrase)) };
 
+type TestLayer = { bytes: Buffer; diffId: Digest; uncompressedSize: number };
 export type TestImage = { record: ImageRecord; blobs: ReadonlyMap<Digest, Buffer> };
 
-/** An image of the registry's form whose layers hold these bytes (each is a tar of one file, gzipped). */
-export function makeImage(reference: string, layers: readonly string[], usedBy: readonly string[] = ['compose api']): TestImage {
+/** An image of the registry's form whose layers hold these texts (each is a tar of one file, gzipped), or are these bytes. */
+export function makeImage(
+  reference: string,
+  layers: readonly (string | TestLayer)[],
+  usedBy: readonly string[] = ['compose api'],
+): TestImage {
   const blobs = new Map<Digest, Buffer>();
   const keep = (bytes: Buffer): { digest: Digest; size: number } => {
     blobs.set(digestOf(bytes), bytes);
     return { digest: digestOf(bytes), size: bytes.length };
   };
-  const records = layers.map((text) => {
-    const tar = layerTar(text);
-    const mediaType = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
-    return { ...keep(gzipSync(tar)), mediaType, diffId: digestOf(tar), uncompressedSize: tar.length };
+  const records = layers.map((layer) => {
+    const { bytes, ...unpacked } = typeof layer === 'string' ? layerOf(layer) : layer;
+    return { ...keep(bytes), mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip', ...unpacked };
   });
   const rootfs = { type: 'layers', diff_ids: records.map(({ diffId }) => diffId) };
   const config = keep(
@@ -61,6 +65,11 @@ export function makeImage(reference: string, layers: readonly string[], usedBy: 
     usedBy: [...usedBy],
   };
   return { record, blobs };
+}
+
+function layerOf(text: string): TestLayer {
+  const tar = layerTar(text);
+  return { bytes: gzipSync(tar), diffId: digestOf(tar), uncompressedSize: tar.length };
 }
 
 /** A tar with one file, in the plain form that any tool reads. */
