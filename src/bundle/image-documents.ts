@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AirdockError } from '../errors.ts';
 import type { ImageRecord } from './manifest.ts';
+import { checkValueLimit } from './values.ts';
 
 /** docs/FORMAT.md section 6: an image's own documents say what `bundle.json` says, so all engines get the same image. */
 
@@ -8,8 +9,10 @@ const descriptor = z.object({ digest: z.string(), size: z.number() });
 const manifestDocument = z.object({ config: descriptor, layers: z.array(descriptor) });
 const configDocument = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) });
 
-/** @throws BUNDLE_LAYOUT_INVALID */
+/** @throws BUNDLE_LAYOUT_INVALID, BUNDLE_ENTRY_TOO_LARGE */
 export function checkImageDocuments(image: ImageRecord, manifestBytes: Buffer, configBytes: Buffer): void {
+  checkValueLimit(`the manifest of ${image.reference}`, manifestBytes);
+  checkValueLimit(`the config of ${image.reference}`, configBytes);
   const manifest = manifestDocument.safeParse(parse(manifestBytes));
   if (!manifest.success) throw invalid(image, 'its manifest is not an image manifest');
   const { config, layers } = manifest.data;

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { AirdockError } from '../errors.ts';
 import { canonicalJson } from './canonical.ts';
 import { bundleManifest, type BundleManifest } from './manifest.ts';
+import { manifestName } from './names.ts';
+import { checkValueLimit } from './values.ts';
 
 /** `bundle.json` to bytes and back (docs/FORMAT.md section 4). */
 
@@ -9,22 +11,23 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
   return canonicalJson(manifest);
 }
 
-/** @throws BUNDLE_FORMAT_UNKNOWN, BUNDLE_MANIFEST_INVALID */
+/** @throws BUNDLE_FORMAT_UNKNOWN, BUNDLE_MANIFEST_INVALID, BUNDLE_ENTRY_TOO_LARGE */
 export function parseManifest(bytes: Buffer): BundleManifest {
+  checkValueLimit(manifestName, bytes);
   const value = parseJson(bytes);
   const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
   // FORMAT.md 4.2, before the schema: another format may well have another one.
   if (format !== 1) {
     throw new AirdockError(
       'BUNDLE_FORMAT_UNKNOWN',
-      `the bundle has format ${JSON.stringify(format)}; this airdock reads format 1`,
+      `the bundle has format ${JSON.stringify(format ?? null).slice(0, 20)}; this airdock reads format 1`,
       {
         hint: 'Use the airdock that came with the release, or a newer one.',
       },
     );
   }
   const parsed = bundleManifest.safeParse(value);
-  if (!parsed.success) throw invalid(z.prettifyError(parsed.error));
+  if (!parsed.success) throw invalid(firstOf(parsed.error));
   // FORMAT.md 4.1: what was understood, encoded again, is what was signed.
   if (!encodeManifest(parsed.data).equals(bytes)) throw invalid('it is not in canonical form (FORMAT.md 4.1)');
   return parsed.data;
@@ -36,6 +39,12 @@ function parseJson(bytes: Buffer): unknown {
   } catch (cause) {
     throw invalid('it is not JSON', cause);
   }
+}
+
+/** Of a manifest that is all wrong, a screen of it. */
+function firstOf({ issues }: z.ZodError): string {
+  const text = z.prettifyError(new z.ZodError(issues.slice(0, 5))).slice(0, 1000);
+  return issues.length > 5 ? `${text}\n… and ${issues.length - 5} more` : text;
 }
 
 function invalid(why: string, cause?: unknown): AirdockError {
