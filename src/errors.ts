@@ -58,6 +58,9 @@ export const exitCodes = {
   SIGNATURE_INVALID: 4,
   SIGNATURE_MALFORMED: 4,
   KEY_NOT_TRUSTED: 4,
+  KEY_REVOKED: 4,
+  TRUST_INVALID: 4,
+  TRUST_FORKED: 4,
   STORE_CORRUPT: 4,
   EXECUTABLE_MISMATCH: 4,
   // 5: host or path not ready

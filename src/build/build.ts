@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BundleManifest, Platform } from '../bundle/manifest.ts';
 import { byTable } from '../bundle/agreement.ts';
+import type { Signer } from '../bundle/signature.ts';
+import { assertMaySign, type TrustChain } from '../bundle/trust.ts';
 import { writeBundle, type FileContent } from '../bundle/writer.ts';
 import type { Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
@@ -38,6 +40,10 @@ export type BuildOptions = {
   installers: Installers | undefined;
   /** Without it the bundle is written unsigned. */
   sign?: (sumsBytes: Buffer) => Buffer;
+  /** Of `sign`. */
+  signer?: Signer;
+  /** The key sets that the bundle carries; the signer must be one of the newest. */
+  trust?: TrustChain;
 };
 
 export type BuildHost = SourceHost & {
@@ -65,6 +71,7 @@ export type BuildResult = {
 export async function build(options: BuildOptions, host: BuildHost): Promise<BuildResult> {
   const loaded = loadConfig(options.config, options.version);
   const { config } = loaded;
+  if (options.trust) assertMaySign(options.trust, config.product, options.signer);
   const steps = new Steps(host);
   host.listener({ type: 'heading', text: `${config.product} ${options.version} for ${options.platform}` });
   const path = await outputPath(options, config.product);
@@ -136,6 +143,7 @@ async function write(
         size: blob.size,
         open: () => blob.lend?.() ?? blob.open(),
       })),
+      trust: options.trust,
       sign: options.sign,
       signal: host.signal,
       onProgress: (bytes, total) => host.listener({ type: 'progress', step: 'bundle', bytes, total }),

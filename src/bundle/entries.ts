@@ -1,7 +1,7 @@
 import type { Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { checkEntryLimit } from './limits.ts';
-import { rowOf, signatureName, sumsName } from './names.ts';
+import { rowOf, signatureName, sumsName, trustName } from './names.ts';
 import { slotSize } from './signature.ts';
 import type { Source } from './source.ts';
 import { archiveEnd, blockSize, decodeHeader, isZeroBlock, paddingOf, type EntryHeader } from './tar.ts';
@@ -10,7 +10,14 @@ import { archiveEnd, blockSize, decodeHeader, isZeroBlock, paddingOf, type Entry
 export type Entry = EntryHeader & { offset: number };
 
 /** What is read before the signature is checked (docs/FORMAT.md section 9, step 1). */
-export type Front = { sums: Entry; slot: Entry; sumsBytes: Buffer; slotBytes: Buffer };
+export type Front = {
+  sums: Entry;
+  slot: Entry;
+  sumsBytes: Buffer;
+  slotBytes: Buffer;
+  /** `trust.json`, which says whose signature counts. */
+  trustBytes?: Buffer;
+};
 
 export async function readFront(source: Source): Promise<Front> {
   const sums = await readHeader(source, 0);
@@ -26,7 +33,17 @@ export async function readFront(source: Source): Promise<Front> {
   }
   sameTime(slot, sums);
   const [sumsBytes, slotBytes] = await Promise.all([source.read(sums.offset, sums.size), source.read(slot.offset, slot.size)]);
-  return { sums, slot, sumsBytes, slotBytes };
+  const trustBytes = await readTrust(source, await endOf(source, slot));
+  return { sums, slot, sumsBytes, slotBytes, ...(trustBytes ? { trustBytes } : {}) };
+}
+
+/** Whatever else is there is for readEntries to judge. */
+async function readTrust(source: Source, position: number): Promise<Buffer | undefined> {
+  if (isZeroBlock(await source.read(position, blockSize))) return undefined;
+  const { name, offset, size } = await readHeader(source, position);
+  if (name !== trustName) return undefined;
+  checkEntryLimit(name, size);
+  return source.read(offset, size);
 }
 
 /**

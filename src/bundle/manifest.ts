@@ -4,8 +4,10 @@ import type { Digest } from '../digest.ts';
 /** `bundle.json`, the manifest of a release (docs/FORMAT.md section 4). Types are inferred from the schemas. */
 
 /** A pattern rather than a function, so that the JSON Schema says it too; the brand is `Digest`'s. */
-const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'not a sha256 digest') as unknown as z.ZodType<Digest, Digest>;
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'not a sha256 digest') as unknown as z.ZodType<Digest, Digest>;
 const size = z.int().nonnegative();
+/** UTC, whole seconds. */
+export const timestamp = z.iso.datetime({ precision: 0 });
 /** semver.org 2.0.0, without build metadata: a `+` cannot be part of an image tag. */
 export const version = z
   .string()
@@ -148,7 +150,7 @@ export const bundleManifest = z.strictObject({
   version,
   platform,
   /** ISO 8601, UTC, seconds: from SOURCE_DATE_EPOCH when it is set. */
-  created: z.iso.datetime({ precision: 0 }),
+  created: timestamp,
   /** The source revision (git) or an empty string. */
   revision: z.string().max(200),
   /** The airdock that built it. */

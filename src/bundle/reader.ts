@@ -9,11 +9,13 @@ import { parseManifest } from './manifest-codec.ts';
 import type { BundleManifest } from './manifest.ts';
 import { blobName, manifestName, trustName } from './names.ts';
 import type { BundleBlob, BundleInstaller, Release } from './release.ts';
-import { decodeSlot, type Authorize, type Signer } from './signature.ts';
+import type { Authorize, Authorized } from './authorize.ts';
+import { decodeSlot } from './signature.ts';
+import { parseTrust, type TrustChain } from './trust.ts';
 import { Source } from './source.ts';
 import { parseSums } from './sums.ts';
 
-export type OpenBundle = Release & { readonly signer: Signer };
+export type OpenBundle = Release & { readonly signer: Authorized };
 
 export type OpenOptions = { authorize: Authorize; signal?: AbortSignal | undefined };
 
@@ -25,8 +27,11 @@ export async function openBundle(path: string, { authorize, signal }: OpenOption
   const source = await Source.open(path);
   try {
     const front = await readFront(source);
-    const signer = authorize(front.sumsBytes, decodeSlot(front.slotBytes));
-    return { ...(await readRelease(source, front, signal)), signer };
+    const chain = front.trustBytes && parseTrust(front.trustBytes);
+    const signer = authorize(front.sumsBytes, decodeSlot(front.slotBytes), chain);
+    const release = await readRelease(source, front, signal);
+    for (const one of [chain, signer.chain]) checkProduct(one, release.manifest);
+    return { ...release, signer };
   } catch (error) {
     await source.close();
     throw error;
@@ -48,7 +53,9 @@ export async function readRelease(source: Source, front: Front, signal?: AbortSi
   const headers = readEntries(source, front, sums);
   let first = await headers.next();
   if (first.value?.name === trustName) {
-    await readSmall(first.value);
+    // the bytes that were read before: they decided whose signature is good
+    checkDigest(trustName, digestOf(front.trustBytes ?? Buffer.of()), sums);
+    files.set(trustName, front.trustBytes ?? Buffer.of());
     first = await headers.next();
   } else if (sums.has(trustName)) {
     throw missing(trustName);
@@ -124,6 +131,14 @@ function checkEntries(entries: readonly Entry[], expected: readonly ReleaseEntry
   const present = new Set(entries.map(({ name }) => name));
   const absent = expected.find(({ name, mayBeLeftOut }) => !mayBeLeftOut && !present.has(name));
   if (absent) throw missing(absent.name);
+}
+
+/** FORMAT.md 3.1: a root may have key sets for several products. */
+function checkProduct(chain: TrustChain | undefined, { product }: BundleManifest): void {
+  if (!chain || chain.product === product) return;
+  throw new AirdockError('KEY_NOT_TRUSTED', `the key sets are of ${chain.product}, the bundle is of ${product} (FORMAT.md 3.1)`, {
+    hint: 'Ask the vendor for the bundle again.',
+  });
 }
 
 /** FORMAT.md 10. */

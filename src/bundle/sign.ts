@@ -6,6 +6,7 @@ import { readFront } from './entries.ts';
 import { readRelease } from './reader.ts';
 import { encodeSlot, signerOf, verifySums, type Signer } from './signature.ts';
 import { Source } from './source.ts';
+import { assertMaySign, parseTrust } from './trust.ts';
 import { readAll } from './verify.ts';
 
 export type SignOptions = {
@@ -19,12 +20,14 @@ export type SignOptions = {
 /**
  * Signs a bundle in place: 512 bytes change (docs/FORMAT.md section 3). The whole bundle is verified first, because a
  * signature says that what `SHA256SUMS` lists is what is there; and so is the signature, which may come from elsewhere.
+ * @throws KEY_NOT_TRUSTED for a key that the bundle's own `trust.json` does not have
  */
 export async function signBundle(path: string, { sign, publicKey, signal, onProgress }: SignOptions): Promise<Signer> {
   const source = await Source.open(path);
   try {
     const front = await readFront(source);
     const release = await readRelease(source, front, signal);
+    if (front.trustBytes) assertMaySign(parseTrust(front.trustBytes), release.manifest.product, signerOf(publicKey));
     for await (const { code, text } of readAll(release, onProgress)) {
       throw new AirdockError(code, `${text}; it was not signed`);
     }

@@ -1,35 +1,12 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { AirdockError } from '../errors.ts';
-import { fingerprintOf, readPublicKey } from './keys.ts';
+import { fingerprintOf } from './keys.ts';
 
 /** `SHA256SUMS.sig` (docs/FORMAT.md section 3): ECDSA P-256 with SHA-256 over the bytes of `SHA256SUMS`. */
 
 export const slotSize = 512;
 
 export type Signer = { fingerprint: string; /** The public key. */ pem: string };
-
-/** Decides whether these bytes are signed by a trusted key; throws SIGNATURE_INVALID or KEY_NOT_TRUSTED. */
-export type Authorize = (sumsBytes: Buffer, signature: Buffer) => Signer;
-
-/** Accepts what any of these public keys signed. */
-export function authorizeBy(pems: readonly string[]): Authorize {
-  const keys = pems.map(readPublicKey);
-  return (sumsBytes, signature) => {
-    if (keys.length === 0) {
-      throw new AirdockError('KEY_NOT_TRUSTED', 'no key is trusted yet', {
-        hint: 'Give the vendor’s public key: --trust release.pub.',
-      });
-    }
-    const key = keys.find((candidate) => verifySums(sumsBytes, signature, candidate));
-    if (!key) {
-      const prints = keys.map(fingerprintOf).join(', ');
-      throw new AirdockError('SIGNATURE_INVALID', `the bundle is not signed by a trusted key (${prints}), or it was changed`, {
-        hint: 'Get the bundle again from the vendor, and compare the fingerprint of the key with them.',
-      });
-    }
-    return signerOf(key);
-  };
-}
 
 /** Signs with a private key; DER. */
 export function signWith(privateKey: KeyObject): (sumsBytes: Buffer) => Buffer {

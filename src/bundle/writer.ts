@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { finish, type Digest } from '../digest.ts';
+import { digestOf, finish, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { checkManifest } from './agreement.ts';
 import { blobsOf, derivedFiles, mtimeOf, releaseEntries, type ReleaseEntry } from './layout.ts';
 import { encodeManifest, parseManifest } from './manifest-codec.ts';
 import type { BundleManifest } from './manifest.ts';
-import { blobName, manifestName, signatureName, sumsName } from './names.ts';
+import { blobName, manifestName, signatureName, sumsName, trustName } from './names.ts';
 import { encodeSlot, unsignedSlot } from './signature.ts';
 import { formatSums } from './sums.ts';
 import { archiveEnd, encodeHeader, maxEntrySize, padding } from './tar.ts';
 import { Target } from './target.ts';
+import type { TrustChain } from './trust.ts';
 
 /** The writer is done with a chunk when it asks for the next, so `open` may lend its buffers. */
 export type BlobInput = { digest: Digest; size: number; open(): AsyncIterable<Buffer> };
@@ -22,6 +23,8 @@ export type BundleInput = {
   files: ReadonlyMap<string, FileContent>;
   /** All blobs of `manifest.images`, in any order. */
   blobs: readonly BlobInput[];
+  /** Carried as `trust.json`. */
+  trust?: TrustChain | undefined;
   /** Without it the bundle is unsigned, and `airdock sign` signs it in place. */
   sign?: ((sumsBytes: Buffer) => Buffer) | undefined;
   signal?: AbortSignal | undefined;
@@ -39,7 +42,7 @@ export async function writeBundle(target: string, input: BundleInput): Promise<{
   // What is written can be read again.
   parseManifest(encodeManifest(manifest));
   checkManifest(manifest);
-  const entries = releaseEntries(manifest);
+  const entries = [...trustEntry(input), ...releaseEntries(manifest)];
   const sumsBytes = formatSums(new Map(entries.map(({ name, digest }) => [name, digest])));
   const slot = sign ? encodeSlot(sign(sumsBytes)) : unsignedSlot;
   const contents = contentsOf(input);
@@ -76,9 +79,15 @@ export async function writeBundle(target: string, input: BundleInput): Promise<{
 
 type Content = () => AsyncIterable<Buffer> | Iterable<Buffer>;
 
-function contentsOf({ manifest, files, blobs }: BundleInput): Map<string, Content> {
+function trustEntry({ trust }: BundleInput): ReleaseEntry[] {
+  if (!trust) return [];
+  return [{ name: trustName, digest: digestOf(trust.bytes), size: trust.bytes.length, mayBeLeftOut: false }];
+}
+
+function contentsOf({ manifest, files, blobs, trust }: BundleInput): Map<string, Content> {
   const contents = new Map<string, Content>();
   const add = (name: string, bytes: Buffer): void => void contents.set(name, () => [bytes]);
+  if (trust) add(trustName, trust.bytes);
   add(manifestName, encodeManifest(manifest));
   for (const [name, bytes] of derivedFiles(manifest.images)) add(name, bytes);
   for (const [name, file] of files) {

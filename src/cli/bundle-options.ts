@@ -3,8 +3,7 @@ import type { BundleOptions } from '../install/install.ts';
 import type { CliContext } from './context.ts';
 import { addEnvOptions, envInputs, type EnvOptions } from './env-inputs.ts';
 import { directoryOf } from './host.ts';
-import { readTextFile } from './read-file.ts';
-import { addTrustOption, at, type TrustOptions } from './trust.ts';
+import { addTrustOption, at, namedTrust, type TrustOptions } from './trust.ts';
 
 /** The options that `plan` and `install` share. */
 export type BundleFlags = TrustOptions &
@@ -24,7 +23,7 @@ export async function bundleOptions(context: CliContext, bundle: string, flags: 
   return {
     directory: directoryOf(context, flags.dir),
     bundle: at(context, bundle),
-    trust: await Promise.all(flags.trust.map((file) => readTextFile(context.cwd, file, 'public key'))),
+    trust: await namedTrust(context, flags),
     inputs: await envInputs(context, flags),
     ...(flags.project === undefined ? {} : { project: flags.project }),
     ...(flags.allowDowngrade ? { allowDowngrade: true } : {}),

@@ -22,6 +22,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['history', 'show what was done', () => import('./commands/history.ts')],
   ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],
   ['backup', 'make, list and prove backups of the database', () => import('./commands/backup.ts')],
+  ['trust', 'show and change which keys count', () => import('./commands/trust.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
   ['licenses', 'show the licences of everything in this program', () => import('./commands/licenses.ts')],
 ];

@@ -1,29 +1,48 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { authorizeBy, type Authorize } from '../bundle/signature.ts';
+import { authorizeBy, type Authorize } from '../bundle/authorize.ts';
 import { AirdockError } from '../errors.ts';
+import type { NamedTrust } from '../install/open-trusted.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 
-/** `--trust`, of the commands that read a bundle where no key is pinned. */
-export type TrustOptions = { trust: readonly string[] };
+/** Of the commands that read a bundle where no key is pinned. */
+export type TrustOptions = { trust: readonly string[]; fingerprint: readonly string[] };
 
 export function addTrustOption(command: Command): Command {
-  return command.addOption(
-    new Option('--trust <file>', 'a public key to trust (may be given several times)')
-      .default([], 'none')
-      .argParser((value: string, previous: readonly string[]) => [...previous, value]),
-  );
+  const several = (value: string, previous: readonly string[]): string[] => [...previous, value];
+  return command
+    .addOption(
+      new Option('--trust <file>', 'the vendor’s public key: the root, or that of the release (may be given several times)')
+        .default([], 'none')
+        .argParser(several),
+    )
+    .addOption(
+      new Option('--fingerprint <print>', 'its fingerprint, SHA256:…, where the bundle carries trust.json')
+        .default([], 'none')
+        .argParser(several),
+    );
+}
+
+/** @throws FILE_NOT_FOUND, USAGE */
+export async function namedTrust(context: CliContext, { trust, fingerprint }: TrustOptions): Promise<NamedTrust> {
+  const wrong = fingerprint.find((print) => !/^SHA256:[A-Za-z0-9+/]{43}$/.test(print));
+  if (wrong !== undefined)
+    throw new AirdockError('USAGE', `--fingerprint ${JSON.stringify(wrong)} is not a fingerprint`, {
+      hint: 'It is SHA256: and 43 letters and digits, as airdock keygen prints it.',
+    });
+  const given = await Promise.all(trust.map((path) => readTextFile(context.cwd, path, 'public key')));
+  return { given, fingerprints: fingerprint };
 }
 
 /** @throws TRUST_NEEDED: nothing in a bundle is read before its signature (DESIGN 1.2) */
-export async function authorizeFrom(context: CliContext, { trust }: TrustOptions): Promise<Authorize> {
-  if (trust.length === 0) {
+export async function authorizeFrom(context: CliContext, options: TrustOptions): Promise<Authorize> {
+  if (options.trust.length === 0 && options.fingerprint.length === 0) {
     throw new AirdockError('TRUST_NEEDED', 'which key is to be trusted is not said', {
       hint: 'Give the vendor’s public key: --trust release.pub.',
     });
   }
-  return authorizeBy(await Promise.all(trust.map((path) => readTextFile(context.cwd, path, 'public key'))));
+  return authorizeBy(await namedTrust(context, options));
 }
 
 /** A path of the command line, as an absolute one. */

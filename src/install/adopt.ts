@@ -9,9 +9,9 @@ import { carryOutAdoption } from './adopt-transaction.ts';
 import { parseRaw } from './adopt-yaml.ts';
 import { findDrift } from './drift.ts';
 import type { Host } from './host.ts';
-import { openTrusted, pinnedKeys } from './install.ts';
 import type { NamedImage } from './image-names.ts';
 import { namesFor } from './names-here.ts';
+import { openTrusted, pinnedKeys, type NamedTrust } from './open-trusted.ts';
 import { recover } from './recovery.ts';
 import { releaseFile, type Release } from './release.ts';
 import { changeSite, lookAtSite, type ManagedSite } from './site.ts';
@@ -28,8 +28,7 @@ export type AdoptOptions = {
   directory: string;
   project?: string;
   bundle?: string;
-  /** Public keys (PEM) that the operator gave with `--trust`. */
-  trust: readonly string[];
+  trust: NamedTrust;
 };
 
 /** @param consent shown what was found; false ends it without a change */

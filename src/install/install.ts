@@ -1,22 +1,19 @@
 import path from 'node:path';
 import { sumsName } from '../bundle/names.ts';
-import { openBundle, type OpenBundle } from '../bundle/reader.ts';
-import { authorizeBy } from '../bundle/signature.ts';
+import type { OpenBundle } from '../bundle/reader.ts';
 import { AirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
 import { beginTransaction, assertClear } from './begin.ts';
 import type { EnvInputs } from './env-template.ts';
 import { gatherFacts, type Facts } from './facts.ts';
 import type { Host } from './host.ts';
+import { openTrusted, pinnedKeys, type NamedTrust } from './open-trusted.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
-import { durationText } from '../units.ts';
 import { recover, type Recovered } from './recovery.ts';
 import type { Release } from './release.ts';
 import { runForward, type Finished } from './runner.ts';
 import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from './site.ts';
-import type { PinnedKey } from './state.ts';
-import { hasState, readState } from './open-state.ts';
 import { openStore } from './store.ts';
 import { discardLocal } from './discard.ts';
 
@@ -26,8 +23,7 @@ export type BundleOptions = {
   directory: string;
   project?: string;
   bundle: string;
-  /** Public keys (PEM) that the operator gave with `--trust`. */
-  trust: readonly string[];
+  trust: NamedTrust;
   inputs: EnvInputs;
   allowDowngrade?: boolean;
   discardLocal?: boolean;
@@ -52,7 +48,7 @@ export async function planInstall(host: Host, options: BundleOptions): Promise<P
         type: 'warning',
         text: `transaction ${open.id} (${open.kind} ${open.to}) is under way or was interrupted; install finishes or undoes it first`,
       });
-    const bundle = await openTrusted(host, options, records?.state.pinnedKeys() ?? []);
+    const bundle = await openTrusted(host, options, records?.state.trust.all() ?? []);
     try {
       return makePlan(await factsOf(site, records, bundle, options));
     } finally {
@@ -180,39 +176,4 @@ async function adoptionFindings(site: Site): Promise<Facts['findings']> {
         : `Take it over first: airdock adopt --dir ${site.directory} --bundle BUNDLE-OF-THE-RUNNING-VERSION`,
     },
   ];
-}
-
-export async function openTrusted(
-  host: Host,
-  options: Pick<BundleOptions, 'bundle' | 'trust'>,
-  pinned: readonly PinnedKey[],
-): Promise<OpenBundle> {
-  const keys = [...pinned.map((key) => key.pem), ...(pinned.length === 0 ? options.trust : [])];
-  if (keys.length === 0)
-    throw new AirdockError('TRUST_NEEDED', 'no key is pinned for this deployment yet', {
-      hint: 'Give the vendor’s public key, which you got by another way than the bundle: --trust release.pub',
-    });
-  const bundle = await openBundle(options.bundle, { authorize: authorizeBy(keys), signal: host.signal });
-  const age = host.clock().getTime() - Date.parse(bundle.manifest.created);
-  host.listener({
-    type: 'heading',
-    text: `${bundle.manifest.product} ${bundle.manifest.version}, built ${ageText(age)}, signed by ${bundle.signer.fingerprint}`,
-  });
-  return bundle;
-}
-
-export function pinnedKeys(airdock: string): PinnedKey[] {
-  if (!hasState(airdock)) return [];
-  const state = readState(airdock);
-  try {
-    return state.pinnedKeys();
-  } finally {
-    state.close();
-  }
-}
-
-function ageText(milliseconds: number): string {
-  const days = Math.floor(milliseconds / 86_400_000);
-  if (days < 0) return 'in the future by this clock';
-  return days === 0 ? `${durationText(milliseconds)} ago` : `${days} ${days === 1 ? 'day' : 'days'} ago`;
 }

@@ -9,8 +9,8 @@ import { discardLocal } from './discard.ts';
 import { gatherFacts, type Facts } from './facts.ts';
 import { backupFor, keptFor, restoreOf, runsOn } from './kept.ts';
 import type { Host } from './host.ts';
-import { openTrusted } from './install.ts';
 import { countAside, lookAside, removeSpool } from './left-aside.ts';
+import { openTrusted } from './open-trusted.ts';
 import { makePlan } from './plan.ts';
 import type { Plan } from './plan-document.ts';
 import { recover, type Recovered } from './recovery.ts';
@@ -113,9 +113,9 @@ async function factsOf(
   });
 }
 
-/** Signed by the key that is pinned here. @throws PRODUCT_MISMATCH */
+/** Signed by a key that is trusted here. @throws PRODUCT_MISMATCH */
 async function openOwn({ host, state }: ManagedSite, file: string): Promise<OpenBundle> {
-  const bundle = await openTrusted(host, { bundle: file, trust: [] }, state.pinnedKeys());
+  const bundle = await openTrusted(host, { bundle: file, trust: {} }, state.trust.all());
   const { product } = bundle.manifest;
   if (product === state.deployment()?.product) return bundle;
   await bundle.close();

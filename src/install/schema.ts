@@ -76,8 +76,10 @@ export const migrations: readonly string[] = [
     backup TEXT
   ) STRICT;
   `,
-  // Who can read the backups from then on.
+  // Who can read the backups from then on; what a pinned key may sign, and the key sets that were seen of a root.
   `
+  ALTER TABLE trust ADD COLUMN role TEXT NOT NULL DEFAULT 'release' CHECK (role IN ('root', 'release'));
+  ALTER TABLE trust ADD COLUMN chain BLOB;
   CREATE TABLE backup_recipients (
     recipient TEXT PRIMARY KEY,
     since TEXT NOT NULL

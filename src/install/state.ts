@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { bundleManifest, type BundleManifest, type MigrationClass } from '../bundle/manifest.ts';
+import { PinnedKeys } from './pinned-keys.ts';
 
 /** What should be: the authority inside a transaction (docs/adr/0001-transaction.md). One row, one deployment. */
 export type Deployment = {
@@ -39,7 +40,6 @@ export type KeptDatabase = {
 };
 
 export type KnownMigration = { version: string; class: MigrationClass; summary: string };
-export type PinnedKey = { fingerprint: string; pem: string; pinnedAt: string };
 
 export type State = {
   deployment(): Deployment | undefined;
@@ -60,8 +60,7 @@ export type State = {
   /** Of age; none: backups are not encrypted. */
   backupRecipients(): string[];
   setBackupRecipients(recipients: readonly string[], since: string): void;
-  pinnedKeys(): PinnedKey[];
-  pinKey(key: PinnedKey): void;
+  readonly trust: PinnedKeys;
   /** Everything that `work` writes is one commit. */
   commit<T>(work: () => T): T;
   readonly sql: DatabaseSync;
@@ -83,9 +82,11 @@ const columns: Record<keyof Deployment, string> = {
 /** Over `state.db`, once it was opened (open-state.ts). */
 export class SqliteState implements State {
   readonly sql: DatabaseSync;
+  readonly trust: PinnedKeys;
 
   constructor(sql: DatabaseSync) {
     this.sql = sql;
+    this.trust = new PinnedKeys(sql);
   }
 
   deployment(): Deployment | undefined {
@@ -196,19 +197,6 @@ export class SqliteState implements State {
     this.#run('DELETE FROM backup_recipients');
     for (const recipient of recipients)
       this.#run('INSERT INTO backup_recipients (recipient, since) VALUES (?, ?)', recipient, since);
-  }
-
-  pinnedKeys(): PinnedKey[] {
-    return this.#all('SELECT fingerprint, pem, pinned_at AS pinnedAt FROM trust') as PinnedKey[];
-  }
-
-  pinKey(key: PinnedKey): void {
-    this.#run(
-      'INSERT OR IGNORE INTO trust (fingerprint, pem, pinned_at) VALUES (?, ?, ?)',
-      key.fingerprint,
-      key.pem,
-      key.pinnedAt,
-    );
   }
 
   commit<T>(work: () => T): T {

@@ -4,9 +4,9 @@ import { test } from 'vitest';
 import { encodeHeader } from '../../src/bundle/tar.ts';
 import { attacked, otherHeader } from '../helpers/attack.ts';
 import { dataOf, mtime, putTogether, relist, replace, resign, type RawEntry } from '../helpers/forge.ts';
-import { expectAllRules, fuzz, fuzzed, type Mutant } from '../helpers/fuzz.ts';
+import { byRoot, expectAllRules, fuzz, fuzzed, type Mutant } from '../helpers/fuzz.ts';
 
-const target = attacked(fuzzed);
+const target = attacked(fuzzed, byRoot);
 
 /** Places as shares of what there is: a mutation means the same in any bundle. */
 const share = fc.noBias(fc.integer({ min: 0, max: 2 ** 30 - 1 }).map((number) => number / 2 ** 30));
@@ -170,8 +170,7 @@ function hasFront(entries: readonly RawEntry[]): boolean {
 function signedAgain(entries: readonly RawEntry[], { kind, list }: OfEntries): { entries: readonly RawEntry[]; signed: boolean } {
   if (!hasFront(entries) || kind === 'slot') return { entries, signed: false };
   const names = new Set(entries.map(({ name }) => name));
-  // a release may have a trust.json: nothing is taken from it yet
-  const listed = list && kind !== 'sums' && names.size === entries.length && !names.has('trust.json');
+  const listed = list && kind !== 'sums' && names.size === entries.length;
   return { entries: listed ? relist(entries) : resign(entries), signed: true };
 }
 
@@ -215,7 +214,9 @@ test('mutated bundles: none is accepted, and every rule refuses some', { timeout
     'BUNDLE_SUMS_INVALID 2',
     'BUNDLE_TRAILING_DATA 1.3',
     'BUNDLE_TRUNCATED',
+    'KEY_NOT_TRUSTED', // its trust.json is gone
     'SIGNATURE_INVALID',
     'SIGNATURE_MALFORMED 3',
+    'TRUST_INVALID 3.1',
   ]);
 });

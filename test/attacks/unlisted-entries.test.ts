@@ -2,6 +2,7 @@
 import { test } from 'vitest';
 import { attacked, before, expectRefused } from '../helpers/attack.ts';
 import { putTogether, relist } from '../helpers/forge.ts';
+import { chainOf, newKey } from '../helpers/key-sets.ts';
 import { digestOf, hexOf } from '../../src/digest.ts';
 
 const target = attacked();
@@ -20,7 +21,7 @@ test('a chart', () =>
 test('trust.json', () =>
   expectRefused(
     target,
-    putTogether(before(target, 'bundle.json', { name: 'trust.json', data: Buffer.from('{}') })),
+    putTogether(before(target, 'bundle.json', { name: 'trust.json', data: chainOf(newKey(), [[newKey()]]).bytes })),
     'BUNDLE_ENTRY_UNLISTED',
   ));
 test('a program', () =>

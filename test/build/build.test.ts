@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { build, type BuildHost, type BuildOptions } from '../../src/build/build.ts';
 import { openBundle } from '../../src/bundle/reader.ts';
-import { authorizeBy } from '../../src/bundle/signature.ts';
+import { authorizeBy } from '../../src/bundle/authorize.ts';
 import { digestOf } from '../../src/digest.ts';
 import type { ProgressEvent } from '../../src/events.ts';
 import { Registry } from '../../src/images/registry.ts';
@@ -84,7 +84,7 @@ test('a release from a registry: signed, complete, read back; the lock file writ
   await writeRelease(folder.path);
   const { path, manifest, lock, blobs } = await run();
   expect(path).toBe(folder.file(file));
-  const opened = await openBundle(path, { authorize: authorizeBy([testKey.publicPem]) });
+  const opened = await openBundle(path, { authorize: authorizeBy({ keys: [testKey.publicPem] }) });
   await opened.close();
   expect(opened.manifest).toEqual(manifest);
   expect(manifest.images.map(({ reference, usedBy }) => [reference, usedBy])).toEqual([

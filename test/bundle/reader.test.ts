@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openBundle } from '../../src/bundle/reader.ts';
+import { authorizeBy, type Trusted } from '../../src/bundle/authorize.ts';
+import { openBundle, type OpenBundle } from '../../src/bundle/reader.ts';
 import { encodeSlot, unsignedSlot } from '../../src/bundle/signature.ts';
 import { archiveEnd, encodeHeader } from '../../src/bundle/tar.ts';
+import type { TrustChain } from '../../src/bundle/trust.ts';
 import { verifyBundle } from '../../src/bundle/verify.ts';
 import { digestOf } from '../../src/digest.ts';
 import { attacked, authorize, codeOf, indexOf, layerOf } from '../helpers/attack.ts';
@@ -20,6 +22,7 @@ import {
   write,
   type RawEntry,
 } from '../helpers/forge.ts';
+import { chainOf, newKey } from '../helpers/key-sets.ts';
 
 const target = attacked();
 let good: RawEntry[];
@@ -308,13 +311,47 @@ describe('reading', () => {
     await bundle.close();
   });
 
-  test('an optional trust.json is checked, and nothing is taken from it', async () => {
-    const entries = [...good.slice(0, 2), { name: 'trust.json', data: Buffer.from('{}\n') }, ...good.slice(2)];
-    const path = await write(target.folder.file('trust.tar'), putTogether(relist(entries)));
-    const bundle = await openBundle(path, { authorize });
-    expect(bundle.files.get('trust.json')?.toString()).toBe('{}\n');
-    await bundle.close();
-    expect(await codeOf(target, putTogether(without(relist(entries), 'trust.json')))).toBe('BUNDLE_ENTRY_MISSING');
+  describe('trust.json', () => {
+    const root = newKey();
+    const carrying = async (chain: TrustChain | Buffer): Promise<RawEntry[]> => {
+      const data = Buffer.isBuffer(chain) ? chain : chain.bytes;
+      return relist([...good.slice(0, 2), { name: 'trust.json', data }, ...good.slice(2)]);
+    };
+    const open = async (entries: readonly RawEntry[], trusted: Trusted): Promise<OpenBundle> => {
+      const path = await write(target.folder.file('trust.tar'), putTogether(entries));
+      const bundle = await openBundle(path, { authorize: authorizeBy(trusted) });
+      await bundle.close();
+      return bundle;
+    };
+    const roots = [{ fingerprint: root.fingerprint }];
+
+    test('says whose signature is good', async () => {
+      const chain = chainOf(root, [[newKey()], [testKey]]);
+      const bundle = await open(await carrying(chain), { roots });
+      expect(bundle.signer).toMatchObject({ fingerprint: testKey.fingerprint, chain: { product: 'shop' } });
+      expect(bundle.files.get('trust.json')?.equals(chain.bytes)).toBe(true);
+      const revoking = await carrying(chainOf(root, [[testKey], [newKey()]]));
+      await expect(open(revoking, { roots })).rejects.toMatchObject({ code: 'KEY_REVOKED' });
+    });
+
+    test('is listed, there, and whole, whoever is trusted', async () => {
+      const entries = await carrying(chainOf(root, [[testKey]]));
+      expect(await codeOf(target, putTogether(entries))).toBe('ok');
+      expect(await codeOf(target, putTogether(without(entries, 'trust.json')))).toBe('BUNDLE_ENTRY_MISSING');
+      expect(await codeOf(target, putTogether(await carrying(Buffer.from('{}\n'))))).toBe('TRUST_INVALID');
+      const other = chainOf(root, [[testKey], [newKey()]]);
+      expect(await codeOf(target, putTogether(replace(entries, 'trust.json', { data: other.bytes })))).toBe(
+        'BUNDLE_DIGEST_MISMATCH',
+      );
+    });
+
+    test('is of the product', async () => {
+      const entries = await carrying(chainOf(root, [[testKey]], 'notes'));
+      for (const trusted of [{ roots }, { keys: [testKey.publicPem] }])
+        await expect(open(entries, trusted)).rejects.toMatchObject({ code: 'KEY_NOT_TRUSTED' });
+      const seen = chainOf(root, [[testKey]], 'notes');
+      await expect(open(good, { roots: [{ ...roots[0]!, seen }] })).rejects.toMatchObject({ code: 'KEY_NOT_TRUSTED' });
+    });
   });
 
   test('nothing is parsed before the signature is good', async () => {

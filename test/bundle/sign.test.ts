@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPublicKey } from '../../src/bundle/keys.ts';
 import { digestToSign, signBundle } from '../../src/bundle/sign.ts';
-import { authorizeBy } from '../../src/bundle/signature.ts';
+import { authorizeBy } from '../../src/bundle/authorize.ts';
 import { verifyBundle } from '../../src/bundle/verify.ts';
 import { digestOf } from '../../src/digest.ts';
 import { otherKey, temporaryFolder, testKey, writeTestBundle } from '../helpers/bundle.ts';
@@ -23,13 +23,13 @@ describe('signing in place', () => {
     const before = await readFile(path);
     expect(await signBundle(path, key)).toEqual({ fingerprint: testKey.fingerprint, pem: testKey.publicPem });
     const after = await readFile(path);
-    expect((await verifyBundle(path, { authorize: authorizeBy([testKey.publicPem]) })).ok).toBe(true);
+    expect((await verifyBundle(path, { authorize: authorizeBy({ keys: [testKey.publicPem] }) })).ok).toBe(true);
     const slot = before.indexOf('SHA256SUMS.sig') + 512;
     after.copy(before, slot, slot, slot + 512);
     expect(after.equals(before)).toBe(true);
 
     await signBundle(path, { sign: otherKey.sign, publicKey: createPublicKey(otherKey.publicPem) });
-    expect((await verifyBundle(path, { authorize: authorizeBy([otherKey.publicPem]) })).ok).toBe(true);
+    expect((await verifyBundle(path, { authorize: authorizeBy({ keys: [otherKey.publicPem] }) })).ok).toBe(true);
   });
 
   test('gives the digest of SHA256SUMS for an HSM', async () => {

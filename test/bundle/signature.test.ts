@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { authorizeBy, decodeSlot, encodeSlot, slotSize, unsignedSlot } from '../../src/bundle/signature.ts';
+import { authorizeBy } from '../../src/bundle/authorize.ts';
+import { decodeSlot, encodeSlot, slotSize, unsignedSlot } from '../../src/bundle/signature.ts';
 import { otherKey, testKey } from '../helpers/bundle.ts';
 
 const sums = Buffer.from('anything\n');
@@ -7,21 +8,21 @@ const der = testKey.sign(sums);
 
 describe('FORMAT.md 3, the signature', () => {
   test('any of the trusted keys may have signed', () => {
-    const authorize = authorizeBy([otherKey.publicPem, testKey.publicPem]);
+    const authorize = authorizeBy({ keys: [otherKey.publicPem, testKey.publicPem] });
     expect(authorize(sums, der)).toEqual({ fingerprint: testKey.fingerprint, pem: testKey.publicPem });
     expect(authorize(sums, otherKey.sign(sums)).fingerprint).toBe(otherKey.fingerprint);
   });
 
   test('another key, other bytes, another signature are refused', () => {
     const invalid = expect.objectContaining({ code: 'SIGNATURE_INVALID' });
-    expect(() => authorizeBy([otherKey.publicPem])(sums, der)).toThrow(invalid);
-    expect(() => authorizeBy([testKey.publicPem])(Buffer.from('anything'), der)).toThrow(invalid);
-    expect(() => authorizeBy([testKey.publicPem])(sums, Buffer.concat([der, Buffer.of(0)]))).toThrow(invalid);
-    expect(() => authorizeBy([testKey.publicPem])(sums, Buffer.of(1))).toThrow(invalid);
+    expect(() => authorizeBy({ keys: [otherKey.publicPem] })(sums, der)).toThrow(invalid);
+    expect(() => authorizeBy({ keys: [testKey.publicPem] })(Buffer.from('anything'), der)).toThrow(invalid);
+    expect(() => authorizeBy({ keys: [testKey.publicPem] })(sums, Buffer.concat([der, Buffer.of(0)]))).toThrow(invalid);
+    expect(() => authorizeBy({ keys: [testKey.publicPem] })(sums, Buffer.of(1))).toThrow(invalid);
   });
 
   test('without a key nothing is accepted', () => {
-    expect(() => authorizeBy([])(sums, der)).toThrow(expect.objectContaining({ code: 'KEY_NOT_TRUSTED' }));
+    expect(() => authorizeBy({ keys: [] })(sums, der)).toThrow(expect.objectContaining({ code: 'KEY_NOT_TRUSTED' }));
   });
 
   test('the slot is 512 bytes: base64 on one line, then newlines', () => {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder, testKey, writeTestBundle, type TestBundle } from '../helpers/bundle.ts';
+import { otherKey, temporaryFolder, testKey, writeTestBundle, type TestBundle } from '../helpers/bundle.ts';
+import { devFolder } from '../helpers/dev-folder.ts';
 
 /** FORMAT.md 11: the bundle as tools see it that know nothing of airdock. */
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -35,6 +36,16 @@ describe('without airdock', () => {
     await writeFile(folder.file('check/extra'), 'x');
     expect(sh(`cd check && ${unlisted}`)).toBe('extra\n');
     expect(await readdir(folder.file('check'))).toContain('compose.yaml');
+  });
+
+  test('cosign verifies the signature, with the key and with no other', async () => {
+    const verify = (key: string): string =>
+      sh(
+        `cd check && '${devFolder('cosign/bin/cosign')}' verify-blob --key ../${key} --signature SHA256SUMS.sig --insecure-ignore-tlog=true SHA256SUMS 2>&1 || true`,
+      );
+    await writeFile(folder.file('other.pub'), otherKey.publicPem);
+    expect(verify('release.pub')).toContain('Verified OK');
+    expect(verify('other.pub')).toMatch(/invalid signature/);
   });
 
   test('skopeo finds the images by their references', () => {

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fingerprintOf, readPublicKey } from '../../src/bundle/keys.ts';
 import { airdock } from '../helpers/airdock.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import * as nodepad from '../helpers/nodepad.ts';
@@ -15,14 +16,18 @@ const hex32 = /^[0-9a-f]{64}$/;
 let host: Host;
 let bundle: string;
 let trust: string;
+/** Fingerprint. */
+let root: string;
 const set = ['--set', 'NODEPAD_PUBLIC_URL=https://nodepad.example'];
 const install = (...args: string[]) => airdock(host, ['install', bundle, '--dir', directory, ...args]);
 const env = async () => parseEnv(await readFile(join(directory, '.env'), 'utf8'));
 const volumes = async () => (await host.docker('volume', 'ls', '-q')).trim().split('\n').filter(Boolean);
 
 beforeAll(async () => {
-  ({ trust } = await bundles('0.2.4', '0.3.0'));
-  bundle = (await bundles()).path('0.2.4');
+  const releases = await bundles('0.2.4', '0.3.0');
+  ({ trust } = releases);
+  root = fingerprintOf(readPublicKey(await readFile(releases.root, 'utf8')));
+  bundle = releases.path('0.2.4');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -138,8 +143,8 @@ describe('installed', () => {
 
   test('with generated secrets and values that were given', async () => {
     const answer = await install(
-      '--trust',
-      trust,
+      '--fingerprint',
+      root,
       '--yes',
       ...set,
       '--set',
@@ -181,6 +186,13 @@ describe('installed', () => {
     const before = await nodepad.containerIds(host, directory);
     await host.compose(directory, 'up', '-d', '--pull', 'never');
     expect(await nodepad.containerIds(host, directory)).toEqual(before);
+  });
+
+  test('the root is pinned, with the key set that the bundle brought', async () => {
+    expect(await airdock(host, ['trust', 'list', '--dir', directory])).toMatchObject({
+      exitCode: 0,
+      json: { keys: [{ role: 'root', fingerprint: root, set: { number: 1, product: 'nodepad' } }] },
+    });
   });
 
   test('again: nothing to do', async () => {

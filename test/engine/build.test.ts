@@ -1,5 +1,4 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,6 +12,7 @@ import { openHelm } from '../../src/io/helm.ts';
 import { run } from '../../src/io/process.ts';
 import { makeImage, passphrase, temporaryFolder, testKey } from '../helpers/bundle.ts';
 import { airdock, type CliOptions, type CliResult } from '../helpers/cli.ts';
+import { devFolder } from '../helpers/dev-folder.ts';
 import { dockerSaved, writeTar } from '../helpers/docker-save.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { startRegistry } from '../helpers/registry.ts';
@@ -62,10 +62,7 @@ beforeAll(async () => {
     folder.file('docker/config.json'),
     JSON.stringify({ auths: { [registry.address]: { auth: Buffer.from(credentials).toString('base64') } } }),
   );
-  helm = join(
-    process.env['AIRDOCK_DEV'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'airdock-dev'),
-    'helm',
-  );
+  helm = devFolder('helm');
 });
 afterAll(async () => {
   await registry.stop();

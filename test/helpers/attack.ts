@@ -2,30 +2,32 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { blobName } from '../../src/bundle/names.ts';
 import { openBundle } from '../../src/bundle/reader.ts';
-import { authorizeBy } from '../../src/bundle/signature.ts';
+import { authorizeBy, type Authorize } from '../../src/bundle/authorize.ts';
 import { verifyBundle } from '../../src/bundle/verify.ts';
 import { digestOf } from '../../src/digest.ts';
 import type { TransactionRecord } from '../../src/install/journal.ts';
 import type { ManagedSite } from '../../src/install/site.ts';
 import { importRelease } from '../../src/install/steps/import.ts';
 import { openStore } from '../../src/install/store.ts';
-import { temporaryFolder, testKey, writeTestBundle, type TestBundleOptions } from './bundle.ts';
+import { temporaryFolder, testKey, writeTestBundle } from './bundle.ts';
 import { takeApart, type RawEntry } from './forge.ts';
 
 /** A good bundle for each test file, what an attacker makes of it, and what must become of that: nothing. */
 
-export const authorize = authorizeBy([testKey.publicPem]);
+export const authorize = authorizeBy({ keys: [testKey.publicPem] });
 
 export type Target = {
   folder: Awaited<ReturnType<typeof temporaryFolder>>;
   /** Of a bundle of three images, all kinds of small files and an installer. */
   entries: RawEntry[];
   bytes: Buffer;
+  /** Whose signature is good. */
+  authorize: Authorize;
 };
 
 /** @param release in place of the usual one */
-export function attacked(release?: TestBundleOptions): Target {
-  const target = {} as Target;
+export function attacked(release?: Parameters<typeof writeTestBundle>[1], whose: Authorize = authorize): Target {
+  const target = { authorize: whose } as Target;
   beforeAll(async () => {
     target.folder = await temporaryFolder();
     const path = target.folder.file('good.tar');
@@ -39,10 +41,10 @@ export function attacked(release?: TestBundleOptions): Target {
 }
 
 /** As `airdock verify --full` tells it: the first finding, or `ok`. */
-export async function codeOf({ folder }: Target, content: Buffer): Promise<string> {
+export async function codeOf({ folder, authorize: whose }: Target, content: Buffer): Promise<string> {
   const path = folder.file('hostile.tar');
   await writeFile(path, content);
-  const { findings } = await verifyBundle(path, { authorize, full: true });
+  const { findings } = await verifyBundle(path, { authorize: whose, full: true });
   return findings[0]?.code ?? 'ok';
 }
 
@@ -54,7 +56,10 @@ export async function expectRefused(target: Target, content: Buffer, code: strin
   expect(await codeOf(target, content)).toBe(code);
   const there = await readdir(target.folder.path);
   await using store = await temporaryFolder();
-  await expect(carryIn(target.folder.file('hostile.tar'), store.path)).rejects.toMatchObject({ code, exitCode: 4 });
+  await expect(carryIn(target.folder.file('hostile.tar'), store.path, {}, target.authorize)).rejects.toMatchObject({
+    code,
+    exitCode: 4,
+  });
   expect(await readdir(target.folder.path)).toEqual(there);
   const left = (await readdir(store.path, { recursive: true })).toSorted();
   const blobs = left.filter((name) => name.startsWith('blobs/sha256/'));
@@ -64,9 +69,14 @@ export async function expectRefused(target: Target, content: Buffer, code: strin
 }
 
 /** The step that imports, into a store in that directory. It asks the rest of the site for nothing until all blobs are good. */
-export async function carryIn(path: string, directory: string, rest: Partial<ManagedSite> = {}): Promise<void> {
+export async function carryIn(
+  path: string,
+  directory: string,
+  rest: Partial<ManagedSite> = {},
+  whose = authorize,
+): Promise<void> {
   const site = { ...rest, store: await openStore(directory) } as ManagedSite;
-  const bundle = await openBundle(path, { authorize });
+  const bundle = await openBundle(path, { authorize: whose });
   try {
     await importRelease({ site, record: { id: 1 } as TransactionRecord, bundle }, () => {});
   } finally {

@@ -7,6 +7,7 @@ import { generateKeys, readPrivateKey } from '../../src/bundle/keys.ts';
 import type { BundleManifest, FileRecord, ImageRecord } from '../../src/bundle/manifest.ts';
 import { byName, roleOf } from '../../src/bundle/names.ts';
 import { signWith } from '../../src/bundle/signature.ts';
+import type { TrustChain } from '../../src/bundle/trust.ts';
 import { writeBundle, type BlobInput } from '../../src/bundle/writer.ts';
 import { digestOf, type Digest } from '../../src/digest.ts';
 
@@ -158,11 +159,17 @@ export function blobInputs(blobs: ReadonlyMap<Digest, Buffer>): BlobInput[] {
 /** Writes it to `path`, signed with `testKey` unless told otherwise. */
 export async function writeTestBundle(
   path: string,
-  options: TestBundleOptions & { sign?: ((sums: Buffer) => Buffer) | 'unsigned' } = {},
+  options: TestBundleOptions & { sign?: ((sums: Buffer) => Buffer) | 'unsigned'; trust?: TrustChain } = {},
 ): Promise<TestBundle> {
   const release = makeRelease(options);
   const sign = options.sign === 'unsigned' ? undefined : (options.sign ?? testKey.sign);
-  await writeBundle(path, { manifest: release.manifest, files: release.files, blobs: blobInputs(release.blobs), sign });
+  await writeBundle(path, {
+    manifest: release.manifest,
+    files: release.files,
+    blobs: blobInputs(release.blobs),
+    sign,
+    trust: options.trust,
+  });
   return release;
 }
 

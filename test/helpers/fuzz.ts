@@ -5,8 +5,10 @@ import { openBundle } from '../../src/bundle/reader.ts';
 import { digestOf, hexOf } from '../../src/digest.ts';
 import { AirdockError } from '../../src/errors.ts';
 import { openStore, type Store } from '../../src/install/store.ts';
-import { authorize, type Target } from './attack.ts';
-import { makeImage, temporaryFolder } from './bundle.ts';
+import { authorizeBy, type Authorize } from '../../src/bundle/authorize.ts';
+import type { Target } from './attack.ts';
+import { makeImage, temporaryFolder, testKey } from './bundle.ts';
+import { chainOf, newKey } from './key-sets.ts';
 
 /**
  * Mutants by the thousand, each read as an install reads it and put into a store. None is accepted, none ends in another error
@@ -17,14 +19,19 @@ import { makeImage, temporaryFolder } from './bundle.ts';
 const runs = Number(process.env['AIRDOCK_FUZZ_RUNS'] ?? 10_000);
 const seed = Number(process.env['AIRDOCK_FUZZ_SEED'] ?? (process.env['AIRDOCK_FUZZ_RUNS'] ? Date.now() % 2 ** 31 : 20_261_126));
 
-/** Small, for there are many of it: two images that share a layer, files of each kind. */
+const root = newKey();
+/** Small, for there are many of it: two images that share a layer, files of each kind, a key set. */
 export const fuzzed = {
+  trust: chainOf(root, [[testKey]]),
   images: [
     makeImage('ghcr.io/example/shop-api:0.3.0', ['base', 'api']),
     makeImage('ghcr.io/example/shop-web:0.3.0', ['base'], ['compose web']),
   ],
   files: { 'bin/airdock-linux-x64.gz': 'installer' },
 };
+
+/** Without the key set nobody's signature is good. */
+export const byRoot = authorizeBy({ roots: [{ fingerprint: root.fingerprint }] });
 
 export type Mutant = { bytes: Buffer; /** Signed anew, with the right key. */ signed: boolean };
 
@@ -41,7 +48,7 @@ export async function fuzz<Change>(
   const store = await openStore(folder.file('.airdock'));
   const path = folder.file('mutant.tar');
   await writeFile(path, target.bytes);
-  await carry(path, store); // its blobs are there: only what was changed is written
+  await carry(path, store, target.authorize); // its blobs are there: only what was changed is written
   const whole = await readdir(folder.file('.airdock/blobs/sha256'));
   const tally: Tally = { rules: {}, signed: 0, runs };
   const memory = process.memoryUsage().rss;
@@ -50,7 +57,7 @@ export async function fuzz<Change>(
     fc.pre(mutant !== undefined && !mutant.bytes.equals(target.bytes)); // else another one is drawn
     if (!mutant) return;
     await writeFile(path, mutant.bytes);
-    const rule = ruleOf(await carry(path, store).then(() => undefined, asError));
+    const rule = ruleOf(await carry(path, store, target.authorize).then(() => undefined, asError));
     tally.rules[rule] = (tally.rules[rule] ?? 0) + 1;
     if (mutant.signed) tally.signed += 1;
   });
@@ -76,7 +83,7 @@ function ruleOf(error: unknown): string {
 }
 
 /** As `import` does it; a bundle that leaves something out is none that a first install takes. */
-async function carry(path: string, store: Store): Promise<void> {
+async function carry(path: string, store: Store, authorize: Authorize): Promise<void> {
   const bundle = await openBundle(path, { authorize });
   try {
     for (const blob of bundle.installers) await Array.fromAsync(blob.read());

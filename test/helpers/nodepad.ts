@@ -61,7 +61,7 @@ export async function installed(
   const releases = await bundles(version);
   const values = Object.entries({ NODEPAD_PUBLIC_URL: `http://nodepad.example:${port}`, NODEPAD_PORT: String(port), ...env });
   const settings = values.flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  await succeed(host, ['install', releases.path(version), '--dir', directory, '--trust', releases.trust, '--yes', ...settings]);
+  await succeed(host, ['install', releases.path(version), '--dir', directory, '--trust', releases.root, '--yes', ...settings]);
 }
 
 /** An upgrade, or whatever else is to succeed here. */

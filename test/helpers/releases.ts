@@ -2,10 +2,10 @@
 // and a loopback registry with the stand-in's images. Built once for a whole run.
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { executable } from './airdock.ts';
+import { devFolder } from './dev-folder.ts';
 import { startRegistry } from './registry.ts';
 import { runFolder, runName } from './run-folder.ts';
 
@@ -15,8 +15,11 @@ const password = 'for tests only';
 export type Releases = {
   /** The bundle of that version. @throws when it was not asked for */
   path(version: string): string;
-  /** The public key, PEM, as a file. */
+  /** The public key that signs them, PEM, as a file. */
   readonly trust: string;
+  /** The root, and the key set that it signed for that key, which every bundle carries. */
+  readonly root: string;
+  readonly trustChain: string;
   /** What `airdock build` and `airdock sign` take. */
   readonly key: { readonly file: string; readonly passwordFile: string };
   /** A project directory with the repository's own configuration. */
@@ -35,10 +38,12 @@ export async function bundles(...versions: string[]): Promise<Releases> {
       return path;
     },
     trust: join(folder, 'release.pub'),
+    root: join(folder, 'root.pub'),
+    trustChain: join(folder, 'trust.json'),
     key,
     project: join(folder, 'project'),
   };
-  if (!existsSync(releases.trust)) await makeKey(folder, key.passwordFile);
+  if (!existsSync(releases.trustChain)) await makeKeys(folder, key.passwordFile);
   const missing = versions.filter((version) => !existsSync(join(folder, `nodepad-${version}-linux-amd64.bundle.tar`)));
   if (missing.length > 0) {
     await withRegistry(missing, async (address) => {
@@ -92,7 +97,7 @@ export async function withRegistry<T>(versions: readonly string[], work: (addres
 
 /** `airdock build` with every registry name led to that address, helm on PATH; throws when it fails. */
 export async function build(
-  { project, key }: Releases,
+  { project, key, trustChain }: Releases,
   version: string,
   address: string,
   output: string,
@@ -100,25 +105,25 @@ export async function build(
   flags: readonly string[] = [],
 ): Promise<void> {
   const mirrors = ['ghcr.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=http://${address}`]);
-  const signing = ['--key', key.file, '--key-password-file', key.passwordFile];
+  const signing = ['--key', key.file, '--key-password-file', key.passwordFile, '--trust-chain', trustChain];
   const cache = ['--cache-dir', runFolder('releases', 'cache')];
   await execa(
     await executable(),
     ['build', '--version', version, '--output', output, ...mirrors, ...signing, ...cache, ...flags],
     {
       cwd: project,
-      env: { PATH: `${helmFolder()}:${process.env['PATH'] ?? ''}`, ...env },
+      env: { PATH: `${devFolder('helm/4')}:${process.env['PATH'] ?? ''}`, ...env },
       stdin: 'ignore',
     },
   );
 }
 
-async function makeKey(folder: string, passwordFile: string): Promise<void> {
+async function makeKeys(folder: string, passwordFile: string): Promise<void> {
   await writeFile(passwordFile, `${password}\n`);
-  await execa(await executable(), ['keygen', '--out', 'release', '--key-password-file', passwordFile], {
-    cwd: folder,
-    stdin: 'ignore',
-  });
+  const vendor = async (...args: string[]): Promise<unknown> =>
+    execa(await executable(), [...args, '--key-password-file', passwordFile], { cwd: folder, stdin: 'ignore' });
+  for (const name of ['root', 'release']) await vendor('keygen', '--out', name);
+  await vendor('trust', 'rotate', 'trust.json', '--key', 'root.key', '--product', 'nodepad', '--release', 'release.pub');
 }
 
 /** The build writes its lock file beside the configuration, so it gets a copy. 0.5.0 asks for 0.4.0 first, the only one that does. */
@@ -130,9 +135,4 @@ async function copyProject(project: string, version: string): Promise<void> {
   if (version === '0.5.0' && changed === config) throw new Error('bundle.config.ts has no such upgrade rule');
   await writeFile(join(project, 'bundle.config.ts'), changed);
   if (!existsSync(join(project, 'node_modules'))) await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
-}
-
-function helmFolder(): string {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return join(process.env['AIRDOCK_DEV'] ?? join(cache, 'airdock-dev'), 'helm/4');
 }

@@ -117,7 +117,7 @@ describe.each(forms)('the state of form %i', (form) => {
     deployment: state.deployment(),
     releases: state.releases().map(({ version, origin, goodAt }) => ({ version, origin, goodAt })),
     migrations: state.migrations(),
-    keys: state.pinnedKeys().length,
+    keys: state.trust.all().length,
     open: openJournal(state, clock).open(),
     steps: openJournal(state, clock).steps(2),
     all: openJournal(state, clock).all(),

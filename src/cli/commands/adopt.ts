@@ -4,8 +4,7 @@ import type { Adoption } from '../../install/adopt-document.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
-import { readTextFile } from '../read-file.ts';
-import { addTrustOption, at, type TrustOptions } from '../trust.ts';
+import { addTrustOption, at, namedTrust, type TrustOptions } from '../trust.ts';
 
 type Flags = TrustOptions & { dir?: string; project?: string; bundle?: string; yes?: true };
 
@@ -24,7 +23,7 @@ export function declare(command: Command, act: Act): void {
 async function run(context: CliContext, flags: Flags): Promise<void> {
   const options = {
     directory: directoryOf(context, flags.dir),
-    trust: await Promise.all(flags.trust.map((file) => readTextFile(context.cwd, file, 'public key'))),
+    trust: await namedTrust(context, flags),
     ...(flags.project === undefined ? {} : { project: flags.project }),
     ...(flags.bundle === undefined ? {} : { bundle: at(context, flags.bundle) }),
   };

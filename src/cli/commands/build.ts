@@ -15,6 +15,7 @@ import type { BuildDocument } from '../documents/build.ts';
 import { addRegistryOptions, openRegistry, type RegistryFlags } from '../registry-options.ts';
 import { bytesText } from '../../units.ts';
 import { addKeyOptions, findSigningKey, type KeyOptions } from '../signing-key.ts';
+import { readTrustFile } from '../trust-file.ts';
 import { airdockVersion } from '../version.ts';
 
 type Options = RegistryFlags &
@@ -28,6 +29,7 @@ type Options = RegistryFlags &
     updateLock?: true;
     installer: boolean;
     installers?: string;
+    trustChain?: string;
   };
 
 export function declare(command: Command, act: Act): void {
@@ -41,6 +43,7 @@ export function declare(command: Command, act: Act): void {
     .option('--cache-dir <dir>', 'where blobs are kept between builds (default: ~/.cache/airdock)')
     .option('--installers <dir>', 'where airdock-linux-ARCH lies (default: this program itself, and what lies beside it)')
     .option('--no-installer', 'leave the installer out: the VM must have one')
+    .option('--trust-chain <file>', 'trust.json, which airdock trust rotate wrote: the bundle carries it')
     .option('--update-lock', 'accept tags that moved since they were first built')
     .action(act(run));
 }
@@ -82,7 +85,8 @@ async function run(context: CliContext, options: Options): Promise<void> {
     created: created(context),
     builder: `airdock ${airdockVersion}`,
     installers: options.installer ? installersOf(context, options.installers) : undefined,
-    ...(key ? { sign: signWith(key) } : {}),
+    ...(key ? { sign: signWith(key), signer: signerOf(key) } : {}),
+    ...(options.trustChain === undefined ? {} : { trust: await readTrustFile(context, options.trustChain) }),
   };
   const result = await build(wanted, host).finally(() => connection.close());
   const fingerprint = key ? signerOf(key).fingerprint : null;

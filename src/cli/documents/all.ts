@@ -11,6 +11,8 @@ import {
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
+import { trustListDocument } from '../../install/trust-documents.ts';
+import { trustDocument } from '../../bundle/trust.ts';
 import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';
 import { inspectDocument } from './inspect.ts';
@@ -18,6 +20,7 @@ import { keygenDocument } from './keygen.ts';
 import { licensesDocument } from './licenses.ts';
 import { installDocument, resumeDocument, rollbackDocument } from './outcome.ts';
 import { signDocument } from './sign.ts';
+import { trustRotateDocument } from './trust-rotate.ts';
 import { verifyDocument } from './verify.ts';
 import { versionDocument } from './version.ts';
 
@@ -43,6 +46,9 @@ export const documents = {
   rollback: rollbackDocument,
   sign: signDocument,
   status: statusDocument,
+  trust: trustDocument,
+  'trust-list': trustListDocument,
+  'trust-rotate': trustRotateDocument,
   verify: verifyDocument,
   version: versionDocument,
 };

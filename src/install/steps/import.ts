@@ -53,7 +53,7 @@ export async function importRelease(
   site.state.commit(() => {
     site.state.putRelease({ version: manifest.version, origin: 'bundle', manifest, storedAt: now });
     site.state.learnMigrations(manifest.migrations);
-    site.state.pinKey({ ...bundle.signer, pinnedAt: now });
+    site.state.trust.pinSigner(bundle.signer, now);
   });
   return `${fresh} new ${fresh === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(here)} already here`;
 }

@@ -1,0 +1,98 @@
+import { AirdockError } from '../errors.ts';
+import { readPublicKey } from './keys.ts';
+import { signerOf, verifySums, type Signer } from './signature.ts';
+import { currentKeys, longerChain, revokedKeys, type TrustChain } from './trust.ts';
+
+/** Whose signature is good (docs/adr/0012-trust-chain.md). */
+
+/** The key that signed, and the key sets that say so when a root is trusted. */
+export type Authorized = Signer & { chain?: TrustChain };
+
+/**
+ * Decides whether `SHA256SUMS` is signed by a trusted key.
+ * @param carried of the bundle's `trust.json`
+ * @throws SIGNATURE_INVALID, KEY_NOT_TRUSTED, KEY_REVOKED, TRUST_FORKED
+ */
+export type Authorize = (sumsBytes: Buffer, signature: Buffer, carried?: TrustChain) => Authorized;
+
+export type Trusted = {
+  /** Of releases, PEM. They count where no root is trusted. */
+  keys?: readonly string[];
+  /** With the longest chain that was seen of each. */
+  roots?: readonly { fingerprint: string; seen?: TrustChain | undefined }[];
+  /** Named by a person, PEM: the root of the bundle's chain, or keys of releases. */
+  given?: readonly string[];
+  /** The same, by fingerprint: of what `trust.json` has. */
+  fingerprints?: readonly string[];
+};
+
+export function authorizeBy({ keys = [], roots = [], given = [], fingerprints = [] }: Trusted): Authorize {
+  const releases = [...keys, ...given].map((pem) => signerOf(readPublicKey(pem)));
+  const named = new Set([...given.map((pem) => signerOf(readPublicKey(pem)).fingerprint), ...fingerprints]);
+  return (sumsBytes, signature, carried) => {
+    const signed = (key: Signer): boolean => verifySums(sumsBytes, signature, readPublicKey(key.pem));
+    const pinned = roots.map(({ fingerprint, seen }) => {
+      if (carried?.root.fingerprint !== fingerprint) return seen;
+      return seen ? longerChain(seen, carried) : carried;
+    });
+    if (roots.length === 0 && carried && named.has(carried.root.fingerprint)) pinned.push(carried);
+    if (pinned.length > 0) return byChains(pinned, signed);
+    const byFingerprint = carried ? currentKeys(carried).filter(({ fingerprint }) => fingerprints.includes(fingerprint)) : [];
+    return byKeys([...releases, ...byFingerprint], signed, fingerprints, carried);
+  };
+}
+
+function byChains(pinned: readonly (TrustChain | undefined)[], signed: (key: Signer) => boolean): Authorized {
+  const chains = pinned.filter((chain) => chain !== undefined);
+  if (chains.length === 0)
+    throw new AirdockError(
+      'KEY_NOT_TRUSTED',
+      'no key set of the root that is pinned here was ever seen, and the bundle has none',
+      {
+        hint: 'Use a bundle that carries the vendor’s trust.json, or give that file: airdock trust add trust.json.',
+      },
+    );
+  for (const chain of chains) {
+    const key = currentKeys(chain).find(signed);
+    if (key) return { ...key, chain };
+  }
+  const revoked = chains.flatMap(revokedKeys).find(signed);
+  if (revoked)
+    throw new AirdockError('KEY_REVOKED', `the bundle is signed by ${revoked.fingerprint}, which the vendor has revoked`, {
+      hint: 'Get the release again from the vendor, signed by a key of today. If you got this file lately, ask where it comes from.',
+    });
+  const prints = chains.flatMap(currentKeys).map(({ fingerprint }) => fingerprint);
+  throw notSigned(`by a key of the vendor’s newest key set (${prints.join(', ')})`);
+}
+
+function byKeys(
+  keys: readonly Signer[],
+  signed: (key: Signer) => boolean,
+  fingerprints: readonly string[],
+  carried: TrustChain | undefined,
+): Authorized {
+  const key = keys.find(signed);
+  if (key) return key;
+  if (keys.length > 0) {
+    const prints = keys.map(({ fingerprint }) => fingerprint).join(', ');
+    throw notSigned(`by a trusted key (${prints})`, carried);
+  }
+  if (fingerprints.length === 0)
+    throw new AirdockError('KEY_NOT_TRUSTED', 'no key is trusted yet', {
+      hint: 'Give the vendor’s public key: --trust release.pub.',
+    });
+  const has = carried
+    ? 'trust.json of the bundle has no such key'
+    : 'the bundle carries no trust.json, so no key to compare with';
+  throw new AirdockError('KEY_NOT_TRUSTED', `there is no key with the fingerprint ${fingerprints.join(', ')}: ${has}`, {
+    hint: 'Compare the fingerprint with the vendor’s, or give the public key itself: --trust release.pub.',
+  });
+}
+
+function notSigned(by: string, carried?: TrustChain): AirdockError {
+  const again = 'Get the bundle again from the vendor, and compare the fingerprint of the key with them.';
+  const root = carried
+    ? ` When they changed it, ask them for their root key, too (the bundle claims ${carried.root.fingerprint}), then: airdock trust add root.pub`
+    : '';
+  return new AirdockError('SIGNATURE_INVALID', `the bundle is not signed ${by}, or it was changed`, { hint: again + root });
+}
