@@ -83,6 +83,7 @@ export const exitCodes = {
   COMPOSE_UNAVAILABLE: 5,
   BLOB_MISSING: 5,
   DISK_FULL: 5,
+  DISK_FAILED: 5,
   SCRATCH_FAILED: 5,
   DATABASE_IMAGE_UNFIT: 5,
   STATE_TOO_NEW: 5,
@@ -143,4 +144,20 @@ export function isAirdockError(error: unknown, code?: ErrorCode): error is Airdo
 /** The system's own code of an error (`ENOENT`, `ENOSPC`), if it has one. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What the disk says no to, wherever it does: nothing that was begun is lost by it, and no defect of airdock. */
+export function diskFailure(error: unknown): AirdockError | undefined {
+  const code = systemCode(error) ?? '';
+  const message = error instanceof Error ? error.message : '';
+  if (['ENOSPC', 'EDQUOT'].includes(code))
+    return new AirdockError('DISK_FULL', `no space left: ${message}`, {
+      hint: 'Make room on that file system and run the same command again.',
+      cause: error,
+    });
+  if (!['EIO', 'EROFS', 'EUCLEAN'].includes(code)) return undefined;
+  return new AirdockError('DISK_FAILED', `the disk does not do what it is asked: ${message}`, {
+    hint: 'Look at dmesg and at the disk. When it is well again, run the same command: it goes on from where it was.',
+    cause: error,
+  });
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { AirdockError } from '../errors.ts';
 import { replaceFile } from '../io/files.ts';
+import { afterwards } from './afterwards.ts';
 import type { ManagedSite } from './site.ts';
 import { folderOf } from './transaction.ts';
 
@@ -29,7 +30,7 @@ export async function writeReport(
     ...(more.length > 0 ? ['', ...more] : []),
     '',
   ];
-  await replaceFile(file, lines.join('\n'), { mode: 0o600 });
+  await afterwards(site, 'the report could not be written', () => replaceFile(file, lines.join('\n'), { mode: 0o600 }));
   return file;
 }
 

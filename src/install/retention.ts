@@ -2,6 +2,7 @@ import path from 'node:path';
 import { blobsOf } from '../bundle/layout.ts';
 import { databases, dropDatabase } from '../database/admin.ts';
 import { removeTree } from '../io/files.ts';
+import { afterwards } from './afterwards.ts';
 import { backupsFolder, backupsToDrop, liveBackups } from './backups.ts';
 import { clusterOfKept } from './dump-kept.ts';
 import { carriesVersion } from './image-names.ts';
@@ -18,9 +19,8 @@ const keptBackups = 5;
  * backups. A failure here is a warning: the release serves.
  */
 export async function prune(site: ManagedSite): Promise<void> {
-  try {
-    const gone = releasesToDrop(site);
-    for (const release of gone) await dropRelease(site, release);
+  await afterwards(site, 'old releases could not be removed', async () => {
+    for (const release of releasesToDrop(site)) await dropRelease(site, release);
     await site.store.pruneBlobs(
       site.state
         .releases()
@@ -28,12 +28,7 @@ export async function prune(site: ManagedSite): Promise<void> {
     );
     await pruneKept(site);
     await pruneBackups(site);
-  } catch (error) {
-    site.host.listener({
-      type: 'warning',
-      text: `old releases could not be removed: ${error instanceof Error ? error.message : String(error)}`,
-    });
-  }
+  });
 }
 
 /** Those that never became good here, and the good ones beyond the last few. */

@@ -2,7 +2,9 @@ import path from 'node:path';
 import { digestOf } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { ensureDirectory, readIfExists, removeTree, replaceFile } from '../io/files.ts';
+import { afterwards } from './afterwards.ts';
 import { parseEnvFile } from './env-file.ts';
+import type { ManagedSite } from './site.ts';
 import { folderOf } from './transaction.ts';
 import type { Staged } from './stage.ts';
 
@@ -42,10 +44,12 @@ export async function savedFile(
   return readIfExists(path.join(sideFolder(place, id, side), name));
 }
 
-/** They hold secrets: gone when the transaction has ended. */
-export async function dropSides(place: Place, id: number): Promise<void> {
-  await removeTree(sideFolder(place, id, 'before'));
-  await removeTree(sideFolder(place, id, 'after'));
+/** They hold secrets: gone when the transaction has ended. What cannot be removed is tried again by the next command. */
+export async function dropSides(site: Place & Pick<ManagedSite, 'host'>, id: number): Promise<void> {
+  for (const side of ['before', 'after'] as const) {
+    const folder = sideFolder(site, id, side);
+    await afterwards(site, `${folder} could not be removed`, () => removeTree(folder));
+  }
 }
 
 /** @throws STEP_FAILED when somebody edited one of the files since they were saved */

@@ -17,3 +17,8 @@ export async function fired(kind: 'engine' | 'file-system', ...id: readonly stri
 export function cases<Case>(always: readonly Case[], inTheLongRun: readonly Case[]): Case[] {
   return all ? [...always, ...inTheLongRun] : [...always];
 }
+
+/** Of many fault points every 25th; in the long run all. */
+export function sampled<Point>(points: readonly Point[], every = 25): Point[] {
+  return all ? [...points] : points.filter((_point, index) => index % every === 0);
+}

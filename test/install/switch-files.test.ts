@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Host } from '../../src/install/host.ts';
 import { assertUnedited, dropSides, putSide, saveSides, sideFolder } from '../../src/install/switch-files.ts';
 
 let place: { directory: string; airdock: string };
@@ -62,7 +63,7 @@ describe('compose.yaml and .env, before and after', () => {
   test('the saved files are readable by their owner alone, and are gone afterwards', async () => {
     await saveSides(place, 7, after);
     expect((await stat(path.join(sideFolder(place, 7, 'after'), '.env'))).mode & 0o777).toBe(0o600);
-    await dropSides(place, 7);
+    await dropSides({ ...place, host: { listener: () => {} } as unknown as Host }, 7);
     expect(existsSync(sideFolder(place, 7, 'before')) || existsSync(sideFolder(place, 7, 'after'))).toBe(false);
   });
 });

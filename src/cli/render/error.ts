@@ -1,4 +1,4 @@
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, diskFailure } from '../../errors.ts';
 import type { ErrorDocument } from '../documents/error.ts';
 
 /** What happened, why, and what to do next; a stack only with `--debug`. */
@@ -23,9 +23,11 @@ export function errorDocument(error: unknown): ErrorDocument {
   };
 }
 
-/** Aborted work is INTERRUPTED; whatever else is not an AirdockError is a defect. */
+/** Aborted work is INTERRUPTED, a disk's no DISK_FULL or DISK_FAILED; whatever else is not an AirdockError is a defect. */
 function asAirdockError(error: unknown): AirdockError {
   if (error instanceof AirdockError) return error;
+  const disk = diskFailure(error);
+  if (disk) return disk;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))) {
     // The reason of the signal, when it is one of ours.
