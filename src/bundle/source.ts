@@ -3,6 +3,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { AirdockError, systemCode } from '../errors.ts';
 
 const chunkSize = 1024 * 1024;
+/** What is read at once for the small things: padding, headers and files lie side by side. */
+const windowSize = 64 * 1024;
 
 export type ChunkOptions = {
   signal?: AbortSignal | undefined;
@@ -22,6 +24,7 @@ export class Source {
   readonly size: number;
   readonly #handle: FileHandle;
   readonly #modified: bigint;
+  #window = { at: 0, bytes: Buffer.of() };
 
   private constructor(path: string, handle: FileHandle, size: number, modified: bigint) {
     this.path = path;
@@ -47,9 +50,21 @@ export class Source {
   /** Exactly so many bytes. @throws BUNDLE_TRUNCATED */
   async read(position: number, length: number): Promise<Buffer> {
     if (position + length > this.size) throw truncated(this.path);
+    if (length <= windowSize / 2) return this.#small(position, length);
     const buffer = Buffer.allocUnsafeSlow(length);
     await this.#fill(buffer, position);
     return buffer;
+  }
+
+  async #small(position: number, length: number): Promise<Buffer> {
+    let { at, bytes } = this.#window;
+    if (position < at || position + length > at + bytes.length) {
+      at = position;
+      bytes = Buffer.allocUnsafeSlow(Math.min(windowSize, this.size - position));
+      await this.#fill(bytes, position);
+      this.#window = { at, bytes };
+    }
+    return Buffer.from(bytes.subarray(position - at, position - at + length));
   }
 
   async #fill(buffer: Buffer, position: number): Promise<void> {

@@ -93,28 +93,31 @@ describe('an adoption', () => {
 describe('recovery of an upgrade, 0.2.4 -> 0.3.0', () => {
   const upgrade = () => ['install', releases.path('0.3.0'), '--no-rehearsal'];
   test.each(
-    cases<[first: string, second: string, serves: '0.2.4' | '0.3.0']>(
-      [['switch:effect', 'up:600', '0.3.0']],
+    cases<{ first: string; then: string[]; serves: '0.2.4' | '0.3.0' }>(
+      [{ first: 'switch:effect', then: ['up:effect', 'health:effect', 'good:effect'], serves: '0.3.0' }],
       [
-        ['migrate:effect', 'undo:intent', '0.2.4'],
-        ['migrate:effect', 'undo:effect', '0.2.4'],
-        ['backup:300', 'undo:intent', '0.2.4'],
-        ['switch:intent', 'load:effect', '0.3.0'],
-        ['switch:effect', 'switch:effect', '0.3.0'],
-        ['up:900', 'up:intent', '0.3.0'],
-        ['up:900', 'up:effect', '0.3.0'],
-        ['up:effect', 'health:intent', '0.3.0'],
-        ['health:effect', 'good:effect', '0.3.0'],
+        { first: 'migrate:effect', then: ['undo:intent'], serves: '0.2.4' },
+        { first: 'migrate:effect', then: ['undo:effect'], serves: '0.2.4' },
+        { first: 'backup:300', then: ['undo:intent', 'undo:effect'], serves: '0.2.4' },
+        { first: 'switch:intent', then: ['load:effect', 'load:intent', 'switch:intent'], serves: '0.3.0' },
+        { first: 'switch:effect', then: ['switch:effect', 'up:600'], serves: '0.3.0' },
+        { first: 'up:900', then: ['up:intent', 'up:effect'], serves: '0.3.0' },
+        { first: 'up:effect', then: ['health:intent', 'good:intent'], serves: '0.3.0' },
+        { first: 'health:effect', then: ['good:effect'], serves: '0.3.0' },
       ],
     ),
-  )('killed at %s, and itself at %s: the next one ends with %s', async (first, second, expected) => {
+  )('killed at $first, and itself at $then: the next one ends with $serves', async ({ first, then, serves }) => {
     await installedState(host);
     const before = await look(host, directory);
     await killedAt(host, directory, first, upgrade());
-    await killedAt(host, directory, second, ['resume'], `after ${first}`);
+    const places = [first];
+    for (const place of then) {
+      await killedAt(host, directory, place, ['resume'], `after ${places.join(', ')}`);
+      places.push(place);
+    }
     const resumed = await resume();
     expect(resumed.exitCode, resumed.stdout + resumed.stderr).toBe(0);
-    expect(await expectCoherent(host, directory, before)).toBe(expected);
+    expect(await expectCoherent(host, directory, before)).toBe(serves);
   });
 });
 

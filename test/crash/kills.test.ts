@@ -38,15 +38,15 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test.each(
     cases(
       [
+        ['import:effect', '0.2.4'],
+        ['load:effect', '0.2.4'],
+        ['backup:300', '0.2.4'],
         ['rehearse:2000', '0.2.4'],
         ['migrate:600', '0.2.4'],
         ['switch:effect', '0.3.0'],
       ],
       [
         ['up:900', '0.3.0'],
-        ['import:effect', '0.2.4'],
-        ['load:effect', '0.2.4'],
-        ['backup:300', '0.2.4'],
         ['health:effect', '0.3.0'],
         ['good:effect', '0.3.0'],
         ['import:intent', '0.2.4'],
@@ -79,10 +79,10 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
     fresh = expected === '0.2.4';
   });
 
-  test('killed at migrate:effect: the same command again finishes the upgrade', async () => {
+  test.each(cases([], ['migrate:effect']))('killed at %s: the same command again finishes the upgrade', async (place) => {
     if (!fresh) await installedState(host);
     const before = await look(host, directory);
-    await killedAt(host, directory, 'migrate:effect', upgrade('0.3.0', 'migrate'));
+    await killedAt(host, directory, place, upgrade('0.3.0', 'migrate'));
     const again = await airdock(host, [...upgrade('0.3.0', 'migrate'), '--dir', directory, '--yes']);
     expect(again.exitCode).toBe(0);
     expect(again.json).toMatchObject({ current: '0.3.0', changed: true, recovered: { outcome: 'undone' } });

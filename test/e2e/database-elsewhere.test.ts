@@ -53,7 +53,7 @@ async function elsewhereState(): Promise<void> {
     const flags = ['-e', 'POSTGRES_USER=root', '-e', 'POSTGRES_PASSWORD=root', '--restart', 'always', '-p', '5433:5432'];
     await host.docker('run', '-d', '--name', server, ...flags, image);
     // over TCP: while the data directory is made, the server listens on its socket only
-    await vi.waitFor(() => host.docker('exec', server, 'pg_isready', '-h', '127.0.0.1'), { timeout: 60_000, interval: 200 });
+    await vi.waitFor(() => host.docker('exec', server, 'pg_isready', '-h', '127.0.0.1'), { timeout: 300_000, interval: 200 });
     await there('postgres', `CREATE ROLE "${user}" LOGIN CREATEDB PASSWORD '${password}'`);
     await there('postgres', `CREATE DATABASE "${name}" OWNER "${user}"`);
     await writeFile(

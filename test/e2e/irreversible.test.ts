@@ -63,7 +63,7 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     const done = await airdock(host, at('install', releases.path('0.4.0'), '--yes'));
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);
     const before = writer.acknowledged.length;
-    await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(before);
+    await expect.poll(() => writer.acknowledged.length, { timeout: 180_000 }).toBeGreaterThan(before);
     acknowledged.push(...(await writer.stop()));
     expect(await answering(host, directory)).toBe('0.4.0');
     const live = await titles('nodepad');
@@ -127,7 +127,7 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     const back = await airdock(host, at('rollback', '0.3.0', '--restore-database', '--yes'));
     expect(back.exitCode, back.stdout + back.stderr).toBe(0);
     const then = writer.acknowledged.length;
-    await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(then);
+    await expect.poll(() => writer.acknowledged.length, { timeout: 180_000 }).toBeGreaterThan(then);
     acknowledged.push(...(await writer.stop()));
     expect(await answering(host, directory)).toBe('0.3.0');
     expect(await status()).toMatchObject({ current: '0.3.0', schemaRelease: '0.3.0', drift: [], interrupted: null });
@@ -215,7 +215,7 @@ test('0.4.2 never becomes healthy: swapped back before traffic opened, no acknow
     json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '0.3.0' } },
   });
   const then = writer.acknowledged.length;
-  await expect.poll(() => writer.acknowledged.length, { timeout: 30_000 }).toBeGreaterThan(then);
+  await expect.poll(() => writer.acknowledged.length, { timeout: 180_000 }).toBeGreaterThan(then);
   const acknowledged = await writer.stop();
   const live = await titles('nodepad');
   expect(acknowledged.filter((title) => !live.has(title))).toEqual([]);

@@ -55,8 +55,8 @@ beforeAll(async () => {
   compose = openCompose({ run: bound, endpoint, project: 'beside', directory, files, envFile: join(directory, '.env') });
   site = { docker: openDocker(endpoint), project: 'beside', compose: () => Promise.resolve(compose) } as unknown as Site;
   await compose.up();
-  await vi.waitFor(async () => expect(await redis('cache', 'PING')).toBe('PONG'), { timeout: 30_000, interval: 200 });
-  await vi.waitFor(async () => expect(await redis('queue', 'PING')).toBe('PONG'), { timeout: 30_000, interval: 200 });
+  await vi.waitFor(async () => expect(await redis('cache', 'PING')).toBe('PONG'), { timeout: 300_000, interval: 200 });
+  await vi.waitFor(async () => expect(await redis('queue', 'PING')).toBe('PONG'), { timeout: 300_000, interval: 200 });
   await redis('queue', 'RPUSH', 'celery', 'erster', 'zweiter');
   await inside(
     `mkdir -p /uploads/a; printf 'größe' > '/uploads/a/ä b'; ln -s ../x /uploads/a/link; chown -R 1234:99 /uploads/a; chmod 640 /uploads/a/*b`,

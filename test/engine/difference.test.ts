@@ -66,7 +66,7 @@ beforeAll(async () => {
   const endpoint = host.env['DOCKER_HOST'] ?? '';
   compose = openCompose({ run: bound, endpoint, project: 'difference', directory, files, envFile: join(directory, '.env') });
   await compose.up();
-  await vi.waitFor(() => sql('older', 'SELECT 1'), { timeout: 60_000, interval: 200 });
+  await vi.waitFor(() => sql('older', 'SELECT 1'), { timeout: 300_000, interval: 200 });
   await sleep(500);
 });
 afterAll(async () => {

@@ -67,7 +67,7 @@ beforeAll(async () => {
   };
   // the server that initialises listens on the socket alone
   for (const service of ['db', 'scratch']) {
-    await vi.waitFor(() => inside(['pg_isready', '-h', '127.0.0.1'], '', service), { timeout: 60_000, interval: 200 });
+    await vi.waitFor(() => inside(['pg_isready', '-h', '127.0.0.1'], '', service), { timeout: 300_000, interval: 200 });
   }
   await sql('postgres', 'CREATE ROLE reader; CREATE ROLE "Other Owner"; CREATE ROLE lesser LOGIN');
 });

@@ -85,8 +85,8 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     const back = Date.now();
     await new Promise((resolve) => setTimeout(resolve, 500));
     const report = await poller.stop();
-    expect(report.gaps(300, { to: stopping })).toEqual([]);
-    expect(report.gaps(300, { from: back + 300 })).toEqual([]);
+    expect(report.gaps(2000, { to: stopping })).toEqual([]);
+    expect(report.gaps(2000, { from: back + 300 })).toEqual([]);
     expect(report.longestGap({ from: stopping, to: back })).toBeGreaterThan(200);
     expect(report.versionsBetween(report.started, report.stopped)).toEqual(['1']);
   });
@@ -95,10 +95,10 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     await host.snapshot(`${variant.name}-s`);
     await host.docker('rm', '-f', ...(await host.docker('ps', '-aq')).trim().split('\n'));
     await host.restore(`${variant.name}-s`);
-    await expect.poll(async () => (await host.curl('http://127.0.0.1:8080/health')).status, { timeout: 5000 }).toBe(200);
+    await expect.poll(async () => (await host.curl('http://127.0.0.1:8080/health')).status, { timeout: 30_000 }).toBe(200);
     await host.crash();
     await host.start();
-    await expect.poll(async () => (await host.curl('http://127.0.0.1:8080/health')).status, { timeout: 5000 }).toBe(200);
+    await expect.poll(async () => (await host.curl('http://127.0.0.1:8080/health')).status, { timeout: 30_000 }).toBe(200);
   });
 
   test('leaves nothing behind', async () => {

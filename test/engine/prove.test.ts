@@ -112,7 +112,7 @@ beforeAll(async () => {
     keys: noKeys,
   };
   await compose.up();
-  await vi.waitFor(() => sql('SELECT 1'), { timeout: 60_000, interval: 200 });
+  await vi.waitFor(() => sql('SELECT 1'), { timeout: 300_000, interval: 200 });
   await sleep(500);
   await sql(`
     CREATE ROLE "odd ""name"";" NOLOGIN;

@@ -18,7 +18,7 @@ export function cases<Case>(always: readonly Case[], inTheLongRun: readonly Case
   return all ? [...always, ...inTheLongRun] : [...always];
 }
 
-/** Of many fault points every 25th; in the long run all. */
-export function sampled<Point>(points: readonly Point[], every = 25): Point[] {
+/** Of many fault points every 50th; in the long run all. */
+export function sampled<Point>(points: readonly Point[], every = 50): Point[] {
   return all ? [...points] : points.filter((_point, index) => index % every === 0);
 }

@@ -76,7 +76,7 @@ export async function succeed(host: Host, args: readonly string[]): Promise<Awai
 export async function healthy(host: Host, directory: string, version?: string): Promise<void> {
   const url = `${await address(directory)}/api/ready`;
   let last = '';
-  for (const end = Date.now() + 90_000; Date.now() < end; await sleep(250)) {
+  for (const end = Date.now() + 300_000; Date.now() < end; await sleep(250)) {
     const { status, body } = await host.curl(url);
     last = `${status} ${body}`;
     if (status === 200 && (version === undefined || body.includes(`"version": "${version}"`))) return;

@@ -6,8 +6,8 @@ import { address } from './nodepad.ts';
 import { startPoller } from './poller.ts';
 
 type Report = Awaited<ReturnType<Awaited<ReturnType<typeof startPoller>>['stop']>>;
-/** Longer than a stalled machine is silent, shorter than the restart of a container takes. */
-const hiccup = 1000;
+/** Longer than a stalled machine is silent; what a container that restarts does not answer fails, besides. */
+const hiccup = 20_000;
 
 /** Polls /api/health every 100 ms from before `work` until a second after it. */
 export async function watched<T>(
@@ -15,7 +15,7 @@ export async function watched<T>(
   directory: string,
   work: () => Promise<T>,
 ): Promise<{ result: T; seen: Report; ended: number }> {
-  const poller = await startPoller(host, `${await address(directory)}/api/health`, { timeoutMs: 5000 });
+  const poller = await startPoller(host, `${await address(directory)}/api/health`, { timeoutMs: hiccup });
   try {
     await sleep(500);
     const result = await work();
