@@ -93,25 +93,25 @@ describe('an adoption', () => {
 describe('recovery of an upgrade, 0.2.4 -> 0.3.0', () => {
   const upgrade = () => ['install', releases.path('0.3.0'), '--no-rehearsal'];
   test.each(
-    cases<{ first: string; then: string[]; serves: '0.2.4' | '0.3.0' }>(
-      [{ first: 'switch:effect', then: ['up:effect', 'health:effect', 'good:effect'], serves: '0.3.0' }],
+    cases<{ first: string; itself: string[]; serves: '0.2.4' | '0.3.0' }>(
+      [{ first: 'switch:effect', itself: ['up:effect', 'health:effect', 'good:effect'], serves: '0.3.0' }],
       [
-        { first: 'migrate:effect', then: ['undo:intent'], serves: '0.2.4' },
-        { first: 'migrate:effect', then: ['undo:effect'], serves: '0.2.4' },
-        { first: 'backup:300', then: ['undo:intent', 'undo:effect'], serves: '0.2.4' },
-        { first: 'switch:intent', then: ['load:effect', 'load:intent', 'switch:intent'], serves: '0.3.0' },
-        { first: 'switch:effect', then: ['switch:effect', 'up:600'], serves: '0.3.0' },
-        { first: 'up:900', then: ['up:intent', 'up:effect'], serves: '0.3.0' },
-        { first: 'up:effect', then: ['health:intent', 'good:intent'], serves: '0.3.0' },
-        { first: 'health:effect', then: ['good:effect'], serves: '0.3.0' },
+        { first: 'migrate:effect', itself: ['undo:intent'], serves: '0.2.4' },
+        { first: 'migrate:effect', itself: ['undo:effect'], serves: '0.2.4' },
+        { first: 'backup:300', itself: ['undo:intent', 'undo:effect'], serves: '0.2.4' },
+        { first: 'switch:intent', itself: ['load:effect', 'load:intent', 'switch:intent'], serves: '0.3.0' },
+        { first: 'switch:effect', itself: ['switch:effect', 'up:600'], serves: '0.3.0' },
+        { first: 'up:900', itself: ['up:intent', 'up:effect'], serves: '0.3.0' },
+        { first: 'up:effect', itself: ['health:intent', 'good:intent'], serves: '0.3.0' },
+        { first: 'health:effect', itself: ['good:effect'], serves: '0.3.0' },
       ],
     ),
-  )('killed at $first, and itself at $then: the next one ends with $serves', async ({ first, then, serves }) => {
+  )('killed at $first, and itself at $itself: the next one ends with $serves', async ({ first, itself, serves }) => {
     await installedState(host);
     const before = await look(host, directory);
     await killedAt(host, directory, first, upgrade());
     const places = [first];
-    for (const place of then) {
+    for (const place of itself) {
       await killedAt(host, directory, place, ['resume'], `after ${places.join(', ')}`);
       places.push(place);
     }

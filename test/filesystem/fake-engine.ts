@@ -50,7 +50,8 @@ export class FakeEngine {
       containers: async ({ project, label } = {}) =>
         this.containers.filter(
           (one) =>
-            (project === undefined || one.project === project) && (label === undefined || label.split('=')[0]! in one.labels),
+            (project === undefined || one.project === project) &&
+            (label === undefined || Object.hasOwn(one.labels, label.split('=')[0] ?? '')),
         ),
       removeContainer: async (id) => void (this.containers = this.containers.filter((one) => one.id !== id)),
       probeImage: async (reference) => (named(reference) ? undefined : 'no such image'),
@@ -84,7 +85,7 @@ export class FakeEngine {
       remove,
       stop: remove,
       version: async () => '2.40.3',
-      run: async () => ({ exitCode: 0, stdout: '', stderr: '', timedOut: false }) as Awaited<ReturnType<Compose['run']>>,
+      run: async () => ({ exitCode: 0, stdout: '', stderr: '', timedOut: false }),
       exec: () => Promise.reject(new Error('nothing is executed here')),
       up: async (wanted) => {
         const [{ services }, all] = [await config(), await hashes()];

@@ -2,16 +2,15 @@
 // every name and half of the bytes, or all of it, as after SIGKILL. The next command finishes or undoes it.
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type * as promises from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { temporaryFolder } from '../helpers/bundle.ts';
 import { fired, sampled } from '../helpers/faults.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { durableNow, watched, type Durable } from './recorded-disk.ts';
-import { copyOf, Vendor, type Command } from './shop.ts';
+import { copyOf, expectCoherent, Vendor, type Command } from './shop.ts';
 
-vi.mock('node:fs/promises', async (original) =>
-  (await import('./recorded-disk.ts')).recorded(await original<typeof import('node:fs/promises')>()),
-);
+vi.mock('node:fs/promises', async (original) => (await import('./recorded-disk.ts')).recorded(await original<typeof promises>()));
 vi.mock('node:timers/promises', async () => (await import('./quick-clock.ts')).timers);
 vi.setConfig({ testTimeout: 1_800_000, hookTimeout: 60_000 });
 
@@ -55,7 +54,7 @@ test.each<Command>(['install', 'upgrade', 'rollback'])('%s: the power goes at ea
     for (const cut of cuts) {
       const directory = folder.file('shop');
       write(directory, files[cut]);
-      await vendor.expectCoherent(command, { directory, engine: engine.copy() }).catch((error: Error) => {
+      await expectCoherent(vendor, command, { directory, engine: engine.copy() }).catch((error: Error) => {
         throw new Error(`power cut (${cut}) before call ${call}: ${error.message}`, { cause: error });
       });
       await fired('file-system', command, 'power', cut, call);

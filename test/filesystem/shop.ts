@@ -18,7 +18,7 @@ import { container, FakeEngine } from './fake-engine.ts';
 
 export type Command = 'install' | 'upgrade' | 'rollback';
 /** What the command goes from and to; null: nothing is installed. */
-export const ways: Record<Command, { from: string | null; to: string }> = {
+const ways: Record<Command, { from: string | null; to: string }> = {
   install: { from: null, to: '0.3.0' },
   upgrade: { from: '0.3.0', to: '0.4.0' },
   rollback: { from: '0.4.0', to: '0.3.0' },
@@ -105,38 +105,37 @@ export class Vendor {
     if (command === 'rollback') await this.run('upgrade', shop);
     return shop;
   }
+}
 
-  /**
-   * After a fault, with a disk that is well again: `resume` leaves one coherent version, the old or the new one, and the same
-   * command again ends with the new one. Nothing of anybody else was touched, and nothing is left over.
-   */
-  async expectCoherent(command: Command, shop: Shop): Promise<void> {
-    const { from, to } = ways[command];
-    const records = path.join(shop.directory, '.airdock');
-    if (hasState(records)) await resume(this.host(shop), shop);
-    const serving = await this.serving(shop);
-    expect([from, to]).toContain(serving);
-    await this.run(command, shop);
-    expect(await this.serving(shop)).toBe(to);
-    expect(leftOver(shop.directory)).toEqual([]);
-    expect(readFileSync(path.join(shop.directory, 'compose.override.yaml'), 'utf8')).toBe(override);
-    for (const name of readdirSync(path.join(records, 'blobs/sha256')))
-      expect(digestOf(readFileSync(path.join(records, 'blobs/sha256', name)))).toBe(`sha256:${name}`);
-    expect(shop.engine.running('neighbour')).toEqual({ web: '1' });
-  }
+/**
+ * After a fault, with a disk that is well again: `resume` leaves one coherent version, the old or the new one, and the same
+ * command again ends with the new one. Nothing of anybody else was touched, and nothing is left over.
+ */
+export async function expectCoherent(vendor: Vendor, command: Command, shop: Shop): Promise<void> {
+  const { from, to } = ways[command];
+  const records = path.join(shop.directory, '.airdock');
+  if (hasState(records)) await resume(vendor.host(shop), shop);
+  expect([from, to]).toContain(await serving(vendor, shop));
+  await vendor.run(command, shop);
+  expect(await serving(vendor, shop)).toBe(to);
+  expect(leftOver(shop.directory)).toEqual([]);
+  expect(readFileSync(path.join(shop.directory, 'compose.override.yaml'), 'utf8')).toBe(override);
+  for (const name of readdirSync(path.join(records, 'blobs/sha256')))
+    expect(digestOf(readFileSync(path.join(records, 'blobs/sha256', name)))).toBe(`sha256:${name}`);
+  expect(shop.engine.running('neighbour')).toEqual({ web: '1' });
+}
 
-  /** The version that serves; null when none does. @throws when there is a mixture, or the records say otherwise */
-  async serving(shop: Shop): Promise<string | null> {
-    const status = await readStatus(this.host(shop), shop).catch((error: unknown) => {
-      if (error instanceof AirdockError && error.code === 'NOT_A_DEPLOYMENT') return undefined;
-      throw error;
-    });
-    const version = status?.current ?? null;
-    expect(status?.interrupted ?? null).toBeNull();
-    expect(status?.drift ?? []).toEqual([]);
-    expect(shop.engine.running()).toEqual(version === null ? {} : { api: version, web: version });
-    return version;
-  }
+/** The version that serves; null when none does. @throws when there is a mixture, or the records say otherwise */
+async function serving(vendor: Vendor, shop: Shop): Promise<string | null> {
+  const status = await readStatus(vendor.host(shop), shop).catch((error: unknown) => {
+    if (error instanceof AirdockError && error.code === 'NOT_A_DEPLOYMENT') return undefined;
+    throw error;
+  });
+  const version = status?.current ?? null;
+  expect(status?.interrupted ?? null).toBeNull();
+  expect(status?.drift ?? []).toEqual([]);
+  expect(shop.engine.running()).toEqual(version === null ? {} : { api: version, web: version });
+  return version;
 }
 
 /** What only a transaction may have, while it is under way. */
