@@ -1,8 +1,9 @@
 // A process that is killed at an exact place of its journal (die-at.cjs), and what must be true afterwards.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { airdock, executable } from '../helpers/airdock.ts';
 import { fired } from '../helpers/faults.ts';
@@ -45,6 +46,40 @@ export async function signalledAt(
   expect(result.events.some((event) => event.type === 'step-started' && event.step === step)).toBe(true);
   await fired('engine', ...kindOf(args), place, signal);
   return result;
+}
+
+/**
+ * What the world does to it at that place: the process stands still there (SIGSTOP) while `act` is carried out, and goes on.
+ * @param fault what `act` does, in words
+ */
+export async function disturbedAt(
+  host: Host,
+  directory: string,
+  { place, fault, act }: { place: string; fault: string; act: () => Promise<unknown> },
+  args: readonly string[],
+): Promise<Awaited<ReturnType<typeof airdock>>> {
+  const env = { NODE_OPTIONS: `--require=${dieAt}`, AIRDOCK_DIE_AT: place, AIRDOCK_DIE_BY: 'SIGSTOP' };
+  let pid = 0;
+  const done = airdock(host, [...args, '--dir', directory, '--yes'], { env, onStart: (started) => (pid = started) });
+  const ended = done.then(
+    () => true,
+    () => true,
+  );
+  const over = async (): Promise<boolean> => Promise.race([ended, sleep(50, false)]);
+  while (!(await standsStill(pid))) if (await over()) throw new Error(`airdock ended before it came to ${place}`);
+  try {
+    await act();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await ended;
+  await fired('engine', ...kindOf(args), place, fault);
+  return done;
+}
+
+async function standsStill(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return /\) T /.test(stat);
 }
 
 /** `install nodepad-0.3.0-linux-amd64.bundle.tar` of a command line: what is being done, and to which release. */

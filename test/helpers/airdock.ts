@@ -29,6 +29,7 @@ type RunOptions = {
   /** Another program than the executable: see `patchedAirdock`. */
   program?: string;
   onEvent?: (event: ProgressEvent) => void;
+  onStart?: (pid: number) => void;
 };
 
 /** The executable, outside of the checkout, as it would be out of a bundle; the same for a whole run. */
@@ -44,13 +45,14 @@ export async function executable(): Promise<string> {
 
 /** Runs it with `--json`; an exit code is never thrown for. */
 export async function airdock(host: Host, args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  const { program = await executable(), env, cwd, onEvent } = options;
+  const { program = await executable(), env, cwd, onEvent, onStart } = options;
   const child = host.spawn([program, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(env ? { env } : {}),
     ...(cwd === undefined ? {} : { cwd }),
   });
   if (child.stdout === null || child.stderr === null) throw new Error('no pipes');
+  if (child.pid !== undefined) onStart?.(child.pid);
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   const lines: string[] = [];
