@@ -80,6 +80,25 @@ async function existing(path: string): Promise<string> {
   return at;
 }
 
+/** A new one, durable: what is there already may be the only key, or the only report. @throws AirdockError USAGE, DISK_FULL */
+export async function createFile(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+  const handle = await open(path, 'wx', mode).catch((cause: unknown) => {
+    if (systemCode(cause) !== 'EEXIST') throw new AirdockError('USAGE', `${path} cannot be written`, { cause });
+    throw new AirdockError('USAGE', `${path} is there already, and is never overwritten`, {
+      hint: 'Name the new one otherwise.',
+    });
+  });
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw diskError(error, path, bytes.length);
+  } finally {
+    await handle.close();
+  }
+}
+
 /** Removes a file or a tree; absent is fine. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 // Upgrades of class `expand`: what is refused before anything is touched, what `plan` says, and the way itself under the
 // eyes of a poller.
-import { lstat, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exitCodes } from '../../src/errors.ts';
@@ -18,7 +18,7 @@ import {
   sql,
 } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
-import { runName } from '../helpers/run-folder.ts';
+import { runFolder, runName } from '../helpers/run-folder.ts';
 import { filesWith, secretsOf, watchArguments } from '../helpers/secrets.ts';
 import { expectSwitch, watched } from '../helpers/serving.ts';
 
@@ -190,7 +190,7 @@ describe('0.2.4 -> 0.3.0', () => {
     });
   });
 
-  test('no secret of .env was an argument of a process, was printed, or lies in the records, reports, logs or backups', async () => {
+  test('no secret of .env was an argument of a process, was printed, or lies in the records, reports, logs, backups or the support bundle', async () => {
     const { secrets, output, processes } = said;
     expect(processes.seen).toBeGreaterThan(20); // it did look while docker was called
     expect(processes.found).toEqual([]);
@@ -199,6 +199,14 @@ describe('0.2.4 -> 0.3.0', () => {
     for (const secret of secrets) expect(output + history.stdout + status.stdout).not.toContain(secret);
     for (const folder of ['backups', 'releases', 'transactions'])
       expect(await filesWith(join(directory, '.airdock', folder), secrets)).toEqual([]);
+    const support = runFolder('support');
+    await mkdir(support, { recursive: true });
+    const written = await airdock(host, ['support-bundle', '--dir', directory, '--output', join(support, 'support.tar.gz')]);
+    expect(written).toMatchObject({ exitCode: 0, json: { missing: [] } });
+    await host.exec(['tar', '-xzf', join(support, 'support.tar.gz'), '-C', support]);
+    expect((await readdir(join(support, 'logs'))).length).toBeGreaterThan(4);
+    expect(await readFile(join(support, 'env.txt'), 'utf8')).toContain('POSTGRES_PASSWORD is set');
+    expect(await filesWith(support, secrets)).toEqual([]);
     const records = await readFile(join(directory, '.airdock/state.db'));
     expect(secrets.filter((secret) => records.includes(secret))).toEqual([]);
     expect(await filesWith(directory, secrets)).toEqual([envFile]); // that it finds what is there

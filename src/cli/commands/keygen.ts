@@ -1,7 +1,8 @@
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { generateKeys } from '../../bundle/keys.ts';
-import { AirdockError, systemCode } from '../../errors.ts';
+import { AirdockError } from '../../errors.ts';
+import { createFile } from '../../io/files.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { KeygenDocument } from '../documents/keygen.ts';
 import { givenPassword, type KeyOptions } from '../signing-key.ts';
@@ -48,20 +49,4 @@ async function newPassword(context: CliContext, options: Options): Promise<strin
   throw new AirdockError('USAGE', 'a key is never written without a password', {
     hint: 'Set AIRDOCK_KEY_PASSWORD, or give --key-password-file FILE.',
   });
-}
-
-/** Never overwrites: the key that a file holds may be the only one that customers trust. */
-async function createFile(path: string, text: string, mode: number): Promise<void> {
-  const handle = await open(path, 'wx', mode).catch((cause: unknown) => {
-    if (systemCode(cause) !== 'EEXIST') throw new AirdockError('USAGE', `${path} cannot be written`, { cause });
-    throw new AirdockError('USAGE', `${path} is there already; a key is never overwritten`, {
-      hint: 'Name the new one otherwise: --out release-2.',
-    });
-  });
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -11,6 +11,7 @@ import {
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
+import { supportBundleDocument } from '../../install/support-bundle.ts';
 import { trustListDocument } from '../../install/trust-documents.ts';
 import { trustDocument } from '../../bundle/trust.ts';
 import { buildDocument } from './build.ts';
@@ -46,6 +47,7 @@ export const documents = {
   rollback: rollbackDocument,
   sign: signDocument,
   status: statusDocument,
+  'support-bundle': supportBundleDocument,
   trust: trustDocument,
   'trust-list': trustListDocument,
   'trust-rotate': trustRotateDocument,
