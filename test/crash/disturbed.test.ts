@@ -67,31 +67,26 @@ const at = (place: string, ...names: string[]): Fault[] =>
 
 let fresh = false;
 test.each(
-  cases(
-    [
-      ...at('load:300', 'the engine restarts'),
-      ...at('migrate:intent', 'another airdock comes'),
-      ...at('switch:intent', 'a line is added to .env'),
-    ],
-    [
-      ...at('import:intent', 'the engine restarts', 'docker image prune -af', 'docker compose up -d', 'a line is added to .env'),
-      ...at('load:intent', 'the engine restarts', 'docker image prune -af', 'status and plan are asked', 'another airdock comes'),
-      ...at('load:effect', 'docker image prune -af', 'a line is added to .env', 'docker compose up -d', 'the api is killed'),
-      ...at('backup:150', 'the engine restarts', 'the database restarts', 'the database is killed', 'every session is ended'),
-      ...at('backup:effect', 'redis is killed', 'the database restarts', 'a line is added to .env'),
-      ...at('migrate:intent', 'the notes are locked for 5 s', 'the notes are locked for 60 s', 'docker image prune -af'),
-      ...at('migrate:intent', 'the database is killed', 'docker compose up -d', 'the api is removed'),
-      ...at('migrate:1200', 'the engine restarts', 'the one-shot is killed', 'every session is ended', 'the database restarts'),
-      ...at('migrate:effect', 'the one-shot is killed', 'docker image prune -af', 'a line is added to .env', 'the api is killed'),
-      ...at('switch:intent', 'the engine restarts', 'docker compose up -d', 'docker image prune -af'),
-      ...at('switch:effect', 'docker image prune -af', 'docker compose up -d', 'the engine restarts', 'a line is added to .env'),
-      ...at('up:intent', 'docker compose up -d', 'the database restarts', 'redis is killed'),
-      ...at('up:500', 'the engine restarts', 'the database is killed', 'the api is removed', 'another airdock comes'),
-      ...at('up:effect', 'the api is killed', 'the api is removed', 'docker compose up -d', 'the engine restarts'),
-      ...at('health:300', 'the engine restarts', 'the api is killed', 'every session is ended', 'the database restarts'),
-      ...at('health:effect', 'docker compose up -d', 'docker image prune -af', 'a line is added to .env'),
-    ],
-  ),
+  cases(at('load:300', 'the engine restarts'), [
+    ...at('migrate:intent', 'another airdock comes'),
+    ...at('switch:intent', 'a line is added to .env'),
+    ...at('import:intent', 'the engine restarts', 'docker image prune -af', 'docker compose up -d', 'a line is added to .env'),
+    ...at('load:intent', 'the engine restarts', 'docker image prune -af', 'status and plan are asked', 'another airdock comes'),
+    ...at('load:effect', 'docker image prune -af', 'a line is added to .env', 'docker compose up -d', 'the api is killed'),
+    ...at('backup:150', 'the engine restarts', 'the database restarts', 'the database is killed', 'every session is ended'),
+    ...at('backup:effect', 'redis is killed', 'the database restarts', 'a line is added to .env'),
+    ...at('migrate:intent', 'the notes are locked for 5 s', 'the notes are locked for 60 s', 'docker image prune -af'),
+    ...at('migrate:intent', 'the database is killed', 'docker compose up -d', 'the api is removed'),
+    ...at('migrate:1200', 'the engine restarts', 'the one-shot is killed', 'every session is ended', 'the database restarts'),
+    ...at('migrate:effect', 'the one-shot is killed', 'docker image prune -af', 'a line is added to .env', 'the api is killed'),
+    ...at('switch:intent', 'the engine restarts', 'docker compose up -d', 'docker image prune -af'),
+    ...at('switch:effect', 'docker image prune -af', 'docker compose up -d', 'the engine restarts', 'a line is added to .env'),
+    ...at('up:intent', 'docker compose up -d', 'the database restarts', 'redis is killed'),
+    ...at('up:500', 'the engine restarts', 'the database is killed', 'the api is removed', 'another airdock comes'),
+    ...at('up:effect', 'the api is killed', 'the api is removed', 'docker compose up -d', 'the engine restarts'),
+    ...at('health:300', 'the engine restarts', 'the api is killed', 'every session is ended', 'the database restarts'),
+    ...at('health:effect', 'docker compose up -d', 'docker image prune -af', 'a line is added to .env'),
+  ]),
 )('an upgrade, 0.2.4 -> 0.3.0, at $place: $fault', async (disturbance) => {
   if (!fresh) await installedState(host);
   fresh = false;

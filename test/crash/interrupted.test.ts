@@ -71,24 +71,23 @@ describe('a first install', () => {
   });
 });
 
-describe('an adoption', () => {
-  const adopt = () => ['adopt', '--bundle', releases.path('0.2.4'), '--trust', releases.trust];
-  test.each(cases(['files:effect'], ['import:intent', 'import:effect', 'files:intent']))(
-    'killed at %s: the same command again takes it over; no container was touched',
-    async (place) => {
-      await handMadeState(host);
-      const rows = await fingerprint(host, directory);
-      const ids = await containerIds(host, directory);
-      await killedAt(host, directory, place, adopt());
-      expect(await answering(host, directory)).toBe('0.2.4');
-      const again = await airdock(host, [...adopt(), '--dir', directory, '--yes']);
-      expect(again.exitCode, again.stdout + again.stderr).toBe(0);
-      expect(await containerIds(host, directory)).toEqual(ids);
-      expect(await fingerprint(host, directory)).toBe(rows);
-      expect((await airdock(host, ['status', '--dir', directory])).exitCode).toBe(0);
-    },
-  );
-});
+const adopt = () => ['adopt', '--bundle', releases.path('0.2.4'), '--trust', releases.trust];
+// in CI there is one of these in test/engine/adopt.test.ts
+test.each(cases([], ['files:effect', 'import:intent', 'import:effect', 'files:intent']))(
+  'an adoption, killed at %s: the same command again takes it over; no container was touched',
+  async (place) => {
+    await handMadeState(host);
+    const rows = await fingerprint(host, directory);
+    const ids = await containerIds(host, directory);
+    await killedAt(host, directory, place, adopt());
+    expect(await answering(host, directory)).toBe('0.2.4');
+    const again = await airdock(host, [...adopt(), '--dir', directory, '--yes']);
+    expect(again.exitCode, again.stdout + again.stderr).toBe(0);
+    expect(await containerIds(host, directory)).toEqual(ids);
+    expect(await fingerprint(host, directory)).toBe(rows);
+    expect((await airdock(host, ['status', '--dir', directory])).exitCode).toBe(0);
+  },
+);
 
 describe('recovery of an upgrade, 0.2.4 -> 0.3.0', () => {
   const upgrade = () => ['install', releases.path('0.3.0'), '--no-rehearsal'];

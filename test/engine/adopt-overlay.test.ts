@@ -7,6 +7,7 @@ import { compareCompose } from '../../src/install/adopt-compare.ts';
 import { parseRaw, writeRaw } from '../../src/install/adopt-yaml.ts';
 import { run } from '../../src/io/process.ts';
 import { composeConfigs } from '../helpers/compose-plugin.ts';
+import { cases } from '../helpers/faults.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -91,7 +92,7 @@ const edits: Record<string, string> = {
   'a name': `name: shop\n${release}`,
 };
 
-describe.each(composeConfigs())('compose %s', (_version, config) => {
+describe.each(cases(composeConfigs().slice(-1), composeConfigs().slice(0, -1)))('compose %s', (_version, config) => {
   const compose = async (files: string[], ...args: string[]) => {
     const all = [
       'compose',
