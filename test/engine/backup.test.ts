@@ -13,6 +13,7 @@ import { backupKeys } from '../../src/database/sealed.ts';
 import { type Compose, type ExecOptions, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { type Host, startHost } from '../helpers/host.ts';
+import { runName } from '../helpers/run-folder.ts';
 
 /** FACTS section 4: nothing but a dump that was read back in full is a backup, and nothing of another one stays. */
 
@@ -74,7 +75,7 @@ const dumping = () => vi.waitFor(async () => expect(await sessions()).toBe('2'),
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'airdock-backup-'));
   await mkdir(join(directory, 'backups'));
-  host = await startHost({ name: 'backup-20', engine: '20.10' });
+  host = await startHost({ name: runName('backup-20'), engine: '20.10' });
   await execa(join(fixtures, 'load-images'), ['0.2.4'], { env: host.env });
   await writeFile(join(directory, 'compose.yaml'), composeFile);
   await writeFile(join(directory, '.env'), '');

@@ -11,6 +11,7 @@ import { type Compose, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
+import { runName } from '../helpers/run-folder.ts';
 
 const composeFile = `
 services:
@@ -57,7 +58,7 @@ async function differences(make: string, change: string): Promise<unknown> {
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'airdock-difference-'));
-  host = await startHost({ name: 'difference-20', engine: '20.10' });
+  host = await startHost({ name: runName('difference-20'), engine: '20.10' });
   await execa(join(import.meta.dirname, '../fixtures/nodepad/load-images'), ['0.2.4'], { env: host.env });
   await writeFile(join(directory, 'compose.yaml'), composeFile);
   await writeFile(join(directory, '.env'), '');

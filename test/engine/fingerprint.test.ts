@@ -12,6 +12,7 @@ import { withSnapshot } from '../../src/database/snapshot.ts';
 import { type Compose, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { type Host, startHost } from '../helpers/host.ts';
+import { runName } from '../helpers/run-folder.ts';
 import { condition, randomDatabase } from '../helpers/random-database.ts';
 
 /**
@@ -44,7 +45,7 @@ services:
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'airdock-fingerprint-'));
-  host = await startHost({ name: 'fingerprint-20', engine: '20.10' });
+  host = await startHost({ name: runName('fingerprint-20'), engine: '20.10' });
   await execa(join(import.meta.dirname, '../fixtures/nodepad/load-images'), ['0.2.4'], { env: host.env });
   await writeFile(join(directory, 'compose.yaml'), composeFile);
   await writeFile(join(directory, '.env'), '');

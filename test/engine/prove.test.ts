@@ -23,6 +23,7 @@ import { openDocker } from '../../src/io/docker.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
+import { runName } from '../helpers/run-folder.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures/nodepad');
 const composeFile = (command: string) => `
@@ -90,7 +91,7 @@ beforeAll(async () => {
   age = await pair();
   directory = await mkdtemp(join(tmpdir(), 'airdock-prove-'));
   await mkdir(join(directory, '.airdock/backups'), { recursive: true });
-  host = await startHost({ name: 'prove' });
+  host = await startHost({ name: runName('prove') });
   await execa(join(fixtures, 'load-images'), ['0.2.4'], { env: host.env });
   await writeFile(join(directory, 'compose.yaml'), composeFile('postgres -c max_connections=50'));
   await writeFile(join(directory, '.env'), '');
