@@ -2,7 +2,8 @@ import path from 'node:path';
 import { readdir } from 'node:fs/promises';
 import semver from 'semver';
 import { AirdockError, isAirdockError } from '../errors.ts';
-import { readIfExists } from '../io/files.ts';
+import { afterwards } from './afterwards.ts';
+import { readIfExists, removeTemporaries } from '../io/files.ts';
 import { sideOf } from './assert-swapped.ts';
 import { fenceKept } from './dump-kept.ts';
 import { removeSpool } from './left-aside.ts';
@@ -35,11 +36,13 @@ export async function recover(site: ManagedSite): Promise<Recovered | undefined>
   await fenceKept(site);
   await removeSpool(site);
   const record = site.journal.open();
-  if (!record) {
-    await endLooseWork(site);
-    await sweep(site);
-    return undefined;
-  }
+  const recovered = record && (await settle(site, record));
+  if (!record) await endLooseWork(site);
+  await sweep(site);
+  return recovered;
+}
+
+async function settle(site: ManagedSite, record: TransactionRecord): Promise<Recovered> {
   assertMayGoOn(site, record);
   await placeSelf(site);
   site.host.listener({
@@ -126,7 +129,15 @@ async function reopen(site: ManagedSite, record: TransactionRecord, plan: Plan |
   return { site: markedSite(site, record.id), record, plan, target, names };
 }
 
-/** Folders of ended transactions hold no secrets; a kill between the outcome and the clean-up may have left some. */
+/** Folders of ended transactions hold no secrets; a kill between the outcome and the clean-up may have left some, and half a file. */
 async function sweep(site: ManagedSite): Promise<void> {
-  for (const id of await readdir(path.join(site.airdock, 'transactions')).catch(() => [])) await dropSides(site, Number(id));
+  for (const id of await readdir(path.join(site.airdock, 'transactions')).catch(() => [])) {
+    await dropSides(site, Number(id));
+    await removeHalves(site, folderOf(site, Number(id)));
+  }
+  for (const directory of [site.directory, site.airdock]) await removeHalves(site, directory);
+}
+
+async function removeHalves(site: ManagedSite, directory: string): Promise<void> {
+  await afterwards(site, `what was half written in ${directory} could not be removed`, () => removeTemporaries(directory));
 }

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, open, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { AirdockError, systemCode } from '../errors.ts';
 
@@ -14,7 +14,7 @@ export async function replaceFile(path: string, bytes: Uint8Array | string, opti
   const old = await ifExists(stat(target));
   const mode = options.mode ?? (old ? old.mode & 0o7777 : 0o600);
   // One name a target: what a killed run left is replaced by the next, not collected. Writers hold airdock's lock.
-  const temporary = join(dirname(target), `.${basename(target)}.airdock-new`);
+  const temporary = join(dirname(target), `.${basename(target)}${temporarySuffix}`);
   try {
     await rm(temporary, { force: true });
     const handle = await open(temporary, 'wx', 0o600);
@@ -32,6 +32,15 @@ export async function replaceFile(path: string, bytes: Uint8Array | string, opti
     throw diskError(error, target, bytes.length);
   }
   await syncDirectory(dirname(target));
+}
+
+const temporarySuffix = '.airdock-new';
+
+/** What a killed `replaceFile` left in that directory. The caller holds airdock's lock. */
+export async function removeTemporaries(directory: string): Promise<void> {
+  const names = (await ifExists(readdir(directory))) ?? [];
+  for (const name of names)
+    if (name.startsWith('.') && name.endsWith(temporarySuffix)) await rm(join(directory, name), { force: true });
 }
 
 async function behindLink(path: string): Promise<string> {
