@@ -116,8 +116,9 @@ async function replacedByHand(fault: string): Promise<{ db?: string; redis?: str
 
 test.each(
   cases(
-    [['quiesce:effect', 'the engine restarts']],
+    [],
     [
+      ['quiesce:effect', 'the engine restarts'],
       ['copy:300', 'the engine restarts'],
       ['swap:intent', 'the engine restarts'],
       ['swap:effect', 'the engine restarts'],

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
+import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import {
   address,
@@ -112,7 +113,8 @@ describe('0.2.4 -> 0.3.0 -> 0.4.0 and back', () => {
     expect(await leftBehind()).toBe('');
   });
 
-  test('irreversible, with a writer all the while, and back', async () => {
+  // minutes each: every program of PostgreSQL runs in a container of its own
+  test.each(cases([], ['irreversible']))('%s, with a writer all the while, and back', async () => {
     const writer = await startWriter(host, `${await address(directory)}/api/notes`);
     const acknowledged: string[] = [];
     const done = await upgrade('0.4.0', '--no-rehearsal');
@@ -133,7 +135,7 @@ describe('0.2.4 -> 0.3.0 -> 0.4.0 and back', () => {
     expect(await leftBehind()).toBe('');
   });
 
-  test('restore: what was deleted is back', async () => {
+  test.each(cases([], ['restore']))('%s: what was deleted is back', async () => {
     const rows = await there(name, 'SELECT count(*) FROM notes');
     const made = await succeed(host, ['backup', 'create', '--dir', directory]);
     await there(name, 'DELETE FROM attachments; DELETE FROM notes');
