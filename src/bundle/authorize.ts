@@ -11,7 +11,7 @@ export type Authorized = Signer & { chain?: TrustChain };
 /**
  * Decides whether `SHA256SUMS` is signed by a trusted key.
  * @param carried of the bundle's `trust.json`
- * @throws SIGNATURE_INVALID, KEY_NOT_TRUSTED, KEY_REVOKED, TRUST_FORKED
+ * @throws SIGNATURE_INVALID, KEY_NOT_TRUSTED, KEY_REVOKED, TRUST_FORKED, PRODUCT_MISMATCH
  */
 export type Authorize = (sumsBytes: Buffer, signature: Buffer, carried?: TrustChain) => Authorized;
 
@@ -33,6 +33,7 @@ export function authorizeBy({ keys = [], roots = [], given = [], fingerprints = 
     const signed = (key: Signer): boolean => verifySums(sumsBytes, signature, readPublicKey(key.pem));
     const pinned = roots.map(({ fingerprint, seen }) => {
       if (carried?.root.fingerprint !== fingerprint) return seen;
+      if (seen && seen.product !== carried.product) throw otherProduct(seen, carried);
       return seen ? longerChain(seen, carried) : carried;
     });
     if (roots.length === 0 && carried && named.has(carried.root.fingerprint)) pinned.push(carried);
@@ -86,6 +87,13 @@ function byKeys(
     : 'the bundle carries no trust.json, so no key to compare with';
   throw new AirdockError('KEY_NOT_TRUSTED', `there is no key with the fingerprint ${fingerprints.join(', ')}: ${has}`, {
     hint: 'Compare the fingerprint with the vendor’s, or give the public key itself: --trust release.pub.',
+  });
+}
+
+/** One root may sign for several products; their chains have nothing to do with each other. */
+function otherProduct(seen: TrustChain, carried: TrustChain): AirdockError {
+  return new AirdockError('PRODUCT_MISMATCH', `this deployment is ${seen.product}, the bundle is of ${carried.product}`, {
+    hint: `Give a bundle of ${seen.product}.`,
   });
 }
 

@@ -35,6 +35,7 @@ describe('a root is pinned', () => {
     ['no key set was ever seen', pinned(), one, undefined, 'KEY_NOT_TRUSTED'],
     ['a chain of another root, by its key', pinned(first), thief, chainOf(newKey(), [[thief]]), 'SIGNATURE_INVALID'],
     ['a chain of another root, and none was seen', pinned(), thief, chainOf(newKey(), [[thief]]), 'KEY_NOT_TRUSTED'],
+    ['another product of the same root', pinned(second), two, chainOf(root, [[two]], 'notes'), 'PRODUCT_MISMATCH'],
     ['a fork', pinned(second), three, withSet(both, root, [three]), 'TRUST_FORKED'],
     ['a release key that was pinned before', { ...pinned(first), keys: [thief.publicPem] }, thief, first, 'SIGNATURE_INVALID'],
     ['what --trust names', { ...pinned(first), given: [thief.publicPem] }, thief, first, 'SIGNATURE_INVALID'],

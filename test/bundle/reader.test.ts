@@ -349,8 +349,9 @@ describe('reading', () => {
       const entries = await carrying(chainOf(root, [[testKey]], 'notes'));
       for (const trusted of [{ roots }, { keys: [testKey.publicPem] }])
         await expect(open(entries, trusted)).rejects.toMatchObject({ code: 'KEY_NOT_TRUSTED' });
+      // what was seen before is compared with the deployment: the reader knows none
       const seen = chainOf(root, [[testKey]], 'notes');
-      await expect(open(good, { roots: [{ ...roots[0]!, seen }] })).rejects.toMatchObject({ code: 'KEY_NOT_TRUSTED' });
+      expect((await open(good, { roots: [{ ...roots[0]!, seen }] })).manifest.product).toBe('shop');
     });
   });
 

@@ -63,9 +63,8 @@ describe('refused, and nothing is touched', () => {
   test('a release that upgrades from later ones only', () => refuse(releases.path('0.5.0'), ['UPGRADE_PATH_REFUSED']));
 
   test('another product', async () => {
-    const otherpad = await variant('otherpad', '0.3.0', [
-      { file: 'bundle.config.ts', from: `product: 'nodepad'`, to: `product: 'otherpad'` },
-    ]);
+    const change = { file: 'bundle.config.ts', from: `product: 'nodepad'`, to: `product: 'otherpad'` };
+    const otherpad = await variant('otherpad', '0.3.0', [change], { keySets: false });
     await refuse(otherpad, ['PRODUCT_MISMATCH']);
   });
 

@@ -67,7 +67,12 @@ type Change = { file: string; from: string | RegExp; to: string };
  * A bundle of that version with other small files than the repository's: changes to templates or configuration.
  * @throws when a text to change is not there
  */
-export async function variant(name: string, version: string, changes: readonly Change[]): Promise<string> {
+export async function variant(
+  name: string,
+  version: string,
+  changes: readonly Change[],
+  { keySets = true }: { keySets?: boolean } = {},
+): Promise<string> {
   const releases = await bundles(version);
   const project = runFolder('releases', `project-${name}`);
   const output = runFolder('releases', `${name}.bundle.tar`);
@@ -79,7 +84,8 @@ export async function variant(name: string, version: string, changes: readonly C
     if (changed === text) throw new Error(`${file} has no ${String(from)}`);
     await writeFile(join(project, file), changed);
   }
-  await withRegistry([version], (address) => build({ ...releases, project }, version, address, `${output}.new`));
+  const by = { ...releases, project, trustChain: keySets ? releases.trustChain : undefined };
+  await withRegistry([version], (address) => build(by, version, address, `${output}.new`));
   await rename(`${output}.new`, output);
   return output;
 }
@@ -97,7 +103,7 @@ export async function withRegistry<T>(versions: readonly string[], work: (addres
 
 /** `airdock build` with every registry name led to that address, helm on PATH; throws when it fails. */
 export async function build(
-  { project, key, trustChain }: Releases,
+  { project, key, trustChain }: Pick<Releases, 'project' | 'key'> & { trustChain: string | undefined },
   version: string,
   address: string,
   output: string,
@@ -105,7 +111,8 @@ export async function build(
   flags: readonly string[] = [],
 ): Promise<void> {
   const mirrors = ['ghcr.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=http://${address}`]);
-  const signing = ['--key', key.file, '--key-password-file', key.passwordFile, '--trust-chain', trustChain];
+  const chain = trustChain === undefined ? [] : ['--trust-chain', trustChain];
+  const signing = ['--key', key.file, '--key-password-file', key.passwordFile, ...chain];
   const cache = ['--cache-dir', runFolder('releases', 'cache')];
   await execa(
     await executable(),
