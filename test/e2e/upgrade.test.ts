@@ -1,6 +1,6 @@
 // Upgrades of class `expand`: what is refused before anything is touched, what `plan` says, and the way itself under the
 // eyes of a poller.
-import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exitCodes } from '../../src/errors.ts';
@@ -199,7 +199,8 @@ describe('0.2.4 -> 0.3.0', () => {
     for (const folder of ['backups', 'releases', 'transactions'])
       expect(await filesWith(join(directory, '.airdock', folder), secrets)).toEqual([]);
     const support = runFolder('support');
-    await mkdir(support, { recursive: true });
+    await rm(support, { recursive: true, force: true });
+    await mkdir(support);
     const written = await airdock(host, ['support-bundle', '--dir', directory, '--output', join(support, 'support.tar.gz')]);
     expect(written).toMatchObject({ exitCode: 0, json: { missing: [] } });
     await host.exec(['tar', '-xzf', join(support, 'support.tar.gz'), '-C', support]);
