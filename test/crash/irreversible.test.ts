@@ -86,7 +86,8 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
       ],
     ),
   )('killed at %s, then no power: resume ends with %s', async (place, expected, alive, again = []) => {
-    if (!fresh) await upgradedState(host);
+    // what is kept carries the number of its transaction
+    if (!fresh || expected === '0.4.0') await upgradedState(host);
     fresh = false;
     const before = await look(host, directory);
     const oid = await liveOid();
