@@ -11,6 +11,7 @@ import { readEnv, type ManagedSite } from './site.ts';
 import { endProcesses } from './processes.ts';
 import { removeScratch } from './scratch.ts';
 import { sessionName } from './transaction.ts';
+import { untilItAnswers } from './wait-database.ts';
 
 /**
  * Ends what a killed process left running, before recovery decides anything: first the children on the host, which could
@@ -62,6 +63,7 @@ async function endDatabaseSessions(site: ManagedSite, applicationName: string): 
     await site.docker.removeContainer(tool.id, { anonymousVolumes: true });
   // the live one may be fenced
   const target = { ...(await databaseTarget(site, access)), database: maintenanceOf(access.name) };
+  await untilItAnswers(target);
   await endSessions(target, applicationName);
 }
 

@@ -95,7 +95,8 @@ test.each(
   // the engine may have been away for longer than the undo waits: then the next command goes on
   expect([0, 5, 6, 7], result.stdout + result.stderr).toContain(result.exitCode);
   if (/database is killed|redis is killed/.test(disturbance.fault)) await host.compose(directory, 'up', '-d', 'db', 'redis');
-  await airdock(host, ['resume', '--dir', directory]);
+  const resumed = await airdock(host, ['resume', '--dir', directory]);
+  expect(resumed.exitCode, result.stdout + result.stderr + resumed.stdout + resumed.stderr).toBe(0);
   if (/is (killed|removed)|docker image prune/.test(disturbance.fault))
     await host.compose(directory, 'up', '-d', '--no-recreate');
   const same = { ...before, ...(await replacedByHand(disturbance.fault)) };
@@ -134,7 +135,8 @@ test.each(
   const [disturbance] = at(place, fault);
   const result = await disturbedAt(host, directory, disturbance!, ['install', releases.path('0.4.0'), '--no-rehearsal']);
   expect([0, 5, 6, 7], result.stdout + result.stderr).toContain(result.exitCode);
-  await airdock(host, ['resume', '--dir', directory]);
+  const resumed = await airdock(host, ['resume', '--dir', directory]);
+  expect(resumed.exitCode, result.stdout + result.stderr + resumed.stdout + resumed.stderr).toBe(0);
   expect(['0.3.0', '0.4.0']).toContain(await expectCoherent(host, directory, before));
   const again = await airdock(host, ['install', releases.path('0.4.0'), '--no-rehearsal', '--dir', directory, '--yes']);
   expect(again.exitCode, again.stdout + again.stderr).toBe(0);
