@@ -5,7 +5,7 @@ import { collectImage, resolveImage, type ResolvedImage } from '../images/collec
 import { parseReference } from '../images/reference.ts';
 import { BlobCache } from './cache.ts';
 import type { ListedImage, WantedImage } from './complete.ts';
-import { allOrNone, limiter } from './concurrency.ts';
+import { allOrNone, limiter } from '../images/concurrency.ts';
 import type { ImageSource } from './config.ts';
 import { cleaningUp } from './damaged-cache.ts';
 import type { LoadedConfig } from './load-config.ts';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createReadStream } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BlobCache } from '../../src/build/cache.ts';
-import { limiter } from '../../src/build/concurrency.ts';
+import { limiter } from '../../src/images/concurrency.ts';
 import { openArchive } from '../../src/images/archive.ts';
 import { collectImage, resolveImage, type Collected } from '../../src/images/collect.ts';
 import { Engine } from '../../src/images/engine.ts';

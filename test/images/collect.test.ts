@@ -1,7 +1,7 @@
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlobCache } from '../../src/build/cache.ts';
-import { limiter } from '../../src/build/concurrency.ts';
+import { limiter } from '../../src/images/concurrency.ts';
 import { digestOf } from '../../src/digest.ts';
 import { collectImage, resolveImage } from '../../src/images/collect.ts';
 import { openLayout } from '../../src/images/layout.ts';
