@@ -15,6 +15,7 @@ module.exports = {
     layer('database-below-install', '^src/database/', ['io/']),
     layer('build-never-meets-install', '^src/build/', ['bundle/', 'images/', 'io/']),
     layer('install-never-meets-build', '^src/install/', ['bundle/', 'images/', 'database/', 'io/']),
+    layer('cluster-beside-install', '^src/cluster/', ['bundle/', 'images/', 'database/', 'io/']),
     {
       name: 'steps-never-import-each-other',
       severity: 'error',
@@ -25,7 +26,7 @@ module.exports = {
       name: 'only-cli-constructs-io',
       comment: 'Others take io by parameter; types may be imported.',
       severity: 'error',
-      from: { path: '^src/(build|install|bundle|images|database)/' },
+      from: { path: '^src/(build|install|cluster|bundle|images|database)/' },
       to: { path: '^src/io/(docker|compose|helm|kubectl|postgres)\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {

@@ -78,7 +78,12 @@ export async function readRelease(source: Source, front: Front, signal?: AbortSi
   for (const { name, digest } of expected) {
     const entry = entries.get(name);
     if (!entry || name === manifestName) continue;
-    const data: BundleBlob = { digest, size: entry.size, read: (how) => checkedChunks(source, entry, sums, { signal, ...how }) };
+    const data: BundleBlob = {
+      digest,
+      size: entry.size,
+      read: (how) => checkedChunks(source, entry, sums, { signal, ...how }),
+      part: (from, length) => source.chunks(entry.offset + from, length, { signal }),
+    };
     const kind = kinds.get(name);
     if (roles.get(name) === 'installer') installers.push({ name, ...data });
     else if (kind === undefined) await readSmall(entry);

@@ -9,6 +9,8 @@ export type BundleBlob = {
   size: number;
   /** Throws at the end when the bytes are others. `lend`: see `ChunkOptions`, for consumers that need no copy. */
   read(options?: Pick<ChunkOptions, 'lend'>): AsyncIterable<Buffer>;
+  /** A part of it, which nobody compares with the digest here. */
+  part: (from: number, length: number) => AsyncIterable<Buffer>;
 };
 /** The same for an installer, which is too large to be held. */
 export type BundleInstaller = BundleBlob & { name: string };

@@ -27,6 +27,8 @@ export type Runtime = {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly prompt?: Prompt;
+  /** All of the standard input, for what an option says to read from there. */
+  readonly stdin: () => Promise<string>;
   /** The running program. */
   readonly self: Self;
   /** The effects on the outside, imported when a command asks for them. */

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { AirdockError } from '../errors.ts';
 import type { Runtime } from './context.ts';
 import { terminalPrompt } from './prompt.ts';
@@ -22,6 +23,7 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
     ...(process.stdin.isTTY && process.stderr.isTTY
       ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
       : {}),
+    stdin: () => text(process.stdin),
     tools: async () => ({ ...(await import('../io/process.ts')), ...(await import('../io/helm.ts')) }),
     io: async () => ({
       ...(await import('../io/process.ts')),

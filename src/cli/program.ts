@@ -24,6 +24,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['backup', 'make, list and prove backups of the database', () => import('./commands/backup.ts')],
   ['trust', 'show and change which keys count', () => import('./commands/trust.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
+  ['push', 'put the images and the chart of a bundle into a registry', () => import('./commands/push.ts')],
   ['support-bundle', 'write one file for the vendor, without secrets', () => import('./commands/support-bundle.ts')],
   ['licenses', 'show the licences of everything in this program', () => import('./commands/licenses.ts')],
 ];

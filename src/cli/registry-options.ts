@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { AirdockError } from '../errors.ts';
-import { dockerCredentials } from '../images/credentials.ts';
+import { dockerCredentials, type CredentialSource } from '../images/credentials.ts';
 import { Registry } from '../images/registry.ts';
+import type { RegistryOptions } from '../images/registry-client.ts';
+import { RegistryWriter } from '../images/registry-writer.ts';
 import { httpTransport, readCertificates } from '../images/transport.ts';
 import type { CliContext } from './context.ts';
 
@@ -23,15 +25,28 @@ export function addRegistryOptions(command: Command): Command {
 
 /** Call `close` at the end: connections are kept open. */
 export async function openRegistry(context: CliContext, flags: RegistryFlags): Promise<{ registry: Registry; close(): void }> {
-  const transport = httpTransport({ env: context.env, ca: certificates(context, flags.caFile) });
-  const registry = new Registry({
-    transport,
+  const options = await registryOptions(context, flags);
+  return { registry: new Registry(options), close: () => options.transport.close() };
+}
+
+/** `credentials`: instead of those that `docker login` keeps. `writes`: the repositories. */
+export async function openRegistryWriter(
+  context: CliContext,
+  { writes, credentials, ...flags }: RegistryFlags & { writes: readonly string[]; credentials?: CredentialSource },
+): Promise<{ registry: RegistryWriter; close(): void }> {
+  const options = await registryOptions(context, flags);
+  const registry = new RegistryWriter({ ...options, ...(credentials ? { credentials } : {}), writes });
+  return { registry, close: () => options.transport.close() };
+}
+
+async function registryOptions(context: CliContext, flags: RegistryFlags): Promise<RegistryOptions> {
+  return {
+    transport: httpTransport({ env: context.env, ca: certificates(context, flags.caFile) }),
     credentials: dockerCredentials(context.env, (await context.tools()).run),
     mirrors: flags.mirror ?? new Map(),
     insecure: new Set(flags.insecure),
     onRetry: (text) => context.listener({ type: 'note', text }),
-  });
-  return { registry, close: () => transport.close() };
+  };
 }
 
 function addMirror(text: string, all?: Map<string, URL>): Map<string, URL> {

@@ -25,7 +25,9 @@ export type AuthRequest = {
   credentials: Credentials | undefined;
   /** The registry that asked. */
   registry: URL;
-  scope: string;
+  /** What is asked for where the challenge does not say, or, with `ours`, whatever it says. */
+  scopes: readonly string[];
+  ours?: boolean;
   what: string;
   signal?: AbortSignal;
 };
@@ -61,11 +63,15 @@ async function fetchToken(request: AuthRequest): Promise<string> {
     );
   }
   const service = challenge.parameters['service'];
-  const scope = challenge.parameters['scope'] ?? request.scope;
+  const asked = challenge.parameters['scope'];
+  const scopes = request.ours || asked === undefined ? request.scopes : [asked];
   const refresh = credentials && 'identityToken' in credentials ? credentials.identityToken : undefined;
-  const form = new URLSearchParams({ ...(service === undefined ? {} : { service }), scope });
-  if (refresh === undefined) for (const [key, value] of form) url.searchParams.append(key, value);
-  else {
+  const form = new URLSearchParams(service === undefined ? {} : { service });
+  if (refresh === undefined) {
+    for (const [key, value] of [...form, ...scopes.map((scope) => ['scope', scope] as const)])
+      url.searchParams.append(key, value);
+  } else {
+    form.set('scope', scopes.join(' '));
     form.set('grant_type', 'refresh_token');
     form.set('refresh_token', refresh);
     form.set('client_id', 'airdock');

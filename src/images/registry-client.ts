@@ -5,7 +5,7 @@ import type { ImageName } from './reference.ts';
 import { endpointOf, repositoryPath, type EndpointOptions } from './registry-endpoint.ts';
 import { interrupted, isPassing, networkError, registryWords, statusError } from './registry-errors.ts';
 import { patient, pauseAfter, retryAfter, type RetryPolicy } from './retry.ts';
-import { readBody, type HttpResponse, type Transport } from './transport.ts';
+import { readBody, type HttpRequest, type HttpResponse, type Transport } from './transport.ts';
 
 export type RegistryOptions = EndpointOptions & {
   transport: Transport;
@@ -13,11 +13,25 @@ export type RegistryOptions = EndpointOptions & {
   retry?: RetryPolicy;
   /** Told when something is tried again. */
   onRetry?: (text: string) => void;
+  /** Repositories that are written to: a token is asked for that may do so, and that may mount from one into another. */
+  writes?: readonly string[];
 };
 
 const redirectLimit = 5;
+/** Another answer may come in a while. */
+export const passingStatuses: readonly number[] = [408, 429, 500, 502, 503, 504];
 
-type Asked = { name: ImageName; path: string; what: string; headers?: Record<string, string>; signal?: AbortSignal | undefined };
+type Asked = Pick<HttpRequest, 'method' | 'headers' | 'body'> & {
+  name: ImageName;
+  /** Within the repository, or where the registry said. */
+  path: string | URL;
+  what: string;
+  /** Statuses that are an answer; 200 and 206 unless told. */
+  accept?: readonly number[];
+  /** A failure is thrown as it comes: the caller asks again, for how depends on what the registry got. */
+  once?: boolean;
+  signal?: AbortSignal | undefined;
+};
 
 /** Requests to registries: authorization, redirects, retries. */
 export class RegistryClient {
@@ -31,29 +45,28 @@ export class RegistryClient {
     this.#retry = options.retry ?? patient;
   }
 
-  /** An answer of 200 or 206, after authorization, redirects and bounded retries. */
+  /** An accepted answer, after authorization, redirects and bounded retries. */
   async ask(asked: Asked): Promise<HttpResponse> {
     const { base } = endpointOf(asked.name, this.#options);
+    const { accept = [200, 206], once = false } = asked;
+    const attempts = once ? 1 : this.#retry.attempts;
     for (let attempt = 1; ; attempt += 1) {
       let response: HttpResponse;
       try {
         response = await this.#authorized(asked);
       } catch (error) {
         if (isAirdockError(error) || asked.signal?.aborted) throw interrupted(error, asked.signal);
-        if (!isPassing(error) || attempt >= this.#retry.attempts) throw networkError(error, base.host, asked.what);
+        if (!isPassing(error) || attempt >= attempts) throw networkError(error, base.host, asked.what);
         await this.#retry.sleep(pauseAfter(this.#retry, attempt), asked.signal);
         continue;
       }
-      if (response.status === 200 || response.status === 206) return response;
-      const failed = statusError(response.status, base.host, asked.what, registryWords(await bodyOf(response)));
-      if (![408, 429, 500, 502, 503, 504].includes(response.status) || attempt >= this.#retry.attempts) throw failed;
-      const pause = retryAfter(response.headers['retry-after']) ?? pauseAfter(this.#retry, attempt);
-      if (pause > this.#retry.longestMs) {
-        throw new AirdockError(failed.code, `${failed.message}; it asks to wait ${Math.ceil(pause / 1000)} s`, {
-          ...(failed.hint === undefined ? {} : { hint: failed.hint }),
-          details: { ...failed.details, retryAfterSeconds: Math.ceil(pause / 1000) },
-        });
-      }
+      if (accept.includes(response.status)) return response;
+      const said = registryWords(await bodyOf(response));
+      const failed = statusError(response.status, base.host, asked.what, said, this.#options.writes !== undefined);
+      const asks = passingStatuses.includes(response.status) ? retryAfter(response.headers['retry-after']) : undefined;
+      if (asks !== undefined && (once || asks > this.#retry.longestMs)) throw asksToWait(failed, asks);
+      if (!passingStatuses.includes(response.status) || attempt >= attempts) throw failed;
+      const pause = asks ?? pauseAfter(this.#retry, attempt);
       this.#options.onRetry?.(`${base.host} answered ${response.status}, asking again in ${Math.ceil(pause / 1000)} s`);
       await this.#retry.sleep(pause, asked.signal);
     }
@@ -62,23 +75,28 @@ export class RegistryClient {
   async #authorized(asked: Asked): Promise<HttpResponse> {
     const { base } = endpointOf(asked.name, this.#options);
     const key = `${base.href} ${asked.name.repository}`;
-    const used = this.#authorization.get(key);
-    const first = await this.#follow(asked, await used);
-    if (first.status !== 401) return first;
-    const challenge = parseChallenge(first.headers['www-authenticate']);
-    if (!challenge) return first;
-    await bodyOf(first);
+    for (let round = 1; ; round += 1) {
+      const used = this.#authorization.get(key);
+      const response = await this.#follow(asked, await used);
+      const challenge = response.status === 401 ? parseChallenge(response.headers['www-authenticate']) : undefined;
+      // a token that was renewed a moment ago may be used up by others already
+      if (!challenge || round > (challenge.scheme === 'bearer' ? 3 : 1)) return response;
+      await bodyOf(response);
+      await this.#renew(asked, key, used, challenge);
+    }
+  }
+
+  async #renew(asked: Asked, key: string, used: Promise<string | undefined> | undefined, challenge: Challenge): Promise<void> {
+    const { base } = endpointOf(asked.name, this.#options);
     // Another download may have renewed it meanwhile: one token for all.
     if (this.#authorization.get(key) === used) {
       const renewed = this.#answer(asked, challenge);
       this.#authorization.set(key, renewed);
       renewed.catch(() => this.#authorization.delete(key));
     }
-    const header = await this.#authorization.get(key);
-    if (header === undefined) {
-      throw statusError(401, base.host, asked.what, 'it wants a user and a password, and there are none for it');
-    }
-    return this.#follow(asked, header);
+    if ((await this.#authorization.get(key)) !== undefined) return;
+    const why = 'it wants a user and a password, and there are none for it';
+    throw statusError(401, base.host, asked.what, why, this.#options.writes !== undefined);
   }
 
   async #answer(asked: Asked, challenge: Challenge): Promise<string | undefined> {
@@ -88,21 +106,30 @@ export class RegistryClient {
       challenge,
       credentials: await this.#options.credentials(credentialHost),
       registry: base,
-      scope: `repository:${repositoryPath(base, asked.name)}:pull`,
+      ...this.#scopes(repositoryPath(base, asked.name)),
       what: asked.what,
       ...(asked.signal ? { signal: asked.signal } : {}),
     });
   }
 
+  #scopes(own: string): { scopes: string[]; ours: boolean } {
+    const { writes } = this.#options;
+    if (!writes) return { scopes: [`repository:${own}:pull`], ours: false };
+    const others = writes.filter((repository) => repository !== own);
+    return { scopes: [`repository:${own}:pull,push`, ...others.map((other) => `repository:${other}:pull`)], ours: true };
+  }
+
   async #follow(asked: Asked, authorization: string | undefined): Promise<HttpResponse> {
     const { base } = endpointOf(asked.name, this.#options);
-    let url = new URL(`/v2/${repositoryPath(base, asked.name)}/${asked.path}`, base);
+    let url = asked.path instanceof URL ? asked.path : new URL(`/v2/${repositoryPath(base, asked.name)}/${asked.path}`, base);
     for (let hops = 0; ; hops += 1) {
       // A storage server must never see the registry's token (GHSA-7ppg-37fh-vcr6 and its likes).
       const own = url.origin === base.origin && authorization !== undefined ? { authorization } : {};
       const response = await this.#options.transport.send({
         url,
+        ...(asked.method ? { method: asked.method } : {}),
         headers: { ...asked.headers, ...own },
+        ...(asked.body === undefined ? {} : { body: asked.body }),
         ...(asked.signal ? { signal: asked.signal } : {}),
       });
       const location = response.headers.location;
@@ -127,7 +154,16 @@ export class RegistryClient {
   }
 }
 
-async function bodyOf(response: HttpResponse): Promise<Buffer | undefined> {
+function asksToWait(failed: AirdockError, milliseconds: number): AirdockError {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return new AirdockError(failed.code, `${failed.message}; it asks to wait ${seconds} s`, {
+    ...(failed.hint === undefined ? {} : { hint: failed.hint }),
+    details: { ...failed.details, retryAfterSeconds: seconds },
+  });
+}
+
+/** Of an answer that is read to its end, so that the connection is free again. */
+export async function bodyOf(response: HttpResponse): Promise<Buffer | undefined> {
   try {
     return await readBody(response.body as AsyncIterable<Buffer>, 1 << 20);
   } catch {

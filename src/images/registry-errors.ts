@@ -2,9 +2,9 @@ import { AirdockError, isAirdockError, systemCode, type ErrorCode } from '../err
 
 /** What a person is told when a registry says no. */
 
-/** `what`: "the manifest of ghcr.io/acme/api:1". */
-export function statusError(status: number, host: string, what: string, said: string): AirdockError {
-  const [code, hint] = explain(status, host);
+/** `what`: "the manifest of ghcr.io/acme/api:1". `writing`: the registry is pushed to. */
+export function statusError(status: number, host: string, what: string, said: string, writing = false): AirdockError {
+  const [code, hint] = writing ? explainPush(status, host) : explain(status, host);
   const words = said === '' ? '' : ` (${said})`;
   return new AirdockError(code, `${host} answered ${status} to the request for ${what}${words}`, {
     hint,
@@ -29,6 +29,36 @@ function explain(status: number, host: string): [ErrorCode, string] {
       return status >= 500
         ? ['REGISTRY_UNREACHABLE', 'The registry has a problem of its own. Try again later; what was fetched is kept.']
         : ['REGISTRY_PROTOCOL', `Check that ${host} is a container registry.`];
+  }
+}
+
+function explainPush(status: number, host: string): [ErrorCode, string] {
+  const again = 'Then run the same command again: what has arrived is not sent again.';
+  switch (status) {
+    case 401:
+    case 403:
+      return [
+        'REGISTRY_UNAUTHORIZED',
+        `Log in with docker login ${host}, or give --username and --password-stdin; the user must have the right to push there.`,
+      ];
+    case 404:
+      return [
+        'REGISTRY_NOT_FOUND',
+        `Does the project exist on ${host}? Some registries want it made before anything is pushed to it.`,
+      ];
+    case 405:
+      return ['REGISTRY_READ_ONLY', `${host} takes nothing: it is read-only, or its path is not a registry's.`];
+    case 413:
+      return [
+        'REGISTRY_PROTOCOL',
+        `A proxy before ${host} limits the size of a request (nginx: client_max_body_size). Raise it.`,
+      ];
+    case 429:
+      return ['REGISTRY_RATE_LIMITED', `It is asked too often. Wait. ${again}`];
+    default:
+      return status >= 500
+        ? ['REGISTRY_UNREACHABLE', `The registry has a problem of its own; is its disk full? ${again}`]
+        : ['REGISTRY_PROTOCOL', `Check that ${host} is a container registry, and that it allows pushes of this kind.`];
   }
 }
 
@@ -57,17 +87,17 @@ function networkHint(code: string | undefined, host: string): string {
     case 'EPROTO':
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-      return `${host} does not speak TLS. If it is meant to be plain HTTP: --insecure ${host}.`;
+      return `${host} does not speak TLS. If it is meant to be plain HTTP: --insecure ${host}, or, for push, --plain-http.`;
     default:
-      return 'Check the network and the proxy (HTTPS_PROXY, NO_PROXY), and run the command again: what was fetched is kept.';
+      return 'Check the network and the proxy (HTTPS_PROXY, NO_PROXY), and run the command again: what has arrived is kept.';
   }
 }
 
 /** An error that came because the signal did; any other as it is. */
 export function interrupted(error: unknown, signal: AbortSignal | undefined): unknown {
   if (isAirdockError(error) || !signal?.aborted) return error;
-  return new AirdockError('INTERRUPTED', 'the download was interrupted', {
-    hint: 'Run the command again: what was fetched is kept.',
+  return new AirdockError('INTERRUPTED', 'the transfer was interrupted', {
+    hint: 'Run the command again: what has arrived is kept.',
     cause: error,
   });
 }

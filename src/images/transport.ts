@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
+
+/** Bytes to send, of a known number. `open` may be called again when they have to be sent again. */
+export type Upload = { size: number; open(): AsyncIterable<Buffer> };
 
 /** One HTTP exchange: no redirects, no retries, no cookies. The body must be read or destroyed. */
 export type HttpRequest = {
   url: URL;
-  method?: 'GET' | 'HEAD' | 'POST';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer | Upload;
   signal?: AbortSignal;
 };
 export type HttpResponse = { status: number; headers: http.IncomingHttpHeaders; body: IncomingMessage };
@@ -54,7 +59,7 @@ export function httpTransport(options: TransportOptions): Transport {
       return new Promise((resolve, reject) => {
         const request = (secure ? https : http).request(url, {
           method,
-          headers: { 'user-agent': 'airdock', ...headers },
+          headers: { 'user-agent': 'airdock', ...headers, ...(isUpload(body) ? { 'content-length': String(body.size) } : {}) },
           agent: chosen,
           ...(signal ? { signal } : {}),
         });
@@ -63,13 +68,19 @@ export function httpTransport(options: TransportOptions): Transport {
         request.on('response', (response) => {
           resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
         });
-        request.end(body);
+        // a failure of the source ends the request with it; one of the connection is the request's own
+        if (isUpload(body)) pipeline(Readable.from(body.open(), { highWaterMark: 1 }), request).catch(reject);
+        else request.end(body);
       });
     },
     close() {
       for (const made of agents) made.destroy();
     },
   };
+}
+
+function isUpload(body: HttpRequest['body']): body is Upload {
+  return typeof body === 'object' && 'open' in body;
 }
 
 export function isLoopback(hostname: string): boolean {

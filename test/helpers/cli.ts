@@ -9,6 +9,8 @@ export type CliOptions = {
   env?: Record<string, string>;
   /** What a person types, in order; without it there is no terminal. */
   answers?: readonly string[];
+  /** All of the standard input. */
+  stdin?: string;
   signal?: AbortSignal;
   io?: Runtime['io'];
   self?: Partial<Runtime['self']>;
@@ -28,6 +30,7 @@ export async function airdock(args: readonly string[], options: CliOptions = {})
     now: () => new Date(),
     self: { revision: '', executable: undefined, installers: '/nowhere', licenses: () => undefined, ...options.self },
     ...(options.answers ? { prompt: promptOf([...options.answers]) } : {}),
+    stdin: async () => options.stdin ?? '',
     tools: async () => ({ run: runProgram, openHelm }),
     io: options.io ?? (() => Promise.reject(new Error('this test has no io'))),
   };

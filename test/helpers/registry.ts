@@ -7,6 +7,10 @@ type RegistryOptions = {
   port?: number;
   /** Basic authentication. */
   auth?: { user: string; password: string };
+  /** It takes nothing. */
+  readOnly?: boolean;
+  /** MiB of its disk. */
+  room?: number;
   /** On the loopback of that host (see host.ts) instead of the machine's own. */
   inHost?: string;
 };
@@ -23,7 +27,7 @@ type Registry = {
 const script = join(import.meta.dirname, '../../scripts/registry');
 
 /** A registry of that name that a broken run left behind is thrown away. */
-export async function startRegistry({ name, port, auth, inHost }: RegistryOptions): Promise<Registry> {
+export async function startRegistry({ name, port, auth, readOnly, room, inHost }: RegistryOptions): Promise<Registry> {
   const registry = async (...args: string[]) => (await execa(script, args, { stdin: 'ignore' })).stdout;
   await registry('down', name);
   const address = await registry(
@@ -31,6 +35,8 @@ export async function startRegistry({ name, port, auth, inHost }: RegistryOption
     name,
     ...(port === undefined ? [] : ['--port', String(port)]),
     ...(auth === undefined ? [] : ['--auth', `${auth.user}:${auth.password}`]),
+    ...(readOnly ? ['--read-only'] : []),
+    ...(room === undefined ? [] : ['--room', String(room)]),
     ...(inHost === undefined ? [] : ['--in-host', inHost]),
   );
   return {

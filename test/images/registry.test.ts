@@ -174,7 +174,7 @@ test('connections dropped for good: bounded, and the message says how far it cam
     code: 'REGISTRY_UNREACHABLE',
     exitCode: 3,
     message: expect.stringContaining('blob sha256:'),
-    hint: expect.stringContaining('what was fetched is kept'),
+    hint: expect.stringContaining('what has arrived is kept'),
   });
   expect(registry.seen.length).toBeLessThan(12);
 });

@@ -20,6 +20,7 @@ import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
 import { licensesDocument } from './licenses.ts';
 import { installDocument, resumeDocument, rollbackDocument } from './outcome.ts';
+import { pushDocument } from './push.ts';
 import { signDocument } from './sign.ts';
 import { trustRotateDocument } from './trust-rotate.ts';
 import { verifyDocument } from './verify.ts';
@@ -43,6 +44,7 @@ export const documents = {
   keygen: keygenDocument,
   licenses: licensesDocument,
   plan: planDocument,
+  push: pushDocument,
   resume: resumeDocument,
   rollback: rollbackDocument,
   sign: signDocument,

@@ -1,0 +1,165 @@
+import type { OpenBundle } from '../bundle/reader.ts';
+import type { Digest } from '../digest.ts';
+import { AirdockError } from '../errors.ts';
+import { allOrNone, limiter } from '../images/concurrency.ts';
+import type { ImageName } from '../images/reference.ts';
+import type { RegistryWriter, SentBlob } from '../images/registry-writer.ts';
+import { chartOf, contentOf, imageArtifacts, type Artifact } from './push-content.ts';
+import { imageTargets, type PushTarget } from './push-target.ts';
+
+export type PushResult = {
+  images: { reference: string; target: string; digest: Digest }[];
+  chart: { target: string; digest: Digest } | null;
+  /** Blobs by what became of them; one that several repositories share counts once in each. */
+  blobs: { sent: number; sentBytes: number; mounted: number; present: number };
+};
+
+export type PushOptions = {
+  bundle: OpenBundle;
+  target: PushTarget;
+  registry: RegistryWriter;
+  chart: boolean;
+  signal?: AbortSignal;
+  /** Bytes that were sent, of those that have to be. */
+  onProgress?: (bytes: number, total: number) => void;
+};
+
+/** A blob and where it is wanted. `have`, `lack`: repositories. */
+type Wanted = { digest: Digest; size: number; have: ImageName[]; lack: ImageName[] };
+
+const asking = 8;
+const sending = 4;
+
+/**
+ * Puts a release into a registry, straight from the bundle: what is there is not sent, what another repository there has is
+ * mounted, and a manifest comes last, when all that it names is there. Manifests keep their bytes, so digests stay.
+ * @throws REGISTRY_*, BLOB_MISSING when neither a slim bundle nor the registry has a blob, BUNDLE_DIGEST_MISMATCH
+ */
+export async function push(options: PushOptions): Promise<PushResult> {
+  const { bundle, registry, signal } = options;
+  const images = imageTargets(options.target, bundle.manifest);
+  const content = await contentOf(bundle);
+  const chart = options.chart ? await chartOf(bundle, options.target, content) : undefined;
+  const artifacts = [...(await imageArtifacts(bundle, images, content)), ...(chart ? [chart] : [])];
+
+  const absent = await lacking(registry, artifacts, signal);
+  const wanted = await look(registry, absent, content, signal);
+  refuseHoles(bundle, wanted, content);
+  const blobs = await sendAll(options, wanted, content);
+  await allOrNone(signal, (either) => {
+    const limit = limiter(sending);
+    return absent.map(({ name, manifest }) => limit(() => registry.putManifest(name, manifest, either)));
+  });
+  const counted = artifacts.reduce((sum, one) => sum + one.blobs.length, 0);
+  return {
+    images: images.map(({ reference, target, digest }) => ({ reference, target: target.canonical, digest })),
+    chart: chart ? { target: chart.name.canonical, digest: chart.manifest.digest } : null,
+    blobs: { ...blobs, present: counted - blobs.sent - blobs.mounted },
+  };
+}
+
+/** Those whose name does not mean them there yet. */
+async function lacking(registry: RegistryWriter, artifacts: readonly Artifact[], signal?: AbortSignal): Promise<Artifact[]> {
+  const limit = limiter(asking);
+  const found = await allOrNone(signal, (either) =>
+    artifacts.map(({ name, manifest }) =>
+      limit(() => registry.manifestDigest(name, name.tag ?? manifest.digest, manifest.mediaType, either)),
+    ),
+  );
+  return artifacts.filter(({ manifest }, index) => found[index] !== manifest.digest);
+}
+
+async function look(
+  registry: RegistryWriter,
+  artifacts: readonly Artifact[],
+  content: ReadonlyMap<Digest, SentBlob>,
+  signal?: AbortSignal,
+): Promise<Wanted[]> {
+  const limit = limiter(asking);
+  const pairs = artifacts.flatMap(({ name, blobs }) => blobs.map((digest) => ({ name, digest })));
+  const unique = [...new Map(pairs.map((pair) => [`${pair.name.repository}@${pair.digest}`, pair])).values()];
+  const there = await allOrNone(signal, (either) =>
+    unique.map(({ name, digest }) => limit(() => registry.hasBlob(name, digest, either))),
+  );
+  const wanted = new Map<Digest, Wanted>();
+  for (const [index, { name, digest }] of unique.entries()) {
+    const one = wanted.get(digest) ?? { digest, size: content.get(digest)?.size ?? 0, have: [], lack: [] };
+    (there[index] ? one.have : one.lack).push(name);
+    wanted.set(digest, one);
+  }
+  // the largest first: what is left at the end is small
+  return [...wanted.values()].filter(({ lack }) => lack.length > 0).toSorted((a, b) => b.size - a.size);
+}
+
+/** Before anything is sent. */
+function refuseHoles(bundle: OpenBundle, wanted: readonly Wanted[], content: ReadonlyMap<Digest, SentBlob>): void {
+  const holes = wanted.filter(({ digest, have }) => have.length === 0 && !content.has(digest));
+  if (holes.length === 0) return;
+  const images = bundle.manifest.images.filter(({ layers }) =>
+    layers.some(({ digest }) => holes.some((hole) => hole.digest === digest)),
+  );
+  throw new AirdockError(
+    'BLOB_MISSING',
+    `${holes.length} of the layers were left out of this bundle, and the registry does not have them either: ` +
+      `${holes.map(({ digest }) => digest).join(', ')} (of ${images.map(({ reference }) => reference).join(', ')})`,
+    { hint: 'Push the release that this bundle was cut against first, or push the full bundle. Nothing was sent.' },
+  );
+}
+
+async function sendAll(
+  { registry, signal, onProgress }: PushOptions,
+  wanted: readonly Wanted[],
+  content: ReadonlyMap<Digest, SentBlob>,
+): Promise<Omit<PushResult['blobs'], 'present'>> {
+  const counts = { sent: 0, sentBytes: 0, mounted: 0 };
+  const total = wanted.reduce((sum, { size, have }) => sum + (have.length === 0 ? size : 0), 0);
+  const arrived = new Map<Digest, number>();
+  const told = (digest: Digest, bytes: number): void => {
+    arrived.set(digest, bytes);
+    onProgress?.(
+      [...arrived.values()].reduce((sum, one) => sum + one, 0),
+      total,
+    );
+  };
+  const limit = limiter(sending);
+  const settle = async ({ digest, size, have, lack }: Wanted, either: AbortSignal): Promise<void> => {
+    const holders = [...have];
+    for (const name of lack) {
+      const [holder] = holders;
+      let at: URL | undefined;
+      if (holder) {
+        at = await registry.mount(name, digest, holder.repository, either);
+        if (!at) {
+          counts.mounted += 1;
+          continue;
+        }
+      }
+      const blob = content.get(digest);
+      if (!blob)
+        throw new AirdockError(
+          'BLOB_MISSING',
+          `the registry has ${digest} in ${holder?.repository}, and does not share it with ${name.repository}`,
+          {
+            hint: 'Push the full bundle.',
+          },
+        );
+      await registry.send(name, { ...blob, read: counting(blob, (bytes) => told(digest, bytes)) }, { at, signal: either });
+      counts.sent += 1;
+      counts.sentBytes += size;
+      holders.push(name);
+    }
+  };
+  await allOrNone(signal, (either) => wanted.map((one) => limit(() => settle(one, either))));
+  return counts;
+}
+
+function counting({ read }: SentBlob, told: (bytes: number) => void): SentBlob['read'] {
+  return async function* (from, length) {
+    let at = from;
+    for await (const chunk of read(from, length)) {
+      yield chunk;
+      at += chunk.length;
+      told(at);
+    }
+  };
+}
