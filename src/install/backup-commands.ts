@@ -17,7 +17,7 @@ import { backupSession } from './orphans.ts';
 import { databaseAccess } from './database-access.ts';
 import { databaseTarget } from './database-target.ts';
 import { checkDatabase } from './preflight/database.ts';
-import { checkedBackup, proveIn } from './prove.ts';
+import { checkedBackup, proveIn } from '../database/prove.ts';
 import { recover } from './recovery.ts';
 import { notADeployment } from './rollback.ts';
 import { withScratch } from './scratch.ts';

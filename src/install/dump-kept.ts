@@ -6,7 +6,7 @@ import { isAirdockError } from '../errors.ts';
 import { bytesText } from '../units.ts';
 import { backupsFolder } from './backups.ts';
 import { makeBackup } from './make-backup.ts';
-import { checkedBackup, proveIn } from './prove.ts';
+import { checkedBackup, proveIn } from '../database/prove.ts';
 import { assertRoomToProve } from './room.ts';
 import { withScratch } from './scratch.ts';
 import type { ManagedSite } from './site.ts';

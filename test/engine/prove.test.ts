@@ -13,7 +13,7 @@ import { restoreBackup } from '../../src/database/restore.ts';
 import { backupKeys, noKeys, type BackupKeys } from '../../src/database/sealed.ts';
 import { readBackup } from '../../src/database/stored-backup.ts';
 import type { Host as Outside } from '../../src/install/host.ts';
-import { checkedBackup, proveIn, type Proof } from '../../src/install/prove.ts';
+import { checkedBackup, proveIn, type Proof } from '../../src/database/prove.ts';
 import { whyUnfit } from '../../src/install/database-image.ts';
 import { withScratch } from '../../src/install/scratch.ts';
 import type { Site } from '../../src/install/site.ts';

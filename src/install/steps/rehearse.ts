@@ -9,7 +9,7 @@ import { backupsFolder } from '../backups.ts';
 import { databaseAccess, environmentOf } from '../database-access.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { lastMigration, lastWords } from '../migration-output.ts';
-import { checkedBackup, proveIn } from '../prove.ts';
+import { checkedBackup, proveIn } from '../../database/prove.ts';
 import { rehearsalServices } from '../rehearsal-services.ts';
 import { withScratch, type Scratch } from '../scratch.ts';
 import { openStaged } from '../stage.ts';

@@ -3,7 +3,7 @@ import { databases, maintenanceOf } from '../../database/admin.ts';
 import { readBackup } from '../../database/stored-backup.ts';
 import { AirdockError } from '../../errors.ts';
 import { backupsFolder } from '../backups.ts';
-import { checkedBackup, restoreAndCompare } from '../prove.ts';
+import { checkedBackup, restoreAndCompare } from '../../database/prove.ts';
 import { clusterOf, nextName } from '../swap-record.ts';
 import type { Prepared, Progress, Transaction } from '../transaction.ts';
 

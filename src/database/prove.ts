@@ -1,12 +1,11 @@
-import { compareFingerprints } from '../database/compare-fingerprints.ts';
-import { fingerprint, takeFingerprint, type Fingerprint } from '../database/fingerprint.ts';
-import type { BackupMetadata } from '../database/backup-metadata.ts';
-import { restoreBackup } from '../database/restore.ts';
-import { psql, type DatabaseTarget } from '../database/server.ts';
-import { checkBackup, recordVerdict, type CheckedBackup, type StoredBackup } from '../database/stored-backup.ts';
+import { compareFingerprints } from './compare-fingerprints.ts';
+import { fingerprint, takeFingerprint, type Fingerprint } from './fingerprint.ts';
+import type { BackupMetadata } from './backup-metadata.ts';
+import { restoreBackup } from './restore.ts';
+import { psql, type DatabaseTarget } from './server.ts';
+import { checkBackup, recordVerdict, type CheckedBackup, type StoredBackup } from './stored-backup.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
-import type { Scratch } from './scratch.ts';
-import type { ManagedSite } from './site.ts';
+import type { BackupKeys } from './sealed.ts';
 
 /** A backup is proven by restoring it and comparing (docs/adr/0007). */
 
@@ -18,7 +17,7 @@ type Options = { signal?: AbortSignal | undefined; onProgress?: ((bytes: number,
 
 export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; found: Fingerprint };
 
-type Proving = Pick<ManagedSite, 'host' | 'keys'>;
+type Proving = { host: { clock: () => Date }; keys: BackupKeys };
 
 /** Every file is what was written, and can be read. @throws AirdockError BACKUP_DAMAGED, which is put on record; IDENTITY_NEEDED */
 export async function checkedBackup(site: Proving, backup: StoredBackup, signal?: AbortSignal): Promise<CheckedBackup> {
@@ -34,7 +33,12 @@ export async function checkedBackup(site: Proving, backup: StoredBackup, signal?
  * Restores it into the scratch server under its own name and compares. The database stays there for what comes next.
  * @throws AirdockError BACKUP_UNPROVEN with the tool's words or the differences; it is on record then
  */
-export async function proveIn(site: Proving, { server }: Scratch, backup: CheckedBackup, options: Options = {}): Promise<Proof> {
+export async function proveIn(
+  site: Proving,
+  { server }: { server: DatabaseTarget },
+  backup: CheckedBackup,
+  options: Options = {},
+): Promise<Proof> {
   const name = backup.metadata.database;
   // the image makes a database `postgres`, and that may be the name of the live one
   await psql(server, 'RESTORE_FAILED', { input: Buffer.from('DROP DATABASE IF EXISTS :"name"') }, { name });
