@@ -6,7 +6,7 @@ import { isAirdockError } from '../errors.ts';
 import type { EngineInfo } from '../io/docker.ts';
 import { readIfExists } from '../io/files.ts';
 import { volumesHere } from './beside-database.ts';
-import { classOfPath } from './class-of-path.ts';
+import { classOfPath, type KnownMigration } from '../bundle/class-of-path.ts';
 import { diskNeeds } from './disk-needs.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from './env-file.ts';
@@ -25,7 +25,7 @@ import { checkImages, checkNames, checkPorts, checkRunning, recreatedServices } 
 import type { Release } from './release.ts';
 import type { Records, Site } from './site.ts';
 import { stageCompose, type Staged } from './stage.ts';
-import type { Deployment, KnownMigration } from './state.ts';
+import type { Deployment } from './state.ts';
 import type { BlobKey } from './store.ts';
 
 /** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */

@@ -1,17 +1,9 @@
-import semver from 'semver';
 import type { BackupEntry } from './backups.ts';
-import { classOfPath } from './class-of-path.ts';
+import { runsOn, type KnownMigration } from '../bundle/class-of-path.ts';
 import type { Plan } from './plan-document.ts';
-import type { KnownMigration, State } from './state.ts';
+import type { State } from './state.ts';
 
 /** Which database goes with which code (docs/adr/0008-irreversible.md, "Rollback across it"). */
-
-/** May the code of that version run on a schema that has the migrations up to `schemaRelease`? */
-export function runsOn(migrations: readonly KnownMigration[], version: string, schemaRelease: string): boolean {
-  return semver.gte(schemaRelease, version)
-    ? classOfPath(migrations, version, schemaRelease) !== 'irreversible'
-    : classOfPath(migrations, schemaRelease, version) === 'none';
-}
 
 /** The youngest backup that the code of that version runs on, proven ones first; null when there is none. */
 export function backupFor(

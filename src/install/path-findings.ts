@@ -1,6 +1,6 @@
 import semver from 'semver';
 import type { Facts } from './facts.ts';
-import { runsOn } from './kept.ts';
+import { runsOn } from '../bundle/class-of-path.ts';
 import type { Finding, Plan } from './plan-document.ts';
 import { restoreLines } from './restore-text.ts';
 

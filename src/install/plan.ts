@@ -1,6 +1,6 @@
 import semver from 'semver';
 import type { BundleManifest, MigrationClass } from '../bundle/manifest.ts';
-import { classOfPath } from './class-of-path.ts';
+import { classOfPath } from '../bundle/class-of-path.ts';
 import { diskFindings } from './disk-findings.ts';
 import type { Facts } from './facts.ts';
 import { pathFindings } from './path-findings.ts';

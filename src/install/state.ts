@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { KnownMigration } from '../bundle/class-of-path.ts';
 import { bundleManifest, type BundleManifest, type MigrationClass } from '../bundle/manifest.ts';
 import { PinnedKeys } from './pinned-keys.ts';
 
@@ -38,8 +39,6 @@ export type KeptDatabase = {
   /** The backup that was made of it, once there is one. */
   backup: string | null;
 };
-
-export type KnownMigration = { version: string; class: MigrationClass; summary: string };
 
 export type State = {
   deployment(): Deployment | undefined;

@@ -4,7 +4,7 @@ import { backupEntry, readBackups } from './backups.ts';
 import { drift, findDrift } from './drift.ts';
 import type { Host } from './host.ts';
 import type { TransactionRecord } from './journal.ts';
-import { runsOn } from './kept.ts';
+import { runsOn } from '../bundle/class-of-path.ts';
 import { notADeployment, rollbackTargets } from './rollback.ts';
 import { lookAtSite, type Records } from './site.ts';
 

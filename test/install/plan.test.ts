@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Facts } from '../../src/install/facts.ts';
-import { classOfPath } from '../../src/install/class-of-path.ts';
-import { runsOn } from '../../src/install/kept.ts';
+import { classOfPath, runsOn } from '../../src/bundle/class-of-path.ts';
 import { planText } from '../../src/cli/render/plan.ts';
 import { planDocument } from '../../src/install/plan-document.ts';
 import { makePlan, stepsOf } from '../../src/install/plan.ts';

@@ -4,7 +4,7 @@ import { AirdockError } from '../../errors.ts';
 import { replaceFile } from '../../io/files.ts';
 import { databaseAccess, environmentOf } from '../database-access.ts';
 import { parseEnvFile } from '../env-file.ts';
-import { appliedIn, lastMigration, lastWords } from '../migration-output.ts';
+import { appliedIn, lastMigration, lastWords } from '../../database/migration-output.ts';
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
 import { higherVersion } from '../plan.ts';

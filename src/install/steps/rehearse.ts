@@ -8,7 +8,7 @@ import { durationText } from '../../units.ts';
 import { backupsFolder } from '../backups.ts';
 import { databaseAccess, environmentOf } from '../database-access.ts';
 import { parseEnvFile } from '../env-file.ts';
-import { lastMigration, lastWords } from '../migration-output.ts';
+import { lastMigration, lastWords } from '../../database/migration-output.ts';
 import { checkedBackup, proveIn } from '../../database/prove.ts';
 import { rehearsalServices } from '../rehearsal-services.ts';
 import { withScratch, type Scratch } from '../scratch.ts';

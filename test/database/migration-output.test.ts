@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { appliedIn, lastMigration, lastWords } from '../../src/install/migration-output.ts';
+import { appliedIn, lastMigration, lastWords } from '../../src/database/migration-output.ts';
 
 const django = `Operations to perform:
   Apply all migrations: notes

@@ -1,6 +1,7 @@
 import semver from 'semver';
-import type { MigrationClass } from '../bundle/manifest.ts';
-import type { KnownMigration } from './state.ts';
+import type { MigrationClass } from './manifest.ts';
+
+export type KnownMigration = { version: string; class: MigrationClass; summary: string };
 
 /** The worst class in (from, to]; releases that nobody lists change no schema (CONTRACTS "Migration class belongs to the path"). */
 export function classOfPath(migrations: readonly KnownMigration[], from: string, to: string): MigrationClass {
@@ -10,4 +11,11 @@ export function classOfPath(migrations: readonly KnownMigration[], from: string,
     : between.some((entry) => entry.class === 'expand')
       ? 'expand'
       : 'none';
+}
+
+/** May the code of that version run on a schema that has the migrations up to `schemaRelease`? */
+export function runsOn(migrations: readonly KnownMigration[], version: string, schemaRelease: string): boolean {
+  return semver.gte(schemaRelease, version)
+    ? classOfPath(migrations, version, schemaRelease) !== 'irreversible'
+    : classOfPath(migrations, schemaRelease, version) === 'none';
 }
