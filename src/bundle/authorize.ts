@@ -1,7 +1,7 @@
 import { AirdockError } from '../errors.ts';
 import { readPublicKey } from './keys.ts';
 import { signerOf, verifySums, type Signer } from './signature.ts';
-import { currentKeys, longerChain, revokedKeys, type TrustChain } from './trust.ts';
+import { currentKeys, longerChain, parseTrust, revokedKeys, type TrustChain } from './trust.ts';
 
 /** Whose signature is good (docs/adr/0012-trust-chain.md). */
 
@@ -25,6 +25,18 @@ export type Trusted = {
   /** The same, by fingerprint: of what `trust.json` has. */
   fingerprints?: readonly string[];
 };
+
+/** A key that is pinned; `chain`: the longest that was seen of a root, the bytes of `trust.json`. */
+export type Pinned = { fingerprint: string; pem: string; role: 'root' | 'release'; chain: Buffer | null };
+
+/** Once there is a root, keys of releases that were pinned before it count no more (docs/adr/0012-trust-chain.md). */
+export function trustedByPins(pinned: readonly Pinned[]): Trusted {
+  const roots = pinned.filter(({ role }) => role === 'root');
+  if (roots.length === 0) return { keys: pinned.map(({ pem }) => pem) };
+  return {
+    roots: roots.map(({ fingerprint, chain }) => ({ fingerprint, seen: chain === null ? undefined : parseTrust(chain) })),
+  };
+}
 
 export function authorizeBy({ keys = [], roots = [], given = [], fingerprints = [] }: Trusted): Authorize {
   const releases = [...keys, ...given].map((pem) => signerOf(readPublicKey(pem)));

@@ -1,6 +1,5 @@
-import { authorizeBy, type Trusted } from '../bundle/authorize.ts';
+import { authorizeBy, trustedByPins, type Trusted } from '../bundle/authorize.ts';
 import { openBundle, type OpenBundle } from '../bundle/reader.ts';
-import { parseTrust } from '../bundle/trust.ts';
 import { AirdockError } from '../errors.ts';
 import { durationText } from '../units.ts';
 import type { Host } from './host.ts';
@@ -20,7 +19,7 @@ export async function openTrusted(
     throw new AirdockError('TRUST_NEEDED', 'no key is pinned for this deployment yet', {
       hint: 'Give the vendor’s public key, which you got by another way than the bundle: --trust release.pub',
     });
-  const authorize = authorizeBy(pinned.length === 0 ? trust : trustedOf(pinned));
+  const authorize = authorizeBy(pinned.length === 0 ? trust : trustedByPins(pinned));
   const bundle = await openBundle(file, { authorize, signal: host.signal });
   const age = host.clock().getTime() - Date.parse(bundle.manifest.created);
   host.listener({
@@ -28,15 +27,6 @@ export async function openTrusted(
     text: `${bundle.manifest.product} ${bundle.manifest.version}, built ${ageText(age)}, signed by ${bundle.signer.fingerprint}`,
   });
   return bundle;
-}
-
-/** Once there is a root, keys of releases that were pinned before it count no more (docs/adr/0012-trust-chain.md). */
-function trustedOf(pinned: readonly PinnedKey[]): Trusted {
-  const roots = pinned.filter(({ role }) => role === 'root');
-  if (roots.length === 0) return { keys: pinned.map(({ pem }) => pem) };
-  return {
-    roots: roots.map(({ fingerprint, chain }) => ({ fingerprint, seen: chain === null ? undefined : parseTrust(chain) })),
-  };
 }
 
 /** Without records, none. */

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Authorized } from '../bundle/authorize.ts';
+import type { Authorized, Pinned } from '../bundle/authorize.ts';
 
-/** `root`: signs key sets, and only them; `chain` is the longest that was seen of it, the bytes of `trust.json`. */
-export type PinnedKey = { fingerprint: string; pem: string; pinnedAt: string; role: 'root' | 'release'; chain: Buffer | null };
+/** `root`: signs key sets, and only them. */
+export type PinnedKey = Pinned & { pinnedAt: string };
 
 /** The keys that this deployment trusts (docs/adr/0012-trust-chain.md), in `state.db`. */
 export class PinnedKeys {

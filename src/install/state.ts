@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { KnownMigration } from '../bundle/class-of-path.ts';
-import { bundleManifest, type BundleManifest, type MigrationClass } from '../bundle/manifest.ts';
+import { bundleManifest, type BundleManifest } from '../bundle/manifest.ts';
 import { PinnedKeys } from './pinned-keys.ts';
 
 /** What should be: the authority inside a transaction (docs/adr/0001-transaction.md). One row, one deployment. */
