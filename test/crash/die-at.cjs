@@ -3,7 +3,7 @@
 //   AIRDOCK_DIE_AT=import:intent   right after the commit that records the intent of that step, before its effect
 //   AIRDOCK_DIE_AT=import:effect   after the effect, right before it is recorded as done
 //   AIRDOCK_DIE_AT=undo:intent     right after the commit that turns the transaction to undo
-//   AIRDOCK_DIE_AT=load:500        so many milliseconds after the intent of that step
+//   AIRDOCK_DIE_AT=load:500        so many milliseconds after the intent of that step, and before its end at the latest
 // The journal's own statements are the places, so a step that is renamed makes its cases fail, not pass.
 const { DatabaseSync } = require('node:sqlite');
 const process = require('node:process');
@@ -23,7 +23,7 @@ if (step) {
     const statement = prepare.call(this, sql);
     const run = statement.run.bind(statement);
     statement.run = (...values) => {
-      if (phase === 'effect' && sql.includes('INSERT INTO steps') && values.includes(step) && values.includes('done')) die();
+      if (phase !== 'intent' && sql.includes('INSERT INTO steps') && values.includes(step) && values.includes('done')) die();
       const result = run(...values);
       if (sql.includes('INSERT INTO steps') && values.includes(step) && values.includes('intent')) armed = true;
       if (step === 'undo' && sql.includes("direction = 'undo'")) armed = true;

@@ -101,7 +101,7 @@ describe('recovery of an upgrade, 0.2.4 -> 0.3.0', () => {
         { first: 'switch:intent', itself: ['load:effect', 'load:intent', 'switch:intent'], serves: '0.3.0' },
         { first: 'switch:effect', itself: ['switch:effect', 'up:600'], serves: '0.3.0' },
         { first: 'up:900', itself: ['up:intent', 'up:effect'], serves: '0.3.0' },
-        { first: 'up:effect', itself: ['health:intent', 'good:intent'], serves: '0.3.0' },
+        { first: 'up:effect', itself: ['health:intent', 'good:effect'], serves: '0.3.0' },
         { first: 'health:effect', itself: ['good:effect'], serves: '0.3.0' },
       ],
     ),

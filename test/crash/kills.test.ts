@@ -54,7 +54,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['backup:intent', '0.2.4'],
         ['backup:effect', '0.2.4'],
         ['rehearse:intent', '0.2.4'],
-        ['rehearse:8000', '0.2.4'],
+        ['rehearse:4000', '0.2.4'],
         ['rehearse:effect', '0.2.4'],
         ['migrate:intent', '0.2.4'],
         ['migrate:effect', '0.2.4'],
@@ -66,6 +66,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
     ),
   )('killed at %s: resume ends with %s', async (place, expected) => {
     if (!fresh) await installedState(host);
+    fresh = false;
     const before = await look(host, directory);
     await killedAt(host, directory, place, upgrade('0.3.0', place));
     // nothing that serves was touched before the switch; after it, containers may be half way
