@@ -87,6 +87,10 @@ export const exitCodes = {
   DISK_FAILED: 5,
   SCRATCH_FAILED: 5,
   DATABASE_IMAGE_UNFIT: 5,
+  CLUSTER_UNREACHABLE: 5,
+  CLUSTER_FORBIDDEN: 5,
+  CHART_UNLABELLED: 5,
+  OWNED_BY_ANOTHER: 5,
   STATE_TOO_NEW: 5,
   // 6: failed, the previous state was kept or brought back
   STEP_FAILED: 6,
@@ -99,6 +103,7 @@ export const exitCodes = {
   MIGRATION_FAILED: 6,
   UP_FAILED: 6,
   HEALTH_FAILED: 6,
+  FIELD_CONFLICT: 6,
   // 7: failed, a person must decide
   UNDO_FAILED: 7,
   OPEN_BUT_UNHEALTHY: 7,

@@ -2,6 +2,8 @@ import type { openCompose } from '../io/compose.ts';
 import type { openToolbox } from '../io/toolbox.ts';
 import type { openDocker } from '../io/docker.ts';
 import type { resolveEndpoint } from '../io/endpoint.ts';
+import type { openHelmReleases } from '../io/helm-releases.ts';
+import type { openKubectl } from '../io/kubectl.ts';
 import type { openHelm } from '../io/helm.ts';
 import type { connect } from '../io/postgres.ts';
 import type { run } from '../io/process.ts';
@@ -19,5 +21,7 @@ export type Io = {
   openToolbox: typeof openToolbox;
   openSystemd: typeof openSystemd;
   openHelm: typeof openHelm;
+  openHelmReleases: typeof openHelmReleases;
+  openKubectl: typeof openKubectl;
   connect: typeof connect;
 };

@@ -34,6 +34,8 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
       ...(await import('../io/systemd.ts')),
       ...(await import('../io/helm.ts')),
       ...(await import('../io/postgres.ts')),
+      ...(await import('../io/kubectl.ts')),
+      ...(await import('../io/helm-releases.ts')),
     }),
   };
 }

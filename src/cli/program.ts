@@ -25,6 +25,7 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['trust', 'show and change which keys count', () => import('./commands/trust.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
   ['push', 'put the images and the chart of a bundle into a registry', () => import('./commands/push.ts')],
+  ['helm', 'upgrade, roll back and look at a release on Kubernetes', () => import('./commands/helm.ts')],
   ['support-bundle', 'write one file for the vendor, without secrets', () => import('./commands/support-bundle.ts')],
   ['licenses', 'show the licences of everything in this program', () => import('./commands/licenses.ts')],
 ];

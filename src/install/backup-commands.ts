@@ -22,7 +22,7 @@ import { recover } from './recovery.ts';
 import { notADeployment } from './rollback.ts';
 import { withScratch } from './scratch.ts';
 import { changeSite, lookAtSite, markedSite, readEnv, type ManagedSite } from './site.ts';
-import { asStep } from './step-events.ts';
+import { asStep } from '../events.ts';
 
 /** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
 

@@ -11,7 +11,7 @@ import { assertRoomToProve } from './room.ts';
 import { withScratch } from './scratch.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
-import { asStep } from './step-events.ts';
+import { asStep } from '../events.ts';
 import { clusterOf, type SiteCluster } from './swap-record.ts';
 import type { Progress } from './transaction.ts';
 

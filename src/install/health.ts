@@ -1,3 +1,4 @@
+import { jsonProblem } from '../bundle/health-answer.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { milliseconds, type BundleManifest, type HealthCheck } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
@@ -130,20 +131,6 @@ async function ask(
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     return `${check.name}: ${url.href} does not answer (${cause})`;
   }
-}
-
-function jsonProblem(check: HealthCheck, body: string): string | undefined {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body);
-  } catch {
-    return `${check.name}: the answer is not JSON`;
-  }
-  for (const [key, value] of Object.entries(check.json ?? {})) {
-    const found = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[key] : undefined;
-    if (found !== value) return `${check.name}: ${key} is ${JSON.stringify(found)}, not ${JSON.stringify(value)}`;
-  }
-  return undefined;
 }
 
 async function failure(options: HealthOptions, container: ContainerInfo | undefined, text: string): Promise<AirdockError> {

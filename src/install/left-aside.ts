@@ -9,7 +9,7 @@ import { writeReport } from './report.ts';
 import { differenceLines } from './restore-text.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
-import { asStep } from './step-events.ts';
+import { asStep } from '../events.ts';
 import { asideName } from './swap-record.ts';
 
 /**

@@ -23,8 +23,7 @@ export type Transaction = {
 /** What a step wants in the commit of its intent: written beside it, done together with it. */
 export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
 
-/** Bytes so far of a step's work, of that many. */
-export type Progress = (bytes: number, total?: number) => void;
+export type { Progress } from '../events.ts';
 
 /** `.airdock/transactions/ID` */
 export function folderOf(site: { airdock: string }, id: number): string {

@@ -9,6 +9,8 @@ import { openCompose } from '../../src/io/compose.ts';
 import { openToolbox } from '../../src/io/toolbox.ts';
 import { openSystemd } from '../../src/io/systemd.ts';
 import { openHelm } from '../../src/io/helm.ts';
+import { openHelmReleases } from '../../src/io/helm-releases.ts';
+import { openKubectl } from '../../src/io/kubectl.ts';
 import { run } from '../../src/io/process.ts';
 import { makeImage, passphrase, temporaryFolder, testKey } from '../helpers/bundle.ts';
 import { airdock, type CliOptions, type CliResult } from '../helpers/cli.ts';
@@ -209,6 +211,8 @@ describe.each([
   const io = async () => ({
     run,
     openHelm,
+    openHelmReleases,
+    openKubectl,
     openDocker,
     openCompose,
     openToolbox,

@@ -26,7 +26,7 @@ let forgets: boolean;
 const size = (): number => kept.reduce((sum, one) => sum + one.length, 0);
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const { method = '', headers } = request;
-  if (method !== 'POST') seen.push(`${method}${headers['content-range'] ? ` ${String(headers['content-range'])}` : ''}`);
+  if (method !== 'POST') seen.push(`${method}${headers['content-range'] ? ` ${headers['content-range']}` : ''}`);
   const said = { location: '/v2/shop/blobs/uploads/1', range: `0-${Math.max(0, size() - 1)}` };
   if (method === 'POST') {
     kept = [];

@@ -8,6 +8,8 @@ import {
   backupRestoreDocument,
   backupVerifyDocument,
 } from '../../install/backup-documents.ts';
+import { helmPlanDocument } from '../../cluster/plan.ts';
+import { helmHistoryDocument, helmStatusDocument } from '../../cluster/status.ts';
 import { historyDocument } from '../../install/history.ts';
 import { planDocument } from '../../install/plan-document.ts';
 import { statusDocument } from '../../install/status.ts';
@@ -16,6 +18,7 @@ import { trustListDocument } from '../../install/trust-documents.ts';
 import { trustDocument } from '../../bundle/trust.ts';
 import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';
+import { helmResumeDocument, helmRollbackDocument, helmUpgradeDocument } from './helm.ts';
 import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
 import { licensesDocument } from './licenses.ts';
@@ -38,6 +41,12 @@ export const documents = {
   build: buildDocument,
   bundle: bundleManifest,
   error: errorDocument,
+  'helm-history': helmHistoryDocument,
+  'helm-plan': helmPlanDocument,
+  'helm-resume': helmResumeDocument,
+  'helm-rollback': helmRollbackDocument,
+  'helm-status': helmStatusDocument,
+  'helm-upgrade': helmUpgradeDocument,
   history: historyDocument,
   inspect: inspectDocument,
   install: installDocument,

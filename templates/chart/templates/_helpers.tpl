@@ -19,6 +19,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 app.kubernetes.io/version: {{ $.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" }}
+{{- /* the compose service that this is: airdock knows writers, traffic and the database by it */}}
+airdock.dev/service: {{ get (dict "postgresql" "db") (index . 1) | default (index . 1) }}
 {{- end -}}
 
 {{/* image: (list $ .Values.image) */}}

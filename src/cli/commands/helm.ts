@@ -1,0 +1,179 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { trustedByPins, authorizeBy } from '../../bundle/authorize.ts';
+import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
+import { pinnedOf } from '../../cluster/pins.ts';
+import type { HelmPlan } from '../../cluster/plan.ts';
+import { helmResume } from '../../cluster/resume.ts';
+import { helmRollback } from '../../cluster/rollback.ts';
+import type { ClusterSite } from '../../cluster/site.ts';
+import { helmHistory, helmStatus } from '../../cluster/status.ts';
+import { helmUpgrade, planOf, type UpgradeOptions } from '../../cluster/upgrade.ts';
+import { AirdockError, exitCodes } from '../../errors.ts';
+import { addClusterOptions, clusterSite, withChart, type ClusterFlags } from '../cluster.ts';
+import { consent } from '../consent.ts';
+import type { Act, CliContext } from '../context.ts';
+import { addPushOptions, pushedText, pusherOf, type PushOptions } from '../push-options.ts';
+import { helmHistoryText, helmPlanText, helmStatusText } from '../render/helm.ts';
+import { addTrustOption, at, authorizeFrom, type TrustOptions } from '../trust.ts';
+
+type UpgradeFlags = ClusterFlags &
+  TrustOptions &
+  PushOptions & {
+    registry?: string;
+    registryValue: string;
+    values: string[];
+    timeout: number;
+    rehearsal: boolean;
+    allowDowngrade?: true;
+    plan?: true;
+    yes?: true;
+  };
+type RollbackFlags = ClusterFlags & { restoreDatabase?: true; timeout: number; yes?: true };
+
+export function declare(command: Command, act: Act): void {
+  command.description(
+    'A release on Kubernetes, by your own helm and kubectl: upgrades that know about the schema, and the way back.',
+  );
+  const one = (name: string, description: string): Command => addClusterOptions(command.command(name).description(description));
+  const timeout = new Option('--timeout <seconds>', 'how long the new pods may take').default(600).argParser(positive);
+  const upgrading = addPushOptions(
+    addTrustOption(
+      one(
+        'upgrade',
+        'Pushes, backs the database up, rehearses the migration on a copy, and upgrades by helm; installs what is not there.',
+      ).argument('<bundle>'),
+    ),
+  );
+  upgrading
+    .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
+    .option('--registry-value <key>', 'the value of the chart that names the registry', 'global.imageRegistry')
+    .option(
+      '-f, --values <file>',
+      'values, as helm takes them (may be given several times)',
+      (file: string, all: string[]) => [...all, file],
+      [],
+    )
+    .addOption(timeout)
+    .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
+    .option('--allow-downgrade', 'install a version older than one that ran here')
+    .option('--plan', 'only show what would be done')
+    .option('--yes', 'do not ask')
+    .action(act(upgrade));
+  one('rollback', 'Goes back to a version or a revision of helm’s, with the database where the old code cannot run on it.')
+    .argument('[to]', 'a version, or a revision (default: the release before)')
+    .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
+    .addOption(timeout)
+    .option('--yes', 'do not ask')
+    .action(act(rollback));
+  one('resume', 'Finishes or undoes what was interrupted, on this machine or another.').action(act(resume));
+  one('status', 'Shows what runs, what differs, and what a way back takes.').action(act(status));
+  one('history', 'Shows helm’s revisions and what airdock did.').action(act(history));
+}
+
+async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): Promise<number | undefined> {
+  const site = await clusterSite(context, flags);
+  const pusher = flags.registry === undefined ? undefined : await pusherOf(context, flags.registry, flags);
+  const bundle = await openFor(context, site, file, flags);
+  try {
+    return await withChart(bundle, async (chart) => {
+      const options: UpgradeOptions = {
+        bundle,
+        chart,
+        values: flags.values.map((path) => at(context, path)),
+        set: pusher ? { [flags.registryValue]: pusher.target.text } : {},
+        registry: pusher?.target.text,
+        timeoutSeconds: flags.timeout,
+        rehearse: flags.rehearsal,
+        allowDowngrade: flags.allowDowngrade ?? false,
+        push: pusher && (async () => pushedText((await pusher.push(bundle, () => {})).blobs)),
+        consent: (plan) => agreed(context, helmPlanText(plan), `Upgrade ${site.release} to ${plan.to}?`, flags.yes),
+      };
+      if (flags.plan) return showPlan(context, (await planOf(site, options)).plan);
+      const { plan, transaction, backup, revision } = await helmUpgrade(site, options);
+      context.result(
+        {
+          schema: 'airdock.helm-upgrade/1',
+          release: site.release,
+          namespace: flags.namespace,
+          from: plan.from,
+          current: plan.to,
+          class: plan.class,
+          transaction,
+          backup,
+          revision,
+        },
+        `${plan.product} ${plan.to} is serving, as revision ${revision}.\n${plan.from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')} --release ${site.release} -n ${flags.namespace}\n`}`,
+      );
+      return undefined;
+    });
+  } finally {
+    await bundle.close();
+  }
+}
+
+function showPlan(context: CliContext, plan: HelmPlan): number | undefined {
+  context.result(plan, helmPlanText(plan));
+  return plan.findings.length > 0 ? exitCodes.PREFLIGHT_FAILED : undefined;
+}
+
+/** By the keys that the cluster's record pins, else by those that are named. */
+async function openFor(context: CliContext, site: ClusterSite, file: string, flags: TrustOptions): Promise<OpenBundle> {
+  const pins = (await site.records.read())?.trust ?? [];
+  const authorize = pins.length > 0 ? authorizeBy(trustedByPins(pinnedOf(pins))) : await authorizeFrom(context, flags);
+  return openBundle(at(context, file), { authorize, signal: context.signal });
+}
+
+async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<void> {
+  const site = await clusterSite(context, flags);
+  const done = await helmRollback(site, {
+    to,
+    restoreDatabase: flags.restoreDatabase ?? false,
+    timeoutSeconds: flags.timeout,
+    consent: (text) => agreed(context, `${text}\n`, `Roll ${site.release} back?`, flags.yes),
+  });
+  context.result(
+    {
+      schema: 'airdock.helm-rollback/1',
+      release: site.release,
+      namespace: flags.namespace,
+      from: done.from,
+      current: done.to,
+      transaction: done.transaction,
+      revision: done.revision,
+      keptDatabase: done.database,
+    },
+    `${done.to} is serving, as revision ${done.revision}.\n${done.database === null ? '' : `Today’s database is kept as ${done.database}.\n`}`,
+  );
+}
+
+async function agreed(context: CliContext, shown: string, question: string, yes: boolean | undefined): Promise<void> {
+  if (await consent(context, shown, question, yes)) return;
+  throw new AirdockError('CONSENT_NEEDED', 'nothing was changed');
+}
+
+async function resume(context: CliContext, flags: ClusterFlags): Promise<void> {
+  const resumed = await helmResume(await clusterSite(context, flags));
+  const text = resumed
+    ? `Transaction ${resumed.transaction} (${resumed.kind} ${resumed.to}) had been interrupted and was ${resumed.outcome === 'done' ? 'finished' : 'taken back'}.\n`
+    : 'Nothing was interrupted.\n';
+  context.result(
+    { schema: 'airdock.helm-resume/1', release: flags.release, namespace: flags.namespace, resumed: resumed ?? null },
+    text,
+  );
+}
+
+async function status(context: CliContext, flags: ClusterFlags): Promise<number | undefined> {
+  const document = await helmStatus(await clusterSite(context, flags));
+  context.result(document, helmStatusText(document));
+  return document.drift.length > 0 ? exitCodes.DRIFT : undefined;
+}
+
+async function history(context: CliContext, flags: ClusterFlags): Promise<void> {
+  const document = await helmHistory(await clusterSite(context, flags));
+  context.result(document, helmHistoryText(document));
+}
+
+function positive(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { migrationClass } from '../../bundle/manifest.ts';
+
+/** What `airdock helm` did. */
+
+const where = { release: z.string(), namespace: z.string() };
+
+export const helmUpgradeDocument = z.strictObject({
+  schema: z.literal('airdock.helm-upgrade/1'),
+  ...where,
+  from: z.string().nullable(),
+  current: z.string(),
+  class: migrationClass,
+  transaction: z.int(),
+  backup: z.string().nullable(),
+  /** helm's. */
+  revision: z.int().nullable(),
+});
+
+export const helmRollbackDocument = z.strictObject({
+  schema: z.literal('airdock.helm-rollback/1'),
+  ...where,
+  from: z.string(),
+  current: z.string(),
+  transaction: z.int(),
+  revision: z.int().nullable(),
+  /** Where today's database is kept, when another one came back. */
+  keptDatabase: z.string().nullable(),
+});
+
+export const helmResumeDocument = z.strictObject({
+  schema: z.literal('airdock.helm-resume/1'),
+  ...where,
+  resumed: z
+    .strictObject({
+      transaction: z.int(),
+      kind: z.enum(['install', 'upgrade', 'rollback']),
+      to: z.string(),
+      outcome: z.enum(['done', 'rolled-back']),
+    })
+    .nullable(),
+});

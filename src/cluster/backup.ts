@@ -1,0 +1,116 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { BundleManifest } from '../bundle/manifest.ts';
+import { backupDatabase, type Backup } from '../database/backup.ts';
+import { lastMigration, lastWords } from '../database/migration-output.ts';
+import { checkedBackup, proveIn } from '../database/prove.ts';
+import { literal, psql, type DatabaseTarget } from '../database/server.ts';
+import { shapeChanges, shapeOf } from '../database/shape.ts';
+import { readBackup } from '../database/stored-backup.ts';
+import { interpolate } from '../bundle/interpolation.ts';
+import { AirdockError } from '../errors.ts';
+import { ensureDirectory } from '../io/files.ts';
+import { durationText } from '../units.ts';
+import { runMigration } from './migration-pod.ts';
+import { outsideNames, scratchLabels, scratchName, withScratchPod, type ScratchPod } from './scratch-pod.ts';
+import { now, type ClusterSite } from './site.ts';
+import type { ChartObjects, PodSpec, Workload } from './workloads.ts';
+
+/** `RELEASE-20261127-021400`: several releases and machines may write to one directory. */
+export async function makeClusterBackup(
+  site: ClusterSite,
+  target: DatabaseTarget,
+  releases: { release: string | null; schemaRelease: string | null },
+  onProgress: (bytes: number) => void,
+): Promise<Backup & { id: string }> {
+  await ensureDirectory(site.backupDirectory, 0o700);
+  const base = `${site.release}-${now(site).replaceAll(/[-:Z]/g, '').replace('T', '-')}`;
+  const taken = new Set(await readdir(site.backupDirectory));
+  let id = base;
+  for (let count = 2; taken.has(id); count++) id = `${base}-${count}`;
+  const { tools, service, user, database } = target;
+  const { release, schemaRelease } = releases;
+  const made = await backupDatabase({
+    tools,
+    service,
+    user,
+    database,
+    directory: path.join(site.backupDirectory, id),
+    applicationName: 'airdock-backup',
+    keys: site.keys,
+    ...(release === null ? {} : { release }),
+    ...(schemaRelease === null ? {} : { schemaRelease }),
+    signal: site.host.signal,
+    onProgress,
+  });
+  return { ...made, id };
+}
+
+export type Rehearsal = {
+  manifest: BundleManifest;
+  /** The live database's workload, the image to prove in, the pod that it is taken from. */
+  database: { workload: Workload; image: string; spec: PodSpec };
+  /** Of the new chart; undefined where no schema changes. */
+  migration: ChartObjects['migration'];
+};
+
+/** Restored elsewhere and compared; then migrated there by the new release, which reaches nothing else. */
+export async function proveAndRehearse(
+  site: ClusterSite,
+  id: string,
+  { manifest, database, migration }: Rehearsal,
+): Promise<string> {
+  const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), site.host.signal);
+  return withScratchPod(site, database, async (scratch) => {
+    const started = performance.now();
+    const proof = await proveIn(site, scratch, backup, { signal: site.host.signal });
+    const proven = `${id} proven in ${durationText(performance.now() - started)}`;
+    if (!migration) return `${proven}; this release changes no schema`;
+    return `${proven}; ${await migrateCopy(site, scratch, { manifest, migration, copy: proof.database, user: backup.metadata.user })}`;
+  });
+}
+
+async function migrateCopy(
+  site: ClusterSite,
+  { server, address }: ScratchPod,
+  {
+    manifest,
+    migration,
+    copy,
+    user,
+  }: { manifest: BundleManifest; migration: NonNullable<ChartObjects['migration']>; copy: DatabaseTarget; user: string },
+): Promise<string> {
+  if (manifest.database === 'none') return 'no database';
+  const password = `rehearsal-${process.pid}`;
+  const input = Buffer.from(`ALTER ROLE :"user" PASSWORD ${literal(password)};`);
+  await psql(server, 'RESTORE_FAILED', { input }, { user });
+  const { userKey, passwordKey, nameKey } = manifest.database;
+  const known: Record<string, string> = { [userKey]: user, [passwordKey]: password, [nameKey]: copy.database };
+  const declared = Object.entries(manifest.rehearsal?.env ?? {}).map(
+    ([key, value]) => [key, interpolate(value, (name) => known[name])] as const,
+  );
+  const before = await shapeOf(copy);
+  const started = performance.now();
+  const { exitCode, output } = await runMigration(site, migration, {
+    name: scratchName(site, 'migrate'),
+    labels: scratchLabels(site),
+    env: { ...Object.fromEntries(declared), ...known },
+    only: true,
+    spec: { ...outsideNames, hostAliases: [{ ip: address, hostnames: [copy.service] }] },
+    timeoutMs: 3_600_000,
+  });
+  if (exitCode !== 0)
+    throw new AirdockError(
+      'MIGRATION_FAILED',
+      `${lastMigration(output) === undefined ? 'the migration' : `migration ${lastMigration(output)}`} of ${manifest.version} failed on a copy of your data (exit ${exitCode}): ${lastWords(output)}`,
+      {
+        hint: 'Nothing was changed. Put right the rows that it names, and run the same command again; or ask the vendor for a fixed release.',
+        details: { rehearsal: true, migration: lastMigration(output) ?? null },
+      },
+    );
+  const changes = shapeChanges(before, await shapeOf(copy));
+  return [
+    `the migration took ${durationText(performance.now() - started)}`,
+    ...(changes.length === 0 ? ['no table, column or number of rows changed'] : changes),
+  ].join('\n');
+}

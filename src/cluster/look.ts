@@ -1,0 +1,99 @@
+import semver from 'semver';
+import type { BundleManifest } from '../bundle/manifest.ts';
+import { classOfPath, type KnownMigration } from '../bundle/class-of-path.ts';
+import type { MigrationClass } from '../bundle/manifest.ts';
+import { databaseSize, type DatabaseTarget } from '../database/server.ts';
+import type { Revision } from '../io/helm-releases.ts';
+import type { KubeObject } from '../io/kubectl.ts';
+import { clusterDatabase } from './database.ts';
+import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
+import type { ClusterSite } from './site.ts';
+import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
+
+/** What is there before anything is done. */
+export type ClusterFacts = {
+  record: ClusterRecord | undefined;
+  open: ClusterTransaction | undefined;
+  revisions: Revision[];
+  /** The one whose pods run; undefined before the first install. */
+  deployed: Revision | undefined;
+  from: string | null;
+  pathClass: MigrationClass;
+  migrations: KnownMigration[];
+  /** As they are now, and as the chart of the bundle makes them with these values. */
+  running: ChartObjects;
+  target: ChartObjects;
+  database: (DatabaseTarget & { workload: Workload; bytes: number }) | undefined;
+  /** Who else owns what helm and airdock would change. */
+  owners: Owner[];
+  mayNot: string[];
+};
+
+export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
+
+/** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
+export async function look(site: ClusterSite, manifest: BundleManifest, rendered: string): Promise<ClusterFacts> {
+  const { kubectl, helm, release } = site;
+  const record = await site.records.read();
+  const revisions = await helm.history(release);
+  const deployed = revisions.findLast(({ status }) => status === 'deployed');
+  const target = chartObjects(rendered);
+  const running = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : emptyChart;
+  const from = deployed ? semver.valid(deployed.app_version) : null;
+  const migrations = union(record?.migrations ?? [], manifest.migrations);
+  // a chart of before the labels: its workloads have the names that they will have
+  const seen = running.workloads.length > 0 || !deployed ? running : target;
+  const database = deployed ? await clusterDatabase(site, manifest, seen) : undefined;
+  return {
+    record,
+    open: record && openTransaction(record),
+    revisions,
+    deployed,
+    from,
+    pathClass: from === null ? 'none' : classOfPath(migrations, from, manifest.version),
+    migrations,
+    running: seen,
+    target,
+    database: database && { ...database, bytes: await databaseSize(database) },
+    owners: deployed ? await ownersOf(site, seen.workloads) : [],
+    mayNot: await missingRights(site),
+  };
+
+  async function missingRights({ kubectl: asked }: ClusterSite): Promise<string[]> {
+    const needed = [
+      ['create', 'secrets'],
+      ['create', 'pods'],
+      ['create', 'pods/exec'],
+      ['get', 'pods/log'],
+      ['get', 'services/proxy'],
+      ['patch', 'deployments.apps/scale'],
+      ['create', 'networkpolicies.networking.k8s.io'],
+    ] as const;
+    const allowed = await Promise.all(needed.map(([verb, resource]) => asked.may(verb, resource)));
+    return needed.filter((_one, index) => !allowed[index]).map((one) => one.join(' '));
+  }
+
+  async function ownersOf(_site: ClusterSite, workloads: readonly Workload[]): Promise<Owner[]> {
+    const owners: Owner[] = [];
+    type Scaler = KubeObject & { spec: { scaleTargetRef: { kind: string; name: string } } };
+    for (const { metadata, spec } of await kubectl.list<Scaler>('horizontalpodautoscalers'))
+      if (workloads.some(({ kind, name }) => kind === spec.scaleTargetRef.kind && name === spec.scaleTargetRef.name))
+        owners.push({ kind: 'HorizontalPodAutoscaler', name: metadata.name, of: spec.scaleTargetRef.name });
+    for (const { kind, name } of workloads) {
+      const { labels = {}, annotations = {} } = (await kubectl.get(kind.toLowerCase(), name))?.metadata ?? {};
+      const argo = labels['argocd.argoproj.io/instance'] ?? annotations['argocd.argoproj.io/tracking-id'];
+      const flux = labels['helm.toolkit.fluxcd.io/name'] ?? labels['kustomize.toolkit.fluxcd.io/name'];
+      if (argo !== undefined) owners.push({ kind: 'Argo CD', name: argo.split(':')[0] ?? argo, of: name });
+      if (flux !== undefined) owners.push({ kind: 'Flux', name: flux, of: name });
+    }
+    return owners;
+  }
+}
+
+const emptyChart: ChartObjects = { workloads: [], migration: undefined, services: [] };
+
+/** One entry a version; what is said last counts. */
+export function union(known: readonly KnownMigration[], learnt: readonly KnownMigration[]): KnownMigration[] {
+  const all = new Map([...known, ...learnt].map((entry) => [entry.version, entry]));
+  return [...all.values()].toSorted((a, b) => semver.compare(a.version, b.version));
+}

@@ -1,0 +1,62 @@
+import { AirdockError } from '../errors.ts';
+import type { KubeObject, Pod } from '../io/kubectl.ts';
+import { waitPod } from './pods.ts';
+import type { ClusterSite } from './site.ts';
+import type { ChartObjects, EnvEntry, PodSpec } from './workloads.ts';
+
+/** The chart's migration Job, run as a pod of airdock's own: on a copy, or in a rehearsal. */
+
+export type MigrationRun = {
+  name: string;
+  labels: Record<string, string>;
+  /** In place of those of the Job that have these names, or, with `only`, in place of all of them. */
+  env: Readonly<Record<string, string>>;
+  only?: boolean;
+  /** Besides: `hostAliases`, where names are asked. */
+  spec?: Record<string, unknown>;
+  timeoutMs: number;
+};
+
+/** @returns its exit code, and what it printed */
+export async function runMigration(
+  { kubectl, host }: ClusterSite,
+  migration: NonNullable<ChartObjects['migration']>,
+  run: MigrationRun,
+): Promise<{ exitCode: number; output: string }> {
+  await kubectl.remove('pod', run.name);
+  await kubectl.create(podOf(migration.spec.template.spec, run));
+  try {
+    const pod = await waitPod(kubectl, run.name, { until: 'ended', timeoutMs: run.timeoutMs, signal: host.signal });
+    return { exitCode: exitCodeOf(pod), output: await kubectl.logs(run.name, { tail: 1000 }) };
+  } finally {
+    await kubectl.remove('pod', run.name);
+  }
+}
+
+/** What a hook's Job printed, of its youngest pod; '' when it is gone. */
+export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): Promise<string> {
+  const pods = await kubectl.list<Pod>('pods', { 'job-name': migration.metadata.name });
+  const youngest = pods
+    .toSorted((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
+    .at(-1);
+  return youngest ? kubectl.logs(youngest.metadata.name, { tail: 200 }) : '';
+}
+
+function podOf(spec: PodSpec, { name, labels, env, only = false, spec: besides = {} }: MigrationRun): KubeObject {
+  const [container, ...others] = spec.containers;
+  if (!container) throw new AirdockError('CHART_INVALID', 'the migration’s Job has no container');
+  const given: EnvEntry[] = Object.entries(env).map(([key, value]) => ({ name: key, value }));
+  const kept = only ? [] : (container.env ?? []).filter((entry) => !(entry.name in env));
+  const { envFrom: _all, ...alone } = container;
+  const migrating = { ...(only ? alone : container), env: [...kept, ...given] };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels },
+    spec: { ...spec, ...besides, restartPolicy: 'Never', containers: [migrating, ...others] },
+  };
+}
+
+function exitCodeOf({ status }: Pod): number {
+  return status?.containerStatuses?.[0]?.state?.['terminated']?.exitCode ?? (status?.phase === 'Succeeded' ? 0 : 1);
+}

@@ -1,0 +1,144 @@
+import semver from 'semver';
+import { z } from 'zod';
+import { migrationClass, type BundleManifest } from '../bundle/manifest.ts';
+import type { ClusterFacts } from './look.ts';
+
+/** What `airdock helm upgrade` is about to do, as data. */
+export const helmPlanDocument = z.strictObject({
+  schema: z.literal('airdock.helm-plan/1'),
+  product: z.string(),
+  release: z.string(),
+  namespace: z.string(),
+  kind: z.enum(['install', 'upgrade', 'rollback']),
+  from: z.string().nullable(),
+  to: z.string(),
+  class: migrationClass,
+  /** helm's revision that runs. */
+  revision: z.int().nullable(),
+  /** Bytes; null where there is none to back up yet. */
+  database: z.strictObject({ workload: z.string(), name: z.string(), bytes: z.int() }).nullable(),
+  steps: z.array(z.string()),
+  /** Whom users cannot reach meanwhile. */
+  stops: z.array(z.string()),
+  rollback: z.string(),
+  findings: z.array(z.strictObject({ code: z.string(), text: z.string(), fix: z.string() })),
+});
+export type HelmPlan = z.infer<typeof helmPlanDocument>;
+
+type Wanted = {
+  release: string;
+  namespace: string;
+  manifest: BundleManifest;
+  /** `HOST/PATH`; undefined where the images are elsewhere. */
+  registry: string | undefined;
+  rehearse: boolean;
+  allowDowngrade: boolean;
+};
+
+export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
+  const { manifest, release, namespace, registry, rehearse } = wanted;
+  const { from, pathClass, database, deployed } = facts;
+  const swaps = pathClass === 'irreversible' && database !== undefined;
+  const steps = [
+    ...(registry === undefined ? [] : ['push']),
+    ...(database ? ['backup', ...(rehearse ? ['rehearse'] : [])] : []),
+    ...(swaps ? ['quiesce', 'copy', 'migrate', 'swap', 'trial'] : []),
+    'upgrade',
+    'health',
+  ];
+  return {
+    schema: 'airdock.helm-plan/1',
+    product: manifest.product,
+    release,
+    namespace,
+    kind: from === null ? 'install' : 'upgrade',
+    from,
+    to: manifest.version,
+    class: pathClass,
+    revision: deployed?.revision ?? null,
+    database: database ? { workload: database.workload.name, name: database.database, bytes: database.bytes } : null,
+    steps,
+    stops: swaps ? manifest.writers : [],
+    rollback:
+      from === null
+        ? 'none: this is the first install'
+        : swaps
+          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database`
+          : `to ${from} by code alone: airdock helm rollback ${from}`,
+    findings: findingsOf(facts, wanted),
+  };
+}
+
+function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDowngrade }: Wanted): HelmPlan['findings'] {
+  const { record, from, deployed, revisions, owners, target, pathClass, database, mayNot } = facts;
+  const findings: HelmPlan['findings'] = [];
+  const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
+  if (record && record.product !== manifest.product)
+    refuse('PRODUCT_MISMATCH', `${release} is ${record.product}, the bundle is ${manifest.product}`, 'Name another release.');
+  const last = revisions.at(-1);
+  if (last?.status.startsWith('pending'))
+    refuse(
+      'LOCKED',
+      `helm is at work on ${release} (revision ${last.revision}, ${last.status}), or was killed`,
+      `Is nobody at work: airdock helm resume --release ${release}`,
+    );
+  if (deployed && from === null)
+    refuse(
+      'UPGRADE_PATH_REFUSED',
+      `revision ${deployed.revision} has the version ${deployed.app_version}, which is none`,
+      'Upgrade by helm to a release that airdock knows.',
+    );
+  const highest = record?.highestGood ?? from;
+  if (highest !== null && semver.lt(manifest.version, highest) && !allowDowngrade)
+    refuse(
+      'DOWNGRADE_REFUSED',
+      `${manifest.version} is older than ${highest}, which ran here`,
+      `To go back: airdock helm rollback ${manifest.version}`,
+    );
+  if (from !== null && !semver.satisfies(from, manifest.upgrade.from, { includePrerelease: true }))
+    refuse(
+      'UPGRADE_PATH_REFUSED',
+      `${manifest.version} upgrades from ${manifest.upgrade.from} only, ${from} runs here`,
+      'Install a release in between first.',
+    );
+  const stop =
+    from === null ? undefined : manifest.upgrade.stops.find((one) => semver.gt(one, from) && semver.lt(one, manifest.version));
+  if (stop !== undefined)
+    refuse('UPGRADE_PATH_REFUSED', `the way from ${from} to ${manifest.version} stops at ${stop}`, `Install ${stop} first.`);
+  for (const owner of owners) {
+    const text = `${owner.kind} ${owner.name} looks after ${owner.of}`;
+    if (owner.kind !== 'HorizontalPodAutoscaler')
+      refuse(
+        'OWNED_BY_ANOTHER',
+        `${text}, and would undo what is done here`,
+        'airdock helm prepare does all but the upgrade, and prints the values for it.',
+      );
+    else if (pathClass === 'irreversible')
+      refuse(
+        'OWNED_BY_ANOTHER',
+        `${text}, and would bring writers back while the database changes`,
+        `Suspend it first: kubectl delete hpa ${owner.name} (keep its manifest), and apply it again afterwards.`,
+      );
+  }
+  if (registry !== undefined)
+    for (const image of new Set(target.workloads.map((one) => one.image)))
+      if (!image.startsWith(`${registry}/`))
+        refuse(
+          'IMAGE_NOT_FOUND',
+          `with these values the chart takes ${image}, which is not in ${registry}`,
+          'Correct the values, or say with --registry-value which one names the registry.',
+        );
+  if (pathClass === 'irreversible' && !database && from !== null)
+    refuse(
+      'DATABASE_UNREACHABLE',
+      'the database is none of this release, and an irreversible migration cannot be made safe for it here yet',
+      'Follow the operator’s book, section 14, "A database elsewhere".',
+    );
+  for (const right of mayNot)
+    refuse(
+      'CLUSTER_FORBIDDEN',
+      `you may not ${right}`,
+      'The operator’s book, section 14, has the rights that are needed, as a manifest.',
+    );
+  return findings;
+}

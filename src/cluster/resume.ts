@@ -1,0 +1,84 @@
+import type { BundleManifest } from '../bundle/manifest.ts';
+import { AirdockError } from '../errors.ts';
+import { asStep } from '../events.ts';
+import { clusterDatabase } from './database.ts';
+import { openTransaction, type ClusterTransaction } from './record.ts';
+import { shapeOf } from './rollback.ts';
+import { removeScratch } from './scratch-pod.ts';
+import type { ClusterSite } from './site.ts';
+import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
+import { end, type Running } from './transaction.ts';
+import { removeTrials } from './trial.ts';
+import { chartObjects } from './workloads.ts';
+
+export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
+
+/**
+ * Finishes or undoes what was killed, on this machine or another (docs/adr/0013-cluster.md). helm's own revisions tell how far it
+ * came, the OID under the live name which database is there.
+ * @returns undefined when nothing is open
+ * @throws UNDO_FAILED; the transaction then stays open
+ */
+export async function helmResume(site: ClusterSite): Promise<Resumed | undefined> {
+  const record = await site.records.read();
+  const open = record && openTransaction(record);
+  if (!record || !open) return undefined;
+  site.host.listener({
+    type: 'note',
+    text: `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator} was interrupted; putting that right`,
+  });
+  await removeScratch(site);
+  await removeTrials(site);
+  for (const { metadata } of await site.kubectl.list('pods', { 'airdock.dev/transaction': `${site.release}-${open.id}` }))
+    await site.kubectl.remove('pod', metadata.name);
+  const running = { record, transaction: open };
+  const outcome = await asStep(site.host.listener, 'undo', async () => {
+    const deployed = (await site.helm.history(site.release)).findLast(({ status }) => status === 'deployed');
+    const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
+    return arrived ? goOn(site, running, deployed.revision) : goBack(site, running);
+  });
+  return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
+}
+
+async function goOn(site: ClusterSite, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
+  const { transaction, record } = running;
+  if (transaction.undo) {
+    const { workloads } = chartObjects(await site.helm.manifest(site.release));
+    await scaleBack(site, transaction.undo);
+    await waitScaled(site, workloads, transaction.undo, 600_000);
+  }
+  const { undo, from, to } = transaction;
+  const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
+  const revisions = { ...transaction.revisions, after: revision };
+  await end(site, running, 'done', { revisions }, { current: to, schemaRelease: to, kept });
+  return { outcome: 'done', summary: `${transaction.to} is serving` };
+}
+
+async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+  const { undo, revisions, from } = running.transaction;
+  try {
+    const objects = chartObjects(await site.helm.manifest(site.release, revisions.before ?? undefined));
+    if (undo?.live) {
+      const database = await clusterDatabase(site, shapeOf(running.record) as BundleManifest, objects);
+      if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
+    }
+    const last = (await site.helm.history(site.release)).at(-1);
+    if (revisions.before !== null && last && last.revision > revisions.before && last.status !== 'deployed')
+      await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
+    if (undo) {
+      await scaleBack(site, undo);
+      await waitScaled(site, objects.workloads, undo, 600_000);
+    }
+  } catch (cause) {
+    throw new AirdockError(
+      'UNDO_FAILED',
+      `the previous state could not be brought back: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, and run airdock helm resume again.`,
+        cause,
+      },
+    );
+  }
+  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  return { outcome: 'rolled-back', summary: from === null ? 'nothing was installed before' : `${from} is serving` };
+}

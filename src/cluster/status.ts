@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { migrationClass } from '../bundle/manifest.ts';
+import { runsOn } from '../bundle/class-of-path.ts';
+import { isReady, podsOf } from './pods.ts';
+import { openTransaction } from './record.ts';
+import type { ClusterSite } from './site.ts';
+import { chartObjects } from './workloads.ts';
+
+export const helmStatusDocument = z.strictObject({
+  schema: z.literal('airdock.helm-status/1'),
+  release: z.string(),
+  namespace: z.string(),
+  product: z.string().nullable(),
+  current: z.string().nullable(),
+  schemaRelease: z.string().nullable(),
+  /** helm's last one. */
+  revision: z.int().nullable(),
+  helm: z.string().nullable(),
+  workloads: z.array(
+    z.strictObject({ name: z.string(), service: z.string(), image: z.string(), wanted: z.int().nullable(), ready: z.int() }),
+  ),
+  /** What helm or somebody else did that airdock's record does not know. */
+  drift: z.array(z.string()),
+  interrupted: z
+    .strictObject({ transaction: z.int(), kind: z.string(), to: z.string(), operator: z.string(), since: z.string() })
+    .nullable(),
+  keptDatabases: z.array(z.strictObject({ name: z.string(), release: z.string(), keptAt: z.string() })),
+  /** Versions that helm keeps, and what a way back takes. */
+  releases: z.array(z.strictObject({ version: z.string(), revision: z.int(), rollback: z.enum(['code', 'database', 'none']) })),
+});
+export type HelmStatus = z.infer<typeof helmStatusDocument>;
+
+export const helmHistoryDocument = z.strictObject({
+  schema: z.literal('airdock.helm-history/1'),
+  release: z.string(),
+  namespace: z.string(),
+  /** Oldest first; helm's revision, with airdock's record where it made it. */
+  history: z.array(
+    z.strictObject({
+      revision: z.int().nullable(),
+      status: z.string().nullable(),
+      version: z.string(),
+      transaction: z.int().nullable(),
+      kind: z.string().nullable(),
+      class: migrationClass.nullable(),
+      outcome: z.string().nullable(),
+      operator: z.string().nullable(),
+      backup: z.string().nullable(),
+      rehearsed: z.boolean().nullable(),
+      at: z.string(),
+    }),
+  ),
+});
+export type HelmHistory = z.infer<typeof helmHistoryDocument>;
+
+/** Read only. */
+export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
+  const { kubectl, helm, release } = site;
+  const record = await site.records.read();
+  const revisions = await helm.history(release);
+  const deployed = revisions.findLast(({ status }) => status === 'deployed');
+  const last = revisions.at(-1);
+  const { workloads } = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : { workloads: [] };
+  const open = record && openTransaction(record);
+  const drift: string[] = [];
+  if (record?.current && deployed && deployed.app_version !== record.current)
+    drift.push(`helm runs ${deployed.app_version} (revision ${deployed.revision}), airdock put ${record.current} there`);
+  const shown: HelmStatus['workloads'] = [];
+  for (const workload of workloads) {
+    const ready = (await podsOf(kubectl, workload)).filter(isReady).length;
+    shown.push({ name: workload.name, service: workload.service, image: workload.image, wanted: workload.replicas, ready });
+    if (!open && workload.replicas !== null && ready < workload.replicas)
+      drift.push(`${workload.name}: ${ready} of ${workload.replicas} pods ready`);
+  }
+  const usable = revisions.filter(({ status }) => status === 'superseded' || status === 'deployed');
+  const versions = new Map(usable.map((one) => [one.app_version, one.revision]));
+  const schema = record?.schemaRelease ?? deployed?.app_version ?? null;
+  return {
+    schema: 'airdock.helm-status/1',
+    release,
+    namespace: kubectl.namespace,
+    product: record?.product ?? null,
+    current: deployed?.app_version ?? null,
+    schemaRelease: schema,
+    revision: last?.revision ?? null,
+    helm: last?.status ?? null,
+    workloads: shown,
+    drift,
+    interrupted: open
+      ? { transaction: open.id, kind: open.kind, to: open.to, operator: open.operator, since: open.startedAt }
+      : null,
+    keptDatabases: (record?.kept ?? []).map(({ name, release: of, keptAt }) => ({ name, release: of, keptAt })),
+    releases: [...versions].map(([version, revision]) => ({
+      version,
+      revision,
+      rollback:
+        version === deployed?.app_version || schema === null
+          ? 'none'
+          : runsOn(record?.migrations ?? [], version, schema)
+            ? 'code'
+            : 'database',
+    })),
+  };
+}
+
+/** Read only. */
+export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
+  const record = await site.records.read();
+  const transactions = record?.transactions ?? [];
+  const revisions = await site.helm.history(site.release);
+  const rows: HelmHistory['history'] = revisions.map(({ revision, status, app_version: version, updated }) => {
+    const made = transactions.find(({ revisions: { after } }) => after === revision);
+    return { ...rowOf(made), revision, status, version, at: updated };
+  });
+  const without = transactions.filter(({ revisions: { after } }) => after === null);
+  for (const one of without) rows.push({ ...rowOf(one), revision: null, status: null, version: one.to, at: one.startedAt });
+  return {
+    schema: 'airdock.helm-history/1',
+    release: site.release,
+    namespace: site.kubectl.namespace,
+    history: rows.toSorted((a, b) => a.at.localeCompare(b.at)),
+  };
+}
+
+type Row = HelmHistory['history'][number];
+function rowOf(
+  one: NonNullable<Awaited<ReturnType<ClusterSite['records']['read']>>>['transactions'][number] | undefined,
+): Omit<Row, 'revision' | 'status' | 'version' | 'at'> {
+  return {
+    transaction: one?.id ?? null,
+    kind: one?.kind ?? null,
+    class: one?.class ?? null,
+    outcome: one?.outcome ?? null,
+    operator: one?.operator ?? null,
+    backup: one?.backup ?? null,
+    rehearsed: one?.rehearsed ?? null,
+  };
+}

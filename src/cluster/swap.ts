@@ -1,0 +1,139 @@
+import { copyDatabase, databases, dropDatabase, fence, found, swapDatabases, unfence, type Cluster } from '../database/admin.ts';
+import type { DatabaseTarget } from '../database/server.ts';
+import type { BundleManifest } from '../bundle/manifest.ts';
+import { AirdockError } from '../errors.ts';
+import { isReady, podsOf, waitGone } from './pods.ts';
+import type { ClusterRecord, ClusterTransaction } from './record.ts';
+import { now, type ClusterSite } from './site.ts';
+import { note, type Running } from './transaction.ts';
+import type { ChartObjects, Workload } from './workloads.ts';
+
+/** Docs/adr/0008-irreversible.md, in a cluster: writers to nothing, a copy, a swap by OID, and back. */
+
+type Undo = NonNullable<ClusterTransaction['undo']>;
+
+export function clusterOf(target: DatabaseTarget, { transaction }: Running): Cluster {
+  const { tools, service, user, database } = target;
+  return { tools, service, user, database, applicationName: `airdock-${transaction.id}` };
+}
+
+export function writersOf({ writers }: BundleManifest, { workloads }: ChartObjects): Workload[] {
+  return workloads.filter(({ service }) => writers.includes(service));
+}
+
+const key = ({ kind, name }: Workload): string => `${kind.toLowerCase()}/${name}`;
+const goneMs = 120_000;
+
+/** Nobody writes any more. What undoing it needs is on record before anything is done. */
+export async function quiesce(
+  site: ClusterSite,
+  running: Running,
+  target: DatabaseTarget,
+  writers: readonly Workload[],
+): Promise<void> {
+  const replicas: Record<string, number> = {};
+  for (const workload of writers) {
+    const live = await site.kubectl.get<{ kind: string; metadata: { name: string }; spec: { replicas?: number } }>(
+      workload.kind.toLowerCase(),
+      workload.name,
+    );
+    replicas[key(workload)] = live?.spec.replicas ?? 1;
+  }
+  const cluster = clusterOf(target, running);
+  const live = found(await databases(cluster), target.database);
+  await note(site, running, { undo: { replicas, live, next: null, aside: null } });
+  for (const { kind, name } of writers) await site.kubectl.scale(kind.toLowerCase(), name, 0);
+  await waitGone(site.kubectl, writers, goneMs);
+  await fence(cluster, live.name);
+}
+
+/** As they were before. */
+export async function scaleBack(site: ClusterSite, { replicas }: Undo): Promise<void> {
+  for (const [workload, count] of Object.entries(replicas)) {
+    const [kind = '', name = ''] = workload.split('/');
+    if (await site.kubectl.get(kind, name)) await site.kubectl.scale(kind, name, count);
+  }
+}
+
+/** Until each has as many ready pods as it had. */
+export async function waitScaled(
+  site: ClusterSite,
+  workloads: readonly Workload[],
+  { replicas }: Undo,
+  timeoutMs: number,
+): Promise<void> {
+  const wanted = workloads.filter((one) => (replicas[key(one)] ?? 0) > 0);
+  for (const endAt = performance.now() + timeoutMs; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+    const counts = await Promise.all(wanted.map(async (one) => (await podsOf(site.kubectl, one)).filter(isReady).length));
+    if (wanted.every((one, index) => (counts[index] ?? 0) >= (replicas[key(one)] ?? 0))) return;
+    if (performance.now() > endAt)
+      throw new AirdockError('UP_FAILED', `not ready again: ${wanted.map(key).join(', ')}`, {
+        hint: 'kubectl describe pod tells why.',
+      });
+  }
+}
+
+export function copyName({ transaction }: Running): string {
+  return `airdock_${transaction.id}_next`;
+}
+
+export async function copy(target: DatabaseTarget, running: Running): Promise<void> {
+  await copyDatabase(clusterOf(target, running), target.database, copyName(running));
+}
+
+/** The database that comes in stays fenced until `open`. */
+export async function swapIn(
+  site: ClusterSite,
+  running: Running,
+  target: DatabaseTarget,
+  nextDatabase: string,
+  aside: string,
+): Promise<void> {
+  const cluster = clusterOf(target, running);
+  const undo = undoOf(running);
+  const live = undo.live ?? found(await databases(cluster), target.database);
+  const next = found(await databases(cluster), nextDatabase);
+  await note(site, running, { undo: { ...undo, live, next, aside } });
+  await swapDatabases(cluster, { live, next, aside });
+}
+
+/** Lets the application in, if the live name has that very database. */
+export async function open(target: DatabaseTarget, running: Running, which: 'live' | 'next'): Promise<void> {
+  const id = undoOf(running)[which];
+  if (id) await unfence(clusterOf(target, running), { name: target.database, oid: id.oid });
+}
+
+/** The database that was live is live again, whichever side of the swap it is on. Nothing is guessed. @throws UNDO_FAILED */
+export async function swapBack(target: DatabaseTarget, running: Running, keep: boolean): Promise<void> {
+  const { live, next, aside } = undoOf(running);
+  if (!live) return;
+  const cluster = clusterOf(target, running);
+  const all = await databases(cluster);
+  const here = all.find(({ name }) => name === target.database);
+  if (here?.oid !== live.oid) {
+    if (!here || here.oid !== next?.oid || aside === null)
+      throw new AirdockError('UNDO_FAILED', `the database ${target.database} is none that this transaction knows`, {
+        hint: 'Look at SELECT oid, datname FROM pg_database, give the right one its name, then run airdock helm resume.',
+      });
+    await swapDatabases(cluster, { live: here, next: { name: aside, oid: live.oid }, aside: copyName(running) });
+  }
+  await unfence(cluster, { name: target.database, oid: live.oid });
+  if (!keep) await dropDatabase(cluster, copyName(running));
+}
+
+/** What was put aside, for the record; nothing when nothing was swapped. `release`: whose code wrote it. */
+export function keptBy(site: ClusterSite, { record, transaction: { undo } }: Running, release: string): ClusterRecord['kept'] {
+  if (!undo?.aside || !undo.live) return [];
+  const { name, oid } = { name: undo.aside, oid: undo.live.oid };
+  return [{ name, oid, release, schemaRelease: record.schemaRelease ?? release, keptAt: now(site) }];
+}
+
+function undoOf({ transaction }: Running): Undo {
+  return transaction.undo ?? { replicas: {}, live: null, next: null, aside: null };
+}
+
+/** `nodepad_0_3_0_t14`: of release 0.3.0, put aside by transaction 14. A name has 63 bytes. */
+export function asideName(live: string, release: string, { transaction }: Running): string {
+  const suffix = `_${release.replace(/[^0-9A-Za-z]+/g, '_')}_t${transaction.id}`;
+  return `${live.slice(0, Math.max(0, 63 - suffix.length))}${suffix}`.slice(-63);
+}

@@ -1,0 +1,88 @@
+import { AirdockError } from '../errors.ts';
+import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
+import { now, type ClusterSite } from './site.ts';
+
+/** A transaction in the record of the cluster: begun by a write that only one can make, ended by another. */
+export type Running = { record: ClusterRecord; transaction: ClusterTransaction };
+
+type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & { before: number | null };
+
+/** @throws LOCKED when one is open, or another one began meanwhile */
+export async function begin(site: ClusterSite, record: ClusterRecord, { before, ...what }: Begin): Promise<Running> {
+  refuseOpen(record);
+  const transaction: ClusterTransaction = {
+    id: (record.transactions.at(-1)?.id ?? 0) + 1,
+    ...what,
+    revisions: { before, after: null },
+    operator: site.host.operator,
+    startedAt: now(site),
+    endedAt: null,
+    outcome: null,
+    error: null,
+    backup: null,
+    rehearsed: false,
+    undo: null,
+  };
+  const next = { ...record, transactions: [...record.transactions, transaction] };
+  await site.records.write(next);
+  return { record: next, transaction };
+}
+
+export function refuseOpen(record: ClusterRecord): void {
+  const open = openTransaction(record);
+  if (!open) return;
+  throw new AirdockError(
+    'LOCKED',
+    `transaction ${open.id} (${open.kind} ${open.to}) is under way since ${open.startedAt}, by ${open.operator}`,
+    {
+      hint: 'Wait for it. Was it killed, airdock helm resume puts it right.',
+    },
+  );
+}
+
+/** Writes what is known now, and keeps it in `running`, which whoever undoes it looks at. The change of the record goes with it. */
+export async function note(
+  site: ClusterSite,
+  running: Running,
+  change: Partial<ClusterTransaction>,
+  more: Partial<ClusterRecord> = {},
+): Promise<Running> {
+  const transaction = { ...running.transaction, ...change };
+  const transactions = running.record.transactions.map((one) => (one.id === transaction.id ? transaction : one));
+  const record = { ...running.record, ...more, transactions };
+  await site.records.write(record);
+  return Object.assign(running, { record, transaction });
+}
+
+export async function end(
+  site: ClusterSite,
+  running: Running,
+  outcome: NonNullable<ClusterTransaction['outcome']>,
+  change: Partial<ClusterTransaction> = {},
+  more: Partial<ClusterRecord> = {},
+): Promise<Running> {
+  return note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more);
+}
+
+/** What serves afterwards. @throws UNDO_FAILED; the transaction then stays open */
+export async function failed(
+  site: ClusterSite,
+  running: Running,
+  error: unknown,
+  undo: () => Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }>,
+): Promise<never> {
+  const said = error instanceof Error ? error.message : String(error);
+  let undone: Awaited<ReturnType<typeof undo>>;
+  try {
+    undone = await undo();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AirdockError('UNDO_FAILED', `${said}\nand the previous state could not be brought back: ${why}`, {
+      hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, then run: airdock helm resume --release ${site.release}`,
+      cause,
+    });
+  }
+  await end(site, running, undone.outcome, { error: said.slice(0, 2000) });
+  site.host.listener({ type: 'note', text: undone.summary });
+  throw error;
+}

@@ -1,0 +1,116 @@
+import { lastMigration, lastWords } from '../database/migration-output.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
+import { asStep } from '../events.ts';
+import { bytesText, durationText } from '../units.ts';
+import { makeClusterBackup, proveAndRehearse } from './backup.ts';
+import type { ClusterFacts } from './look.ts';
+import { hookLog, runMigration } from './migration-pod.ts';
+import type { ClusterSite } from './site.ts';
+import { asideName, copy, copyName, open, quiesce, swapIn, writersOf } from './swap.ts';
+import { note, type Running } from './transaction.ts';
+import { trial } from './trial.ts';
+import type { UpgradeOptions } from './upgrade.ts';
+
+/** What `airdock helm upgrade` does besides helm (docs/adr/0013-cluster.md, "Steps"). */
+
+/** Backup and rehearsal: nothing is touched. */
+export async function prepare(site: ClusterSite, options: UpgradeOptions, facts: ClusterFacts, running: Running): Promise<void> {
+  const { database, from, record } = facts;
+  if (!database) return;
+  const { listener } = site.host;
+  const { id } = await asStep(listener, 'backup', async (progress) => {
+    const made = await makeClusterBackup(
+      site,
+      database,
+      { release: from, schemaRelease: record?.schemaRelease ?? from },
+      progress,
+    );
+    return { id: made.id, summary: `${made.id}, ${bytesText(made.bytes)}, read back in ${durationText(made.seconds * 1000)}` };
+  });
+  await note(site, running, { backup: id });
+  if (!options.rehearse) return;
+  await asStep(listener, 'rehearse', async () => ({
+    summary: await proveAndRehearse(site, id, {
+      manifest: options.bundle.manifest,
+      database: { workload: database.workload, image: database.workload.image, spec: database.workload.spec },
+      migration: facts.pathClass === 'none' ? undefined : facts.target.migration,
+    }),
+  }));
+  await note(site, running, { rehearsed: true });
+}
+
+/** Writers stop; a copy is migrated and swapped in; the new code is tried on it. */
+export async function changeDatabase(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  running: Running,
+): Promise<void> {
+  const { listener } = site.host;
+  const { manifest } = options.bundle;
+  const { database, target, running: serving } = facts;
+  const { migration } = target;
+  if (!database || !migration || manifest.database === 'none') return;
+  await asStep(listener, 'quiesce', async () => {
+    await quiesce(site, running, database, writersOf(manifest, serving));
+    return { summary: `${manifest.writers.join(', ')} stopped` };
+  });
+  await asStep(listener, 'copy', async () => {
+    await copy(database, running);
+    return { summary: bytesText(database.bytes) };
+  });
+  const { nameKey } = manifest.database;
+  await asStep(listener, 'migrate', async () => {
+    const started = performance.now();
+    const { exitCode, output } = await runMigration(site, migration, {
+      name: `airdock-${site.release}-${running.transaction.id}-migrate`.slice(0, 63),
+      labels: { 'airdock.dev/transaction': `${site.release}-${running.transaction.id}` },
+      env: { [nameKey]: copyName(running), PGAPPNAME: `airdock-${running.transaction.id}` },
+      timeoutMs: options.timeoutSeconds * 1000,
+    });
+    if (exitCode !== 0)
+      throw migrationFailed(manifest.version, output, 'It ran on a copy; the database that served is as it was.');
+    return { summary: durationText(performance.now() - started) };
+  });
+  await asStep(listener, 'swap', async () => {
+    const aside = asideName(database.database, facts.from ?? '0', running);
+    await swapIn(site, running, database, copyName(running), aside);
+    await open(database, running, 'next');
+    return { summary: `${aside} is kept` };
+  });
+  await asStep(listener, 'trial', async () => ({
+    summary: await trial(site, manifest, writersOf(manifest, target), options.timeoutSeconds * 1000),
+  }));
+}
+
+/** helm's own words of a hook that failed say nothing: its log does. */
+export async function helmOrHook(
+  site: ClusterSite,
+  { chart, values, set, timeoutSeconds, bundle }: UpgradeOptions,
+  { target }: ClusterFacts,
+): Promise<void> {
+  try {
+    await site.helm.upgrade({ release: site.release, chart, values, set, timeoutSeconds, signal: site.host.signal });
+  } catch (error) {
+    const log = target.migration && isHook(error) ? await hookLog(site, target.migration) : '';
+    throw log === ''
+      ? error
+      : migrationFailed(
+          bundle.manifest.version,
+          log,
+          'Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues.',
+        );
+  }
+}
+
+export function isHook(error: unknown): boolean {
+  return isAirdockError(error, 'MIGRATION_FAILED');
+}
+
+function migrationFailed(version: string, output: string, hint: string): AirdockError {
+  const name = lastMigration(output);
+  return new AirdockError('MIGRATION_FAILED', `${name ?? 'the migration'} of ${version} failed: ${lastWords(output)}`, {
+    hint,
+    details: { migration: name ?? null },
+  });
+}

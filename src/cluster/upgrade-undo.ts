@@ -1,0 +1,52 @@
+import { AirdockError } from '../errors.ts';
+import type { ClusterFacts } from './look.ts';
+import type { ClusterSite } from './site.ts';
+import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
+import { end, type Running } from './transaction.ts';
+
+/** What becomes of an upgrade that fails (docs/adr/0013-cluster.md, "Steps"). */
+
+/** `rolled`: pods may have rolled, so helm goes back too. */
+export async function bringBack(
+  site: ClusterSite,
+  facts: ClusterFacts,
+  running: Running,
+  rolled: boolean,
+): Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }> {
+  const { undo, revisions } = running.transaction;
+  if (undo?.live && facts.database) await swapBack(facts.database, running, false);
+  if (rolled && revisions.before !== null) await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
+  if (undo) {
+    await scaleBack(site, undo);
+    await waitScaled(site, facts.running.workloads, undo, 600_000);
+  }
+  const serves =
+    facts.from === null ? 'nothing was installed before' : `${facts.from} is serving${rolled || undo ? ' again' : ', untouched'}`;
+  return { outcome: rolled || undo ? 'rolled-back' : 'undone', summary: serves };
+}
+
+/** The new database is open and users may have written: nothing is swapped by itself. */
+export async function openButUnwell(
+  site: ClusterSite,
+  running: Running,
+  error: unknown,
+  { from }: ClusterFacts,
+): Promise<AirdockError> {
+  const said = error instanceof Error ? error.message : String(error);
+  const kept = keptBy(site, running, from ?? running.transaction.to);
+  await end(
+    site,
+    running,
+    'failed',
+    { error: said.slice(0, 2000) },
+    { current: running.transaction.to, schemaRelease: running.transaction.to, kept: [...running.record.kept, ...kept] },
+  );
+  return new AirdockError(
+    'OPEN_BUT_UNHEALTHY',
+    `${running.transaction.to} is in place with its database, users may have written, and it is not well: ${said}`,
+    {
+      hint: `Put it right (kubectl get pods), or go back: airdock helm rollback ${from} --restore-database`,
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,155 @@
+import { signerPins } from './pins.ts';
+import type { OpenBundle } from '../bundle/reader.ts';
+import { AirdockError } from '../errors.ts';
+import { asStep } from '../events.ts';
+import { waitHealthy } from './health.ts';
+import { look, union, type ClusterFacts } from './look.ts';
+import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
+import type { ClusterRecord } from './record.ts';
+import type { ClusterSite } from './site.ts';
+import { keptBy, scaleBack, waitScaled } from './swap.ts';
+import { begin, end, failed, note, refuseOpen } from './transaction.ts';
+import { changeDatabase, helmOrHook, isHook, prepare } from './upgrade-steps.ts';
+import { bringBack, openButUnwell } from './upgrade-undo.ts';
+import { assertLabelled } from './workloads.ts';
+
+export type UpgradeOptions = {
+  bundle: OpenBundle;
+  /** The chart's archive, taken out of the bundle. */
+  chart: string;
+  values: readonly string[];
+  set: Readonly<Record<string, string>>;
+  registry: string | undefined;
+  timeoutSeconds: number;
+  rehearse: boolean;
+  allowDowngrade: boolean;
+  /** Puts the release into the registry. */
+  push: (() => Promise<string>) | undefined;
+  /** Shows the plan and asks. @throws CONSENT_NEEDED */
+  consent: (plan: HelmPlan) => Promise<void>;
+};
+
+export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
+
+/** Up to the first thing that is changed. @throws PREFLIGHT_FAILED with every finding, CHART_* */
+export async function planOf(site: ClusterSite, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
+  const { bundle, chart, values, set } = options;
+  const { manifest } = bundle;
+  const rendered = await site.helm.template({ release: site.release, chart, values, set });
+  const facts = await look(site, manifest, rendered);
+  if (facts.record) refuseOpen(facts.record);
+  const needed = [
+    ...manifest.writers,
+    ...(manifest.database !== 'none' && facts.database?.workload ? [facts.database.service] : []),
+  ];
+  assertLabelled(facts.target, needed, chart);
+  const wanted = { ...options, release: site.release, namespace: site.kubectl.namespace, manifest };
+  const plan = helmPlanDocument.parse(planUpgrade(facts, wanted));
+  return { plan, facts };
+}
+
+/** @throws what stands in the way (5), what failed and was taken back (6), what a person must decide (7) */
+export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): Promise<ClusterOutcome> {
+  const { plan, facts } = await planOf(site, options);
+  refuse(plan);
+  await options.consent(plan);
+  const { listener } = site.host;
+  const { manifest } = options.bundle;
+  if (options.push) await asStep(listener, 'push', async () => ({ summary: await options.push!() }));
+
+  const { record, before } = { record: facts.record ?? emptyRecord(manifest.product), before: facts.deployed?.revision ?? null };
+  const running = await begin(site, learnt(record, options), {
+    kind: plan.kind === 'install' ? 'install' : 'upgrade',
+    from: facts.from,
+    to: manifest.version,
+    class: facts.pathClass,
+    before,
+  });
+  try {
+    await prepare(site, options, facts, running);
+    if (plan.steps.includes('swap')) await changeDatabase(site, options, facts, running);
+    // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
+    else if (facts.pathClass !== 'none') await note(site, running, {}, { schemaRelease: manifest.version });
+  } catch (error) {
+    return failed(site, running, error, () => bringBack(site, facts, running, false));
+  }
+  try {
+    await asStep(listener, 'upgrade', async () => {
+      await helmOrHook(site, options, facts);
+      const { workloads } = facts.target;
+      if (running.transaction.undo) {
+        await scaleBack(site, running.transaction.undo);
+        await waitScaled(site, workloads, running.transaction.undo, options.timeoutSeconds * 1000);
+      }
+      return { summary: `revision ${(await site.helm.history(site.release)).at(-1)?.revision}` };
+    });
+    await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
+  } catch (error) {
+    if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error, facts);
+    return failed(site, running, error, () => bringBack(site, facts, running, !isHook(error)));
+  }
+  const revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
+  const kept = keptBy(site, running, facts.from ?? manifest.version);
+  await end(
+    site,
+    running,
+    'done',
+    { revisions: { before, after: revision } },
+    {
+      current: manifest.version,
+      schemaRelease: manifest.version,
+      highestGood: manifest.version,
+      securityFloor: manifest.securityFloor ?? record.securityFloor,
+      kept: [...record.kept, ...kept],
+    },
+  );
+  return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
+}
+
+function refuse(plan: HelmPlan): void {
+  const [first, ...others] = plan.findings;
+  if (!first) return;
+  const code = others.length === 0 && isCode(first.code) ? first.code : 'PREFLIGHT_FAILED';
+  throw new AirdockError(code, plan.findings.map(({ text }) => text).join('\n'), {
+    hint: plan.findings.map(({ fix }) => fix).join('\n'),
+    details: { findings: plan.findings },
+  });
+}
+
+const codes = [
+  'PRODUCT_MISMATCH',
+  'LOCKED',
+  'UPGRADE_PATH_REFUSED',
+  'DOWNGRADE_REFUSED',
+  'OWNED_BY_ANOTHER',
+  'CLUSTER_FORBIDDEN',
+] as const;
+function isCode(code: string): code is (typeof codes)[number] {
+  return (codes as readonly string[]).includes(code);
+}
+
+function emptyRecord(product: string): ClusterRecord {
+  return {
+    schema: 'airdock.cluster/1',
+    product,
+    trust: [],
+    migrations: [],
+    shape: null,
+    current: null,
+    schemaRelease: null,
+    highestGood: null,
+    securityFloor: null,
+    transactions: [],
+    kept: [],
+  };
+}
+
+/** What the bundle says of keys and migrations is remembered, whatever becomes of it. */
+function learnt(record: ClusterRecord, { bundle }: UpgradeOptions): ClusterRecord {
+  return {
+    ...record,
+    trust: signerPins(record.trust, bundle.signer),
+    migrations: union(record.migrations, bundle.manifest.migrations),
+    shape: { writers: bundle.manifest.writers, database: bundle.manifest.database },
+  };
+}

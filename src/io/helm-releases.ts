@@ -1,0 +1,135 @@
+import { AirdockError } from '../errors.ts';
+import { clusterError } from './kubectl.ts';
+import type { Run, RunOptions, RunResult } from './process.ts';
+
+/** `helm history -o json`: revisions, oldest first. */
+export type Revision = {
+  revision: number;
+  /** `deployed`, `superseded`, `failed`, `pending-upgrade`, … */
+  status: string;
+  /** `nodepad-0.3.0` */
+  chart: string;
+  app_version: string;
+  description: string;
+  updated: string;
+};
+
+export type ChartRun = {
+  release: string;
+  /** A chart's archive. */
+  chart: string;
+  /** Files, then `--set-string`s, which win. */
+  values: readonly string[];
+  set: Readonly<Record<string, string>>;
+  timeoutSeconds: number;
+  /** What was given at the last revision, below these. */
+  reuseValues?: boolean;
+  signal?: AbortSignal | undefined;
+};
+
+/** helm's releases of one namespace, by the operator's own helm, 3 or 4. */
+export interface HelmReleases {
+  /** Empty when there is no such release. */
+  history(release: string): Promise<Revision[]>;
+  /** What it made, hooks left out. */
+  manifest(release: string, revision?: number): Promise<string>;
+  /** Hooks too. @throws CHART_INVALID with helm's own words */
+  template(run: Omit<ChartRun, 'timeoutSeconds'>): Promise<string>;
+  /** `upgrade --install --wait`. @throws what `helmError` tells apart */
+  upgrade(run: ChartRun): Promise<void>;
+  /** `rollback --wait`: a new revision that is as that one was. */
+  rollback(release: string, revision: number, options: { timeoutSeconds: number }): Promise<void>;
+}
+
+export type HelmOptions = { run: Run; namespace: string; context?: string | undefined; env: Readonly<Record<string, string>> };
+
+export function openHelmReleases({ run, namespace, context, env }: HelmOptions): HelmReleases {
+  const common = ['--namespace', namespace, ...(context === undefined ? [] : ['--kube-context', context])];
+  const call = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
+    run('helm', [...args, ...common], { maxOutput: 64 << 20, ...options, env: { ...env } });
+  const must = async (what: string, args: readonly string[], options?: RunOptions): Promise<string> => {
+    const result = await call(args, options);
+    if (result.exitCode !== 0) throw helmError(what, result);
+    return result.stdout;
+  };
+  const valuesOf = ({ values, set, reuseValues }: Pick<ChartRun, 'values' | 'set' | 'reuseValues'>): string[] => [
+    ...(reuseValues ? ['--reuse-values'] : []),
+    ...values.flatMap((file) => ['--values', file]),
+    ...Object.entries(set).flatMap(([key, value]) => ['--set-string', `${key}=${value}`]),
+  ];
+  const aborting = (signal: AbortSignal | undefined): RunOptions => (signal ? { signal } : {});
+
+  return {
+    async history(release) {
+      const result = await call(['history', release, '--max', '256', '-o', 'json']);
+      if (result.exitCode !== 0 && /release: not found/.test(result.stderr)) return [];
+      if (result.exitCode !== 0) throw helmError(`ask for the history of ${release}`, result);
+      return (JSON.parse(result.stdout) as Revision[]).toSorted((a, b) => a.revision - b.revision);
+    },
+    manifest: (release, revision) =>
+      must(`read the manifest of ${release}`, [
+        'get',
+        'manifest',
+        release,
+        ...(revision === undefined ? [] : ['--revision', String(revision)]),
+      ]),
+    async template({ release, chart, signal, ...rest }) {
+      const result = await call(['template', release, chart, ...valuesOf(rest)], aborting(signal));
+      if (result.exitCode === 0) return result.stdout;
+      throw new AirdockError('CHART_INVALID', `the chart does not render with these values: ${words(result)}`, {
+        hint: 'Correct the values; helm show values CHART has all of them, with what they mean.',
+      });
+    },
+    upgrade: async ({ release, chart, timeoutSeconds, signal, ...rest }) =>
+      void (await must(
+        `upgrade ${release}`,
+        ['upgrade', '--install', release, chart, '--wait', '--timeout', `${timeoutSeconds}s`, ...valuesOf(rest)],
+        aborting(signal),
+      )),
+    rollback: async (release, revision, { timeoutSeconds }) =>
+      void (await must(`roll ${release} back to revision ${revision}`, [
+        'rollback',
+        release,
+        String(revision),
+        '--wait',
+        '--timeout',
+        `${timeoutSeconds}s`,
+      ])),
+  };
+}
+
+const words = ({ stderr }: RunResult): string =>
+  stderr
+    .trim()
+    .replace(/^Error: /gm, '')
+    .slice(-1500);
+
+/** By what an operator does next. */
+export function helmError(what: string, result: RunResult): AirdockError {
+  const said = words(result);
+  const fail = (code: ConstructorParameters<typeof AirdockError>[0], text: string, hint: string): AirdockError =>
+    new AirdockError(code, `${text}: ${said}`, { hint, details: { said } });
+  if (/another operation .* is in progress/.test(said))
+    return fail(
+      'LOCKED',
+      'helm holds this release locked',
+      'Another helm is at work, or one was killed: airdock helm resume puts the latter right.',
+    );
+  if (/conflict/i.test(said) && /field manager|Apply failed|\.spec\./.test(said))
+    return fail(
+      'FIELD_CONFLICT',
+      'somebody else owns fields that the chart sets',
+      'It names them and who it is: let go of them there (kubectl get … --show-managed-fields), or leave them out of the values.',
+    );
+  if (/hooks? failed|pre-upgrade hooks|post-install hooks|pre-install hooks/.test(said))
+    return fail('MIGRATION_FAILED', 'a hook of the chart failed', 'The report has the last lines of its log.');
+  if (/timed out|deadline exceeded|not ready|context deadline/i.test(said))
+    return fail(
+      'UP_FAILED',
+      'the new pods did not become ready in time',
+      'kubectl get pods, kubectl describe pod tell why; --timeout gives them longer.',
+    );
+  if (/release: not found/.test(said))
+    return fail('NOT_A_DEPLOYMENT', 'helm knows no such release', 'helm list -A shows what there is, and where.');
+  return clusterError(what, result);
+}

@@ -1,0 +1,169 @@
+import { AirdockError, isAirdockError } from '../errors.ts';
+import type { ExecOptions } from './compose.ts';
+import type { Run, RunOptions, RunResult } from './process.ts';
+
+/** As the API server gives it; only what is looked at is typed. */
+export type KubeObject = {
+  apiVersion?: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    resourceVersion?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
+  [member: string]: unknown;
+};
+
+export type Pod = KubeObject & {
+  metadata: { deletionTimestamp?: string; creationTimestamp?: string };
+  status?: {
+    phase?: string;
+    conditions?: { type: string; status: string }[];
+    containerStatuses?: { name: string; image: string; state?: Record<string, { exitCode?: number; reason?: string }> }[];
+  };
+};
+
+/** The cluster's API by the operator's own kubectl, for one namespace. */
+export interface Kubectl {
+  readonly namespace: string;
+  /** Undefined when there is none of that name. */
+  get<T extends KubeObject>(kind: string, name: string): Promise<T | undefined>;
+  list<T extends KubeObject>(kind: string, labels?: Readonly<Record<string, string>>): Promise<T[]>;
+  /** @throws LOCKED when one of that name is there */
+  create(object: KubeObject): Promise<void>;
+  /** @throws LOCKED when it was changed since the `resourceVersion` in it was read */
+  replace(object: KubeObject): Promise<void>;
+  /** Absent is fine. It is gone when this returns. */
+  remove(kind: string, name: string): Promise<void>;
+  scale(kind: string, name: string, replicas: number): Promise<void>;
+  /** A program in a container that runs; its exit code is the result. */
+  exec(pod: string, container: string, command: readonly string[], options?: ExecOptions): Promise<RunResult>;
+  /** The last lines; '' when there are none. */
+  logs(pod: string, options?: { container?: string; tail?: number }): Promise<string>;
+  /** GET of a path of the API, e.g. through the proxy of a Service. Undefined when it answers with an error. */
+  raw(path: string): Promise<string | undefined>;
+  /** Whether this user may, by `kubectl auth can-i`. */
+  may(verb: string, resource: string): Promise<boolean>;
+}
+
+export type KubectlOptions = {
+  run: Run;
+  namespace: string;
+  context?: string | undefined;
+  /** The operator's whole environment: KUBECONFIG, and what credential plugins want. */
+  env: Readonly<Record<string, string>>;
+};
+
+/**
+ * kubectl 1.35 hangs when a program ends before it has read its input (measured against 1.36): so what is left is read for it. After
+ * a failure only until nothing comes for a second, for a session that was lost still has its input open.
+ */
+const readsAll = [
+  'sh',
+  '-c',
+  '"$@"; code=$?; if [ $code = 0 ]; then cat >/dev/null; else while timeout 1 head -c 1048576 | LC_ALL=C grep -qa .; do :; done; fi; exit $code',
+  'sh',
+];
+
+export function openKubectl({ run, namespace, context, env }: KubectlOptions): Kubectl {
+  const common = ['--namespace', namespace, ...(context === undefined ? [] : ['--context', context])];
+  const call = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
+    run('kubectl', [...common, ...args], { maxOutput: 64 << 20, ...options, env: { ...env, ...options.env } });
+  const must = async (what: string, args: readonly string[], options?: RunOptions): Promise<string> => {
+    const result = await call(args, options);
+    if (result.exitCode !== 0) throw clusterError(what, result);
+    return result.stdout;
+  };
+  const absent = (result: RunResult): boolean => result.exitCode !== 0 && /\(NotFound\)|not found$/m.test(result.stderr);
+  const write = (verb: string, object: KubeObject): Promise<string> =>
+    must(`${verb} ${object.kind} ${object.metadata.name}`, [verb, '-f', '-'], { input: Buffer.from(JSON.stringify(object)) });
+
+  return {
+    namespace,
+    async get<T>(kind: string, name: string) {
+      const result = await call(['get', kind, name, '-o', 'json']);
+      if (absent(result)) return undefined;
+      if (result.exitCode !== 0) throw clusterError(`get ${kind} ${name}`, result);
+      return JSON.parse(result.stdout) as T;
+    },
+    async list<T>(kind: string, labels: Readonly<Record<string, string>> = {}) {
+      const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+      const flags = selector.length > 0 ? ['-l', selector.join(',')] : [];
+      return (JSON.parse(await must(`list ${kind}`, ['get', kind, ...flags, '-o', 'json'])) as { items: T[] }).items;
+    },
+    create: async (object) => void (await write('create', object)),
+    replace: async (object) => void (await write('replace', object)),
+    remove: async (kind, name) =>
+      void (await must(`delete ${kind} ${name}`, ['delete', kind, name, '--ignore-not-found', '--wait', '--timeout', '120s'])),
+    scale: async (kind, name, replicas) =>
+      void (await must(`scale ${kind} ${name}`, ['scale', `${kind}/${name}`, `--replicas=${replicas}`])),
+    exec(pod, container, command, { env: variables = {}, input, stdout, ...rest } = {}) {
+      // kubectl has no flag for variables; none of them is a secret, for the arguments of a process are public
+      const prefix =
+        Object.keys(variables).length === 0 ? [] : ['env', ...Object.entries(variables).map((pair) => pair.join('='))];
+      const args = [
+        'exec',
+        pod,
+        '-c',
+        container,
+        ...(input === undefined ? [] : ['-i']),
+        '--',
+        ...(input === undefined ? [] : readsAll),
+        ...prefix,
+        ...command,
+      ];
+      return call(args, { ...rest, ...(input === undefined ? {} : { input }), ...(stdout && { onStdout: stdout }) });
+    },
+    async logs(pod, { container, tail = 50 } = {}) {
+      const result = await call(['logs', pod, ...(container === undefined ? [] : ['-c', container]), `--tail=${tail}`]);
+      return result.exitCode === 0 ? result.stdout : '';
+    },
+    async raw(path) {
+      const result = await call(['get', '--raw', path], { timeoutMs: 10_000 });
+      if (/\(Forbidden\)/.test(result.stderr)) throw clusterError(`get ${path}`, result);
+      return result.exitCode === 0 ? result.stdout : undefined;
+    },
+    may: async (verb, resource) => (await call(['auth', 'can-i', verb, resource])).stdout.trim() === 'yes',
+  };
+}
+
+/** kubectl's and helm's words, told apart by what an operator does next. */
+export function clusterError(what: string, { stderr, timedOut, exitCode }: RunResult): AirdockError {
+  const said =
+    stderr
+      .trim()
+      .replace(/^(Error|error): /gm, '')
+      .slice(-1500) || (timedOut ? 'it took too long' : `exit code ${exitCode}`);
+  const details = { said };
+  if (/\(Forbidden\)|is forbidden|cannot \w+ resource/.test(stderr))
+    return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${said}`, {
+      hint: 'The operator’s book, section 14, has the rights that are needed, as a manifest. Ask who runs the cluster.',
+      details,
+    });
+  if (/Conflict|AlreadyExists|already exists|the object has been modified/.test(stderr))
+    return new AirdockError('LOCKED', `somebody else changed it meanwhile (${what}): ${said}`, {
+      hint: 'Wait for the other one to end; airdock helm status tells who it is.',
+      details,
+    });
+  if (
+    /Unable to connect|connection refused|was refused|no such host|i\/o timeout|Unauthorized|current-context|kubeconfig|no configuration/i.test(
+      stderr,
+    )
+  )
+    return new AirdockError('CLUSTER_UNREACHABLE', `the cluster cannot be reached (${what}): ${said}`, {
+      hint: 'Try kubectl get nodes. KUBECONFIG and --kube-context say which cluster is meant.',
+      details,
+    });
+  return new AirdockError('STEP_FAILED', `could not ${what}: ${said}`, { details });
+}
+
+/** There is no kubectl, or no helm. */
+export function toolMissing(error: unknown, tool: string): unknown {
+  if (!isAirdockError(error, 'PREFLIGHT_FAILED')) return error;
+  return new AirdockError('PREFLIGHT_FAILED', `there is no ${tool} in PATH`, {
+    hint: `airdock works by your own helm (3 or 4) and kubectl. Install ${tool}.`,
+    cause: error,
+  });
+}

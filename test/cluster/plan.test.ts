@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import type { ClusterFacts } from '../../src/cluster/look.ts';
+import { planUpgrade } from '../../src/cluster/plan.ts';
+import type { Workload } from '../../src/cluster/workloads.ts';
+import { makeRelease } from '../helpers/bundle.ts';
+
+const registry = 'registry.internal/shop';
+const workload = (service: string, kind: Workload['kind'] = 'Deployment'): Workload => ({
+  kind,
+  name: `shop-${service}`,
+  service,
+  replicas: 1,
+  selector: {},
+  container: service,
+  image: `${registry}/example/shop-${service}:0.3.0`,
+  spec: { containers: [] },
+});
+const workloads = [workload('api'), workload('web'), workload('db', 'StatefulSet')];
+const revision = (number: number, status: string, version: string) => ({
+  revision: number,
+  status,
+  chart: `shop-${version}`,
+  app_version: version,
+  description: '',
+  updated: '',
+});
+const facts: ClusterFacts = {
+  record: undefined,
+  open: undefined,
+  revisions: [revision(1, 'deployed', '0.2.4')],
+  deployed: revision(1, 'deployed', '0.2.4'),
+  from: '0.2.4',
+  pathClass: 'expand',
+  migrations: [],
+  running: { workloads, migration: undefined, services: [] },
+  target: { workloads, migration: undefined, services: [] },
+  database: {
+    tools: { exec: () => Promise.reject(new Error('not here')) },
+    service: 'db',
+    user: 'shop',
+    database: 'shop',
+    workload: workloads[2]!,
+    bytes: 5,
+  },
+  owners: [],
+  mayNot: [],
+};
+const { manifest } = makeRelease();
+const plan = (change: Partial<ClusterFacts> = {}, more: Partial<Parameters<typeof planUpgrade>[1]> = {}) =>
+  planUpgrade(
+    { ...facts, ...change },
+    { release: 'shop', namespace: 'prod', manifest, registry, rehearse: true, allowDowngrade: false, ...more },
+  );
+const codes = (change: Partial<ClusterFacts>, more = {}) => plan(change, more).findings.map(({ code }) => code);
+
+test('expand: nobody stops, and code alone goes back', () => {
+  expect(plan()).toMatchObject({
+    kind: 'upgrade',
+    steps: ['push', 'backup', 'rehearse', 'upgrade', 'health'],
+    stops: [],
+    rollback: 'to 0.2.4 by code alone: airdock helm rollback 0.2.4',
+    findings: [],
+  });
+});
+
+test('irreversible: writers stop, the way back needs the database', () => {
+  expect(plan({ pathClass: 'irreversible' })).toMatchObject({
+    steps: ['push', 'backup', 'rehearse', 'quiesce', 'copy', 'migrate', 'swap', 'trial', 'upgrade', 'health'],
+    stops: ['api'],
+    rollback: expect.stringContaining('--restore-database'),
+  });
+});
+
+test('a first install has nothing to back up, and no way back', () => {
+  const none = { deployed: undefined, from: null, revisions: [], database: undefined, pathClass: 'none' as const };
+  expect(plan(none)).toMatchObject({
+    kind: 'install',
+    steps: ['push', 'upgrade', 'health'],
+    database: null,
+    revision: null,
+    findings: [],
+  });
+});
+
+test.each([
+  ['helm at work', { revisions: [...facts.revisions, revision(2, 'pending-upgrade', '0.3.0')] }, 'LOCKED'],
+  ['a version that may not upgrade', { from: '0.1.0' }, 'UPGRADE_PATH_REFUSED'],
+  ['an older one than ran', { from: '0.4.0' }, 'DOWNGRADE_REFUSED'],
+  ['a version that is none', { from: null }, 'UPGRADE_PATH_REFUSED'],
+  ['Argo CD', { owners: [{ kind: 'Argo CD' as const, name: 'shop', of: 'shop-api' }] }, 'OWNED_BY_ANOTHER'],
+  ['Flux', { owners: [{ kind: 'Flux' as const, name: 'shop', of: 'shop-api' }] }, 'OWNED_BY_ANOTHER'],
+  ['a right that is missing', { mayNot: ['create pods/exec'] }, 'CLUSTER_FORBIDDEN'],
+])('%s is refused', (_what, change, code) => {
+  expect(codes(change as Partial<ClusterFacts>)).toContain(code);
+});
+
+test('an autoscaler may look after replicas, but not while the database changes', () => {
+  const owners = [{ kind: 'HorizontalPodAutoscaler' as const, name: 'shop', of: 'shop-api' }];
+  expect(codes({ owners })).toEqual([]);
+  expect(codes({ owners, pathClass: 'irreversible' })).toEqual(['OWNED_BY_ANOTHER']);
+});
+
+test('values that lead elsewhere than to the registry are told, by their images', () => {
+  const { findings } = plan({}, { registry: 'other.internal/shop' });
+  expect(findings.map(({ code }) => code)).toEqual(['IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND']);
+  expect(findings[0]?.text).toContain('registry.internal/shop/example/shop-api:0.3.0');
+});
+
+test('another product under that name', () => {
+  const record = { product: 'other' } as ClusterFacts['record'];
+  expect(codes({ record })).toContain('PRODUCT_MISMATCH');
+});

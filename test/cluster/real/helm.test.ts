@@ -1,0 +1,114 @@
+// The whole way on a real cluster: install, upgrades of every class, what fails and who keeps serving, the way back with the
+// database. `./scripts/test --cluster`.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Cluster } from '../../helpers/cluster.ts';
+
+describe.each(['4', '3'] as const)('helm %s, the bundled database', (helm) => {
+  let cluster: Cluster;
+  let rows: string;
+  beforeAll(async () => {
+    cluster = await Cluster.fresh(`nodepad-${helm}`, helm);
+  });
+  afterAll(() => cluster?.remove());
+  const succeed = async (work: Promise<Awaited<ReturnType<Cluster['airdock']>>>) => {
+    const answer = await work;
+    expect(answer.exitCode, answer.stdout + answer.stderr).toBe(0);
+    return answer.json;
+  };
+
+  test('install 0.2.4', async () => {
+    const done = await succeed(cluster.upgrade('0.2.4'));
+    expect(done).toMatchObject({ from: null, current: '0.2.4', transaction: 1, backup: null, revision: 1 });
+    expect(await cluster.answering()).toBe('0.2.4');
+    await cluster.seed('--rows', '500', '--duplicate-slugs', '3');
+    rows = await cluster.fingerprint();
+  });
+
+  test('0.3.0, expand: backed up, proven, rehearsed; the old pods answer until the new ones do', async () => {
+    const { result, wrong, asked } = await cluster.watch(['0.2.4', '0.3.0'], () => cluster.upgrade('0.3.0'));
+    expect(result.exitCode, result.stdout + result.stderr).toBe(0);
+    expect(result.json).toMatchObject({ from: '0.2.4', current: '0.3.0', class: 'expand', revision: 2 });
+    expect(result.stderr).toContain('proven in');
+    expect(wrong).toEqual([]);
+    expect(asked).toBeGreaterThan(10);
+    expect(await cluster.answering()).toBe('0.3.0');
+    expect(await cluster.fingerprint()).toBe(rows);
+    expect(await cluster.kubectl('get', 'pods,networkpolicies', '-l', 'airdock.dev/scratch', '-o', 'name')).toBe('');
+  });
+
+  test('0.3.1 fails in its rehearsal: helm is not even asked', async () => {
+    const pods = await cluster.pods();
+    const { result, wrong, silent } = await cluster.watch(['0.3.0'], () => cluster.upgrade('0.3.1'));
+    expect([result.exitCode, result.json['code']], result.stderr).toEqual([6, 'MIGRATION_FAILED']);
+    expect(result.json['message']).toMatch(/slug/);
+    expect([wrong, silent]).toEqual([[], 0]);
+    expect(await cluster.pods()).toEqual(pods);
+    expect(JSON.parse(await cluster.helm('history', 'nodepad', '-o', 'json'))).toHaveLength(2);
+  });
+
+  test('0.3.1 without a rehearsal fails in its hook: the report has its log, 0.3.0 keeps serving on the same pods', async () => {
+    const pods = await cluster.pods();
+    const { result, wrong, silent } = await cluster.watch(['0.3.0'], () =>
+      cluster.upgrade('0.3.1', '--no-rehearsal', '--timeout', '240'),
+    );
+    expect([result.exitCode, result.json['code']], result.stderr).toEqual([6, 'MIGRATION_FAILED']);
+    expect(result.json['message']).toMatch(/duplicat|unique/i);
+    expect([wrong, silent]).toEqual([[], 0]);
+    expect(await cluster.pods()).toEqual(pods);
+    expect(await cluster.fingerprint()).toBe(rows);
+    const { json } = await cluster.airdock('status');
+    expect(json).toMatchObject({ current: '0.3.0', interrupted: null });
+  });
+
+  test('0.4.0, irreversible: writers stop, the database changes, replicas are as they were; the old one is kept', async () => {
+    await cluster.sql('DELETE FROM notes_note a USING notes_note b WHERE a.slug = b.slug AND a.id > b.id');
+    rows = await cluster.fingerprint();
+    const before = await cluster.replicas();
+    const done = await succeed(cluster.upgrade('0.4.0'));
+    expect(done).toMatchObject({ from: '0.3.0', current: '0.4.0', class: 'irreversible' });
+    expect(await cluster.answering()).toBe('0.4.0');
+    expect(await cluster.replicas()).toBe(before);
+    expect(await cluster.fingerprint()).toBe(rows);
+    const { json } = await cluster.airdock('status');
+    expect(json).toMatchObject({ current: '0.4.0', drift: [], keptDatabases: [{ release: '0.3.0' }] });
+    expect(json['releases']).toContainEqual(expect.objectContaining({ version: '0.3.0', rollback: 'database' }));
+  });
+
+  test('back to 0.3.0: refused without --restore-database; with it, the old rows are live and today’s are kept', async () => {
+    await cluster.seed('--rows', '7');
+    const refused = await cluster.airdock('rollback', '0.3.0', '--yes');
+    expect([refused.exitCode, refused.json['code']]).toEqual([2, 'RESTORE_DATABASE_NEEDED']);
+    expect(await cluster.answering()).toBe('0.4.0');
+    const before = await cluster.replicas();
+    const done = await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+    expect(done).toMatchObject({ from: '0.4.0', current: '0.3.0' });
+    expect(await cluster.answering()).toBe('0.3.0');
+    expect(await cluster.fingerprint()).toBe(rows);
+    expect(await cluster.replicas()).toBe(before);
+    // nothing is lost: what was written to 0.4.0 lies in the kept database
+    const kept = String(done['keptDatabase']);
+    await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS true`, 'postgres');
+    const [live, aside] = [
+      await cluster.sql('SELECT count(*) FROM notes_note'),
+      await cluster.sql('SELECT count(*) FROM notes_note', kept),
+    ];
+    expect(Number(aside) - Number(live)).toBe(7);
+    await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS false`, 'postgres');
+  });
+
+  test('history knows all of it', async () => {
+    const { json } = await cluster.airdock('history');
+    const rowsOfIt = (json['history'] as { kind: string; version: string; outcome: string }[]).filter(
+      ({ kind }) => kind !== null,
+    );
+    expect(rowsOfIt.map(({ kind, version, outcome }) => `${kind} ${version} ${outcome}`)).toEqual(
+      expect.arrayContaining([
+        'install 0.2.4 done',
+        'upgrade 0.3.0 done',
+        'upgrade 0.3.1 undone',
+        'upgrade 0.4.0 done',
+        'rollback 0.3.0 done',
+      ]),
+    );
+  });
+});

@@ -1,0 +1,119 @@
+import { beforeEach, expect, test } from 'vitest';
+import { type ClusterRecord, openTransaction, RecordStore } from '../../src/cluster/record.ts';
+import type { ClusterSite } from '../../src/cluster/site.ts';
+import { begin, end, failed, note } from '../../src/cluster/transaction.ts';
+import { AirdockError } from '../../src/errors.ts';
+import type { KubeObject, Kubectl } from '../../src/io/kubectl.ts';
+
+/** One Secret, with versions, as the API server keeps it. */
+class OneSecret {
+  kept: KubeObject | undefined;
+  #version = 0;
+  get = async <T>(): Promise<T | undefined> => structuredClone(this.kept) as T | undefined;
+  create = async (object: KubeObject): Promise<void> => {
+    if (this.kept) throw new AirdockError('LOCKED', 'it exists');
+    this.#put(object);
+  };
+  replace = async (object: KubeObject): Promise<void> => {
+    if (object.metadata.resourceVersion !== this.kept?.metadata.resourceVersion)
+      throw new AirdockError('LOCKED', 'it was changed');
+    this.#put(object);
+  };
+  #put(object: KubeObject): void {
+    this.kept = { ...object, metadata: { ...object.metadata, resourceVersion: String((this.#version += 1)) } };
+  }
+}
+
+let secret: OneSecret;
+const empty: ClusterRecord = {
+  schema: 'airdock.cluster/1',
+  product: 'shop',
+  trust: [],
+  migrations: [],
+  shape: null,
+  current: '0.2.4',
+  schemaRelease: '0.2.4',
+  highestGood: '0.2.4',
+  securityFloor: null,
+  transactions: [],
+  kept: [],
+};
+const what = { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', before: 1 } as const;
+const site = (operator: string): ClusterSite =>
+  ({
+    release: 'shop',
+    kubectl: { namespace: 'prod' },
+    records: new RecordStore(secret as unknown as Kubectl, 'shop'),
+    host: { clock: () => new Date('2026-11-27T02:14:00Z'), operator, listener: () => {} },
+  }) as unknown as ClusterSite;
+
+beforeEach(() => {
+  secret = new OneSecret();
+});
+
+test('what was written is read, from another machine too; the Secret is named after the release', async () => {
+  const here = site('anna@here');
+  expect(await here.records.read()).toBeUndefined();
+  const running = await begin(here, empty, what);
+  expect(secret.kept).toMatchObject({ kind: 'Secret', type: 'airdock.dev/record', metadata: { name: 'airdock.shop' } });
+  const seen = await site('ben@there').records.read();
+  expect(seen).toEqual(running.record);
+  expect(seen && openTransaction(seen)).toMatchObject({ id: 1, operator: 'anna@here', outcome: null });
+});
+
+test('of two that begin at once, one is refused', async () => {
+  const [one, two] = [site('anna@here'), site('ben@there')];
+  await one.records.read();
+  await two.records.read();
+  await begin(one, empty, what);
+  await expect(begin(two, empty, what)).rejects.toMatchObject({ code: 'LOCKED' });
+});
+
+test('who comes later is told who is at work, and since when', async () => {
+  await begin(site('anna@here'), empty, what);
+  const later = site('ben@there');
+  const record = await later.records.read();
+  await expect(begin(later, record!, what)).rejects.toMatchObject({
+    code: 'LOCKED',
+    exitCode: 8,
+    message: expect.stringMatching(/upgrade 0\.3\.0.*2026-11-27T02:14:00Z, by anna@here/),
+  });
+});
+
+test('what an undo needs is in the record before it is needed, and gone at the end', async () => {
+  const here = site('anna@here');
+  const running = await begin(here, empty, what);
+  const undo = { replicas: { 'deployment/shop-api': 2 }, live: { name: 'shop', oid: 16384 }, next: null, aside: null };
+  await note(here, running, { undo });
+  expect((await site('ben@there').records.read())?.transactions.at(-1)?.undo).toEqual(undo);
+  expect(running.transaction.undo).toEqual(undo);
+  await end(here, running, 'done', {}, { current: '0.3.0' });
+  const after = await site('ben@there').records.read();
+  expect(after).toMatchObject({ current: '0.3.0', transactions: [{ outcome: 'done', undo: null }] });
+});
+
+test('a failure that was taken back is thrown as it was; one that was not leaves the transaction open', async () => {
+  const here = site('anna@here');
+  const cause = new AirdockError('MIGRATION_FAILED', 'duplicate key');
+  const first = await begin(here, empty, what);
+  await expect(failed(here, first, cause, async () => ({ outcome: 'undone', summary: '0.2.4 is serving' }))).rejects.toBe(cause);
+  expect(await site('x').records.read()).toMatchObject({ transactions: [{ outcome: 'undone', error: 'duplicate key' }] });
+
+  const second = await begin(here, first.record, what);
+  await expect(failed(here, second, cause, () => Promise.reject(new Error('no answer')))).rejects.toMatchObject({
+    code: 'UNDO_FAILED',
+    exitCode: 7,
+    message: expect.stringMatching(/duplicate key\n.*no answer/),
+  });
+  const record = await site('x').records.read();
+  expect(record && openTransaction(record)).toMatchObject({ id: 2 });
+});
+
+test('a record of a newer airdock is not touched', async () => {
+  const here = site('anna@here');
+  await begin(here, empty, what);
+  const { gzipSync } = await import('node:zlib');
+  const data = { record: gzipSync(JSON.stringify({ ...empty, schema: 'airdock.cluster/2' })).toString('base64') };
+  secret.kept = { ...secret.kept!, data };
+  await expect(site('ben@there').records.read()).rejects.toMatchObject({ code: 'STATE_TOO_NEW' });
+});
