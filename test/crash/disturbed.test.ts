@@ -1,7 +1,7 @@
 // What happens around airdock while it works: the engine restarts or hangs, a container is killed, the database is locked, the
 // operator prunes, edits and brings things up, a second airdock comes, the clock jumps. The process stands still at an exact place
 // of its journal while it happens, and goes on. Afterwards one coherent version serves, and the same command again ends well.
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -36,6 +36,20 @@ const lockNotes = async (seconds: number): Promise<void> => {
 type Fault = { place: string; fault: string; act: () => Promise<unknown> };
 const faults: Record<string, () => Promise<unknown>> = {
   'the engine restarts': () => host.restartEngine(),
+  'the engine hangs for 15 s': async () => {
+    const pid = Number(await readFile(`/run/airdock/${host.name}/docker.pid`, 'utf8'));
+    process.kill(pid, 'SIGSTOP');
+    setTimeout(() => process.kill(pid, 'SIGCONT'), 15_000);
+  },
+  'the api flaps': async () => {
+    const id = await container('api');
+    void (async () => {
+      for (let times = 0; times < 3; times++) await host.docker('restart', '-t', '1', id);
+    })().catch(() => {});
+  },
+  'pg_dump is killed': () => killNext('/cgroup', host.name, /^pg_dump\0/),
+  'the client of pg_dump is killed': () =>
+    killNext('/environ', `/run/airdock/${host.name}/`, /^\S*docker\0compose\0.*\0pg_dump\0/s),
   'docker image prune -af': () => host.docker('image', 'prune', '-af'),
   'docker compose up -d': () => host.compose(directory, 'up', '-d'),
   'a line is added to .env': () => appendFile(env, 'OPERATOR_WAS_HERE=1\n'),
@@ -65,6 +79,19 @@ const faults: Record<string, () => Promise<unknown>> = {
 const at = (place: string, ...names: string[]): Fault[] =>
   names.map((fault) => ({ place, fault, act: faults[fault] ?? (() => Promise.reject(new Error(`no fault ${fault}`))) }));
 
+/** The next process that has such a command line, and names the host in that file of it, within 30 s. */
+async function killNext(file: '/cgroup' | '/environ', names: string, command: RegExp): Promise<void> {
+  void (async () => {
+    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(2))
+      for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+        const read = (what: string): Promise<string> => readFile(`/proc/${pid}${what}`, 'utf8').catch(() => '');
+        if (!command.test(await read('/cmdline')) || !(await read(file)).includes(names)) continue;
+        process.kill(Number(pid), 'SIGKILL');
+        return;
+      }
+  })().catch(() => {});
+}
+
 let fresh = false;
 test.each(
   cases(at('load:300', 'the engine restarts'), [
@@ -73,6 +100,11 @@ test.each(
     ...at('import:intent', 'the engine restarts', 'docker image prune -af', 'docker compose up -d', 'a line is added to .env'),
     ...at('load:intent', 'the engine restarts', 'docker image prune -af', 'status and plan are asked', 'another airdock comes'),
     ...at('load:effect', 'docker image prune -af', 'a line is added to .env', 'docker compose up -d', 'the api is killed'),
+    ...at('load:intent', 'the engine hangs for 15 s'),
+    ...at('load:300', 'the engine hangs for 15 s'),
+    ...at('backup:intent', 'pg_dump is killed', 'the client of pg_dump is killed', 'the engine hangs for 15 s'),
+    ...at('health:300', 'the api flaps'),
+    ...at('up:effect', 'the api flaps'),
     ...at('backup:150', 'the engine restarts', 'the database restarts', 'the database is killed', 'every session is ended'),
     ...at('backup:effect', 'redis is killed', 'the database restarts', 'a line is added to .env'),
     ...at('migrate:intent', 'the notes are locked for 5 s', 'the notes are locked for 60 s', 'docker image prune -af'),
