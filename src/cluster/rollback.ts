@@ -183,6 +183,10 @@ async function wayBack(site: ClusterSite, record: ClusterRecord, { to, restoreDa
         hint: `helm history ${site.release} shows what there is.`,
       },
     );
+  if (version === from && target.status === 'deployed')
+    throw new AirdockError('ROLLBACK_REFUSED', `${version} is what runs`, {
+      hint: 'airdock helm status shows what there is to go back to.',
+    });
   if (record.securityFloor !== null && semver.lt(version, record.securityFloor))
     throw new AirdockError('ROLLBACK_REFUSED', `${version} is below the security floor ${record.securityFloor}`, {
       hint: `Go back to ${record.securityFloor} or later.`,

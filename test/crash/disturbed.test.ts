@@ -29,8 +29,10 @@ const oneShot = async (): Promise<string> =>
 const env = join(directory, '.env');
 /** Nobody gets a lock on the notes until so many seconds are over. */
 const lockNotes = async (seconds: number): Promise<void> => {
-  void psql(host, directory, 'nodepad', `BEGIN; LOCK TABLE notes_note; SELECT pg_sleep(${seconds}); COMMIT`).catch(() => {});
+  void psql(host, directory, 'nodepad', `BEGIN; LOCK TABLE notes; SELECT pg_sleep(${seconds}); COMMIT`).catch(() => {});
   await sleep(1000);
+  const held = `SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass AND mode = 'AccessExclusiveLock' AND granted`;
+  if ((await psql(host, directory, 'nodepad', held)) !== '1') throw new Error('the notes are not locked');
 };
 
 type Fault = { place: string; fault: string; act: () => Promise<unknown> };

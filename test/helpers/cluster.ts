@@ -134,7 +134,14 @@ export class Cluster {
 
   /** Names of the pods of the application. */
   async pods(): Promise<string[]> {
-    const names = await this.kubectl('get', 'pods', '-l', 'app.kubernetes.io/version', '-o', 'name');
+    const names = await this.kubectl(
+      'get',
+      'pods',
+      '-l',
+      'app.kubernetes.io/version,app.kubernetes.io/component!=migrate',
+      '-o',
+      'name',
+    );
     return names.trim().split('\n').toSorted();
   }
 

@@ -61,7 +61,7 @@ describe.each(['4', '3'] as const)('helm %s, the bundled database', (helm) => {
   });
 
   test('0.4.0, irreversible: writers stop, the database changes, replicas are as they were; the old one is kept', async () => {
-    await cluster.sql('DELETE FROM notes_note a USING notes_note b WHERE a.slug = b.slug AND a.id > b.id');
+    await cluster.sql('DELETE FROM notes a USING notes b WHERE a.slug = b.slug AND a.id > b.id');
     rows = await cluster.fingerprint();
     const before = await cluster.replicas();
     const done = await succeed(cluster.upgrade('0.4.0'));
@@ -89,8 +89,8 @@ describe.each(['4', '3'] as const)('helm %s, the bundled database', (helm) => {
     const kept = String(done['keptDatabase']);
     await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS true`, 'postgres');
     const [live, aside] = [
-      await cluster.sql('SELECT count(*) FROM notes_note'),
-      await cluster.sql('SELECT count(*) FROM notes_note', kept),
+      await cluster.sql('SELECT count(*) FROM notes'),
+      await cluster.sql('SELECT count(*) FROM notes', kept),
     ];
     expect(Number(aside) - Number(live)).toBe(7);
     await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS false`, 'postgres');
