@@ -1,5 +1,5 @@
 import type { BundleManifest } from '../bundle/manifest.ts';
-import { AirdockError } from '../errors.ts';
+import { databaseByUrl, urlWith } from '../database/database-url.ts';
 import type { EnvFile } from './env-file.ts';
 
 /** Where the database is, and who may in: a compose service, or what a URL in `.env` names. */
@@ -57,12 +57,6 @@ export function environmentOf(
   return manifest.database === 'none' ? {} : { [manifest.database.nameKey]: name };
 }
 
-function urlWith(text: string, name: string): string {
-  const url = new URL(text);
-  url.pathname = `/${encodeURIComponent(name)}`;
-  return url.href;
-}
-
 /** Without parameters: they are about the way to another server. */
 function urlAt(host: string, { user, password }: DatabaseAccess, name: string): string {
   const [login, secret, database] = [user, password, name].map(encodeURIComponent);
@@ -70,47 +64,7 @@ function urlAt(host: string, { user, password }: DatabaseAccess, name: string): 
 }
 
 function accessByUrl(urlKey: string, text: string, service: string, seenFrom: string): DatabaseAccess {
-  const url = URL.parse(text);
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '')
-    throw invalid(urlKey, 'is no URL such as postgresql://USER:PASSWORD@HOST:5432/NAME');
-  const [user, password, name] = [url.username, url.password, url.pathname.slice(1)].map((part) => decoded(urlKey, part));
-  if (!user || !name) throw invalid(urlKey, `names no ${user ? 'database' : 'user'}`);
-  const access = { service, user, password: password ?? '', name, url: { key: urlKey, text } };
-  const host = decoded(urlKey, url.hostname).replace(/^\[(.*)\]$/, '$1');
-  if (host === service) return access;
-  if (host.includes(',')) throw invalid(urlKey, 'names several hosts, and which of them answers is not known');
-  const environment: Record<string, string> = {};
-  for (const [key, value] of url.searchParams) {
-    const variable = variables[key];
-    if (variable === undefined) throw invalid(urlKey, `has the parameter ${key}, which airdock cannot honour`);
-    if (variable !== null) environment[variable] = value;
-  }
-  return { ...access, elsewhere: { host, port: Number(url.port || 5432), environment, seenFrom } };
-}
-
-/** libpq's variables by parameter; null: only the application's own matter. What names files of the application is not here. */
-const variables: Record<string, string | null> = {
-  sslmode: 'PGSSLMODE',
-  sslnegotiation: 'PGSSLNEGOTIATION',
-  channel_binding: 'PGCHANNELBINDING',
-  gssencmode: 'PGGSSENCMODE',
-  connect_timeout: 'PGCONNECT_TIMEOUT',
-  target_session_attrs: 'PGTARGETSESSIONATTRS',
-  application_name: null,
-  options: null,
-};
-
-function decoded(key: string, text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (cause) {
-    throw invalid(key, 'has a % that begins no %XX', cause);
-  }
-}
-
-function invalid(key: string, what: string, cause?: unknown): AirdockError {
-  return new AirdockError('ENV_INVALID', `${key} in .env ${what}`, {
-    hint: 'Write special characters of user and password as %XX; of the parameters, sslmode, connect_timeout, channel_binding and target_session_attrs can be honoured.',
-    cause,
-  });
+  const { host, port, user, password, name, environment } = databaseByUrl(urlKey, text, service);
+  const access = { service, user, password, name, url: { key: urlKey, text } };
+  return host === service ? access : { ...access, elsewhere: { host, port, environment, seenFrom } };
 }
