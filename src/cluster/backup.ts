@@ -11,10 +11,11 @@ import { interpolate } from '../bundle/interpolation.ts';
 import { AirdockError } from '../errors.ts';
 import { ensureDirectory } from '../io/files.ts';
 import { durationText } from '../units.ts';
+import type { LiveDatabase } from './database.ts';
 import { runMigration } from './migration-pod.ts';
 import { outsideNames, scratchLabels, scratchName, withScratchPod, type ScratchPod } from './scratch-pod.ts';
 import { now, type ClusterSite } from './site.ts';
-import type { ChartObjects, PodSpec, Workload } from './workloads.ts';
+import type { ChartObjects } from './workloads.ts';
 
 /** `RELEASE-20261127-021400`: several releases and machines may write to one directory. */
 export async function makeClusterBackup(
@@ -48,8 +49,7 @@ export async function makeClusterBackup(
 
 export type Rehearsal = {
   manifest: BundleManifest;
-  /** The live database's workload, the image to prove in, the pod that it is taken from. */
-  database: { workload: Workload; image: string; spec: PodSpec };
+  database: LiveDatabase;
   /** Of the new chart; undefined where no schema changes. */
   migration: ChartObjects['migration'];
 };
@@ -61,7 +61,7 @@ export async function proveAndRehearse(
   { manifest, database, migration }: Rehearsal,
 ): Promise<string> {
   const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), site.host.signal);
-  return withScratchPod(site, database, async (scratch) => {
+  return withScratchPod(site, { service: database.service, ...database.scratch }, async (scratch) => {
     const started = performance.now();
     const proof = await proveIn(site, scratch, backup, { signal: site.host.signal });
     const proven = `${id} proven in ${durationText(performance.now() - started)}`;

@@ -2,10 +2,9 @@ import semver from 'semver';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import { classOfPath, type KnownMigration } from '../bundle/class-of-path.ts';
 import type { MigrationClass } from '../bundle/manifest.ts';
-import { databaseSize, type DatabaseTarget } from '../database/server.ts';
 import type { Revision } from '../io/helm-releases.ts';
 import type { KubeObject } from '../io/kubectl.ts';
-import { clusterDatabase } from './database.ts';
+import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
@@ -23,7 +22,9 @@ export type ClusterFacts = {
   /** As they are now, and as the chart of the bundle makes them with these values. */
   running: ChartObjects;
   target: ChartObjects;
-  database: (DatabaseTarget & { workload: Workload; bytes: number }) | undefined;
+  database: DatabasePlace | undefined;
+  /** Null where it is elsewhere: not within reach yet. */
+  databaseBytes: number | null;
   /** Who else owns what helm and airdock would change. */
   owners: Owner[];
   mayNot: string[];
@@ -43,7 +44,7 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
   const migrations = union(record?.migrations ?? [], manifest.migrations);
   // a chart of before the labels: its workloads have the names that they will have
   const seen = running.workloads.length > 0 || !deployed ? running : target;
-  const database = deployed ? await clusterDatabase(site, manifest, seen) : undefined;
+  const database = deployed ? await databasePlace(site, manifest, seen) : undefined;
   return {
     record,
     open: record && openTransaction(record),
@@ -54,7 +55,8 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
     migrations,
     running: seen,
     target,
-    database: database && { ...database, bytes: await databaseSize(database) },
+    database,
+    databaseBytes: database ? await sizeOf(site, database) : null,
     owners: deployed ? await ownersOf(site, seen.workloads) : [],
     mayNot: await missingRights(site),
   };

@@ -11,6 +11,8 @@ export type MigrationRun = {
   labels: Record<string, string>;
   /** In place of those of the Job that have these names, or, with `only`, in place of all of them. */
   env: Readonly<Record<string, string>>;
+  /** The same, for what has a password in it: from a Secret that is made for the pod. */
+  secret?: Readonly<Record<string, string>>;
   only?: boolean;
   /** Besides: `hostAliases`, where names are asked. */
   spec?: Record<string, unknown>;
@@ -23,13 +25,20 @@ export async function runMigration(
   migration: NonNullable<ChartObjects['migration']>,
   run: MigrationRun,
 ): Promise<{ exitCode: number; output: string }> {
-  await kubectl.remove('pod', run.name);
-  await kubectl.create(podOf(migration.spec.template.spec, run));
+  const { name, labels, secret = {} } = run;
+  const remove = async (): Promise<void> => {
+    await kubectl.remove('pod', name);
+    if (Object.keys(secret).length > 0) await kubectl.remove('secret', name);
+  };
+  await remove();
   try {
+    if (Object.keys(secret).length > 0)
+      await kubectl.create({ apiVersion: 'v1', kind: 'Secret', metadata: { name, labels }, type: 'Opaque', stringData: secret });
+    await kubectl.create(podOf(migration.spec.template.spec, run));
     const pod = await waitPod(kubectl, run.name, { until: 'ended', timeoutMs: run.timeoutMs, signal: host.signal });
     return { exitCode: exitCodeOf(pod), output: await kubectl.logs(run.name, { tail: 1000 }) };
   } finally {
-    await kubectl.remove('pod', run.name);
+    await remove();
   }
 }
 
@@ -42,11 +51,14 @@ export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): 
   return youngest ? kubectl.logs(youngest.metadata.name, { tail: 200 }) : '';
 }
 
-function podOf(spec: PodSpec, { name, labels, env, only = false, spec: besides = {} }: MigrationRun): KubeObject {
+function podOf(spec: PodSpec, { name, labels, env, secret = {}, only = false, spec: besides = {} }: MigrationRun): KubeObject {
   const [container, ...others] = spec.containers;
   if (!container) throw new AirdockError('CHART_INVALID', 'the migration’s Job has no container');
-  const given: EnvEntry[] = Object.entries(env).map(([key, value]) => ({ name: key, value }));
-  const kept = only ? [] : (container.env ?? []).filter((entry) => !(entry.name in env));
+  const given: EnvEntry[] = [
+    ...Object.entries(env).map(([key, value]) => ({ name: key, value })),
+    ...Object.keys(secret).map((key) => ({ name: key, valueFrom: { secretKeyRef: { name, key } } })),
+  ];
+  const kept = only ? [] : (container.env ?? []).filter((entry) => !(entry.name in env) && !(entry.name in secret));
   const { envFrom: _all, ...alone } = container;
   const migrating = { ...(only ? alone : container), env: [...kept, ...given] };
   return {

@@ -1,6 +1,7 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../bundle/manifest.ts';
+import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
 
 /** What `airdock helm upgrade` is about to do, as data. */
@@ -15,8 +16,8 @@ export const helmPlanDocument = z.strictObject({
   class: migrationClass,
   /** helm's revision that runs. */
   revision: z.int().nullable(),
-  /** Bytes; null where there is none to back up yet. */
-  database: z.strictObject({ workload: z.string(), name: z.string(), bytes: z.int() }).nullable(),
+  /** Null where there is none to back up yet; `bytes` null where it is elsewhere. */
+  database: z.strictObject({ place: z.string(), name: z.string(), bytes: z.int().nullable() }).nullable(),
   steps: z.array(z.string()),
   /** Whom users cannot reach meanwhile. */
   stops: z.array(z.string()),
@@ -56,7 +57,7 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
     to: manifest.version,
     class: pathClass,
     revision: deployed?.revision ?? null,
-    database: database ? { workload: database.workload.name, name: database.database, bytes: database.bytes } : null,
+    database: database ? { place: placeText(database), name: nameOf(database), bytes: facts.databaseBytes } : null,
     steps,
     stops: swaps ? manifest.writers : [],
     rollback:
@@ -69,8 +70,16 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
   };
 }
 
+function placeText(place: DatabasePlace): string {
+  return place.kind === 'pod' ? place.workload.name : `${place.url.host}:${place.url.port}`;
+}
+
+function nameOf(place: DatabasePlace): string {
+  return place.kind === 'pod' ? place.name : place.url.name;
+}
+
 function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDowngrade }: Wanted): HelmPlan['findings'] {
-  const { record, from, deployed, revisions, owners, target, pathClass, database, mayNot } = facts;
+  const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
   const findings: HelmPlan['findings'] = [];
   const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
   if (record && record.product !== manifest.product)
@@ -128,12 +137,6 @@ function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDow
           `with these values the chart takes ${image}, which is not in ${registry}`,
           'Correct the values, or say with --registry-value which one names the registry.',
         );
-  if (pathClass === 'irreversible' && !database && from !== null)
-    refuse(
-      'DATABASE_UNREACHABLE',
-      'the database is none of this release, and an irreversible migration cannot be made safe for it here yet',
-      'Follow the operator’s book, section 14, "A database elsewhere".',
-    );
   for (const right of mayNot)
     refuse(
       'CLUSTER_FORBIDDEN',

@@ -43,7 +43,10 @@ const record = z.strictObject({
   ),
   migrations: z.array(migrationEntry),
   /** Of the last bundle: a way back needs none. */
-  shape: bundleManifest.pick({ writers: true, database: true }).nullable(),
+  shape: bundleManifest
+    .pick({ writers: true, database: true })
+    .extend({ /** Whose tools reach a database that is elsewhere. */ databaseImage: z.string().nullable() })
+    .nullable(),
   current: version.nullable(),
   /** The highest release whose migrations the live database may have. */
   schemaRelease: version.nullable(),

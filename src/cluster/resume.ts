@@ -1,13 +1,13 @@
-import type { BundleManifest } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
-import { clusterDatabase } from './database.ts';
+import { databasePlace, withDatabase } from './database.ts';
 import { openTransaction, type ClusterTransaction } from './record.ts';
 import { shapeOf } from './rollback.ts';
 import { removeScratch } from './scratch-pod.ts';
 import type { ClusterSite } from './site.ts';
 import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
 import { end, type Running } from './transaction.ts';
+import { removeTools } from './tools-pod.ts';
 import { removeTrials } from './trial.ts';
 import { chartObjects } from './workloads.ts';
 
@@ -29,6 +29,7 @@ export async function helmResume(site: ClusterSite): Promise<Resumed | undefined
   });
   await removeScratch(site);
   await removeTrials(site);
+  await removeTools(site);
   for (const { metadata } of await site.kubectl.list('pods', { 'airdock.dev/transaction': `${site.release}-${open.id}` }))
     await site.kubectl.remove('pod', metadata.name);
   const running = { record, transaction: open };
@@ -59,8 +60,10 @@ async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: '
   try {
     const objects = chartObjects(await site.helm.manifest(site.release, revisions.before ?? undefined));
     if (undo?.live) {
-      const database = await clusterDatabase(site, shapeOf(running.record) as BundleManifest, objects);
-      if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
+      const shape = shapeOf(running.record);
+      await withDatabase(site, await databasePlace(site, shape, objects), shape.databaseImage ?? undefined, async (database) => {
+        if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
+      });
     }
     const last = (await site.helm.history(site.release)).at(-1);
     if (revisions.before !== null && last && last.revision > revisions.before && last.status !== 'deployed')

@@ -1,17 +1,17 @@
 import path from 'node:path';
 import semver from 'semver';
 import { runsOn } from '../bundle/class-of-path.ts';
-import type { BundleManifest } from '../bundle/manifest.ts';
+import { maintenanceOf } from '../database/admin.ts';
 import { restoreAndCompare, checkedBackup } from '../database/prove.ts';
 import { readBackup } from '../database/stored-backup.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
-import { clusterDatabase } from './database.ts';
+import { databasePlace, withDatabase, type LiveDatabase } from './database.ts';
 import type { ClusterRecord, ClusterTransaction } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { asideName, clusterOf, copyName, keptBy, open, quiesce, scaleBack, swapBack, swapIn, waitScaled } from './swap.ts';
 import { begin, end, failed, refuseOpen, type Running } from './transaction.ts';
-import { chartObjects } from './workloads.ts';
+import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
 
 export type RollbackOptions = {
   /** A version, or helm's revision; the release before when neither is named. */
@@ -22,7 +22,10 @@ export type RollbackOptions = {
 };
 
 /** What the record says of writers and of the database's variables: a way back needs no bundle. */
-type Shape = Pick<BundleManifest, 'writers' | 'database' | 'product'>;
+type Shape = NonNullable<ClusterRecord['shape']>;
+
+/** `database`: where today's is kept, when another one came back. */
+export type RolledBack = { transaction: number; from: string; to: string; revision: number | null; database: string | null };
 
 type Way = {
   revision: number;
@@ -34,10 +37,7 @@ type Way = {
 };
 
 /** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED; what failed and was taken back (6) */
-export async function helmRollback(
-  site: ClusterSite,
-  options: RollbackOptions,
-): Promise<{ transaction: number; from: string; to: string; revision: number | null; database: string | null }> {
+export async function helmRollback(site: ClusterSite, options: RollbackOptions): Promise<RolledBack> {
   const record = await site.records.read();
   if (!record?.current)
     throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${site.release} in ${site.kubectl.namespace}`, {
@@ -46,14 +46,26 @@ export async function helmRollback(
   refuseOpen(record);
   const way = await wayBack(site, record, options);
   await options.consent(describe(way));
-  const running = await begin(site, record, {
-    kind: 'rollback',
-    from: way.from,
-    to: way.version,
-    class: way.swaps ? 'irreversible' : 'expand',
-    before: await deployedRevision(site),
+  const started = async (): Promise<Running> =>
+    begin(site, record, {
+      kind: 'rollback',
+      from: way.from,
+      to: way.version,
+      class: way.swaps ? 'irreversible' : 'expand',
+      before: await deployedRevision(site),
+    });
+  if (!way.swaps) return codeAlone(site, options, record, way, await started());
+  const shape = shapeOf(record);
+  const objects = chartObjects(await site.helm.manifest(site.release));
+  const place = await databasePlace(site, shape, objects);
+  return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
+    if (!database)
+      throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release is not within reach', {
+        hint: 'Restore it by hand: the operator’s book, section 10.',
+      });
+    const writers = objects.workloads.filter(({ service }) => shape.writers.includes(service));
+    return databaseToo(site, options, record, way, { database, objects, writers, running: await started() });
   });
-  return way.swaps ? withDatabase(site, options, record, way, running) : codeAlone(site, options, record, way, running);
 }
 
 async function codeAlone(
@@ -62,7 +74,7 @@ async function codeAlone(
   record: ClusterRecord,
   way: Way,
   running: Running,
-): Promise<Awaited<ReturnType<typeof helmRollback>>> {
+): Promise<RolledBack> {
   const before = running.transaction.revisions.before;
   try {
     await asStep(site.host.listener, 'rollback', async () => {
@@ -78,35 +90,31 @@ async function codeAlone(
   return finish(site, running, way, record, null);
 }
 
-async function withDatabase(
+/** The database goes back first, and then the code: the old one never runs on a schema that it does not know. */
+async function databaseToo(
   site: ClusterSite,
   { timeoutSeconds }: RollbackOptions,
   record: ClusterRecord,
   way: Way,
-  running: Running,
-): Promise<Awaited<ReturnType<typeof helmRollback>>> {
+  {
+    database,
+    objects,
+    writers,
+    running,
+  }: { database: LiveDatabase; objects: ChartObjects; writers: Workload[]; running: Running },
+): Promise<RolledBack> {
   const { listener } = site.host;
-  const shape = shapeOf(record);
-  const objects = chartObjects(await site.helm.manifest(site.release));
-  const database = await clusterDatabase(site, shape as BundleManifest, objects);
-  if (!database)
-    throw new AirdockError('DATABASE_UNREACHABLE', 'the database is not in a pod of this release', {
-      hint: 'Restore it by hand: the operator’s book, section 10.',
-    });
-  const writers = objects.workloads.filter(({ service }) => shape.writers.includes(service));
   const before = running.transaction.revisions.before;
-  let swapped = '';
+  const aside = asideName(database.database, record.schemaRelease ?? way.from, running);
   try {
+    const coming = way.kept?.name ?? (await restored(site, running, database, way.backup ?? ''));
     await asStep(listener, 'quiesce', async () => {
       await quiesce(site, running, database, writers);
-      return { summary: `${shape.writers.join(', ')} stopped` };
+      return { summary: `${writers.map(({ service }) => service).join(', ')} stopped` };
     });
-    const aside = asideName(database.database, record.schemaRelease ?? way.from, running);
-    await asStep(listener, 'restore', async () => {
-      const next = way.kept?.name ?? (await restored(site, running, database, way.backup ?? ''));
-      await swapIn(site, running, database, next, aside);
-      swapped = aside;
-      return { summary: `${next} is live, today’s is kept as ${aside}` };
+    await asStep(listener, 'swap', async () => {
+      await swapIn(site, running, database, coming, aside);
+      return { summary: `${coming} is live, today’s is kept as ${aside}` };
     });
     await asStep(listener, 'rollback', async () => {
       await open(database, running, 'next');
@@ -120,26 +128,28 @@ async function withDatabase(
     });
   } catch (error) {
     return failed(site, running, error, async () => {
-      await swapBack(database, running, true);
+      const { undo } = running.transaction;
+      if (!undo) return { outcome: 'undone', summary: `${way.from} is serving, untouched` };
+      await swapBack(database, running, way.kept !== undefined);
       if (before !== null) await site.helm.rollback(site.release, before, { timeoutSeconds });
-      if (running.transaction.undo) await scaleBack(site, running.transaction.undo);
+      await scaleBack(site, undo);
       return { outcome: 'rolled-back', summary: `${way.from} is serving again` };
     });
   }
-  return finish(site, running, way, record, swapped);
+  return finish(site, running, way, record, aside);
 }
 
-/** A backup as a new database beside the live one, compared before anything is swapped. */
-async function restored(
-  site: ClusterSite,
-  running: Running,
-  server: NonNullable<Awaited<ReturnType<typeof clusterDatabase>>>,
-  id: string,
-): Promise<string> {
-  const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), site.host.signal);
+/** A backup as a new database beside the live one, compared, while users are served. @returns its name */
+async function restored(site: ClusterSite, running: Running, server: LiveDatabase, id: string): Promise<string> {
+  const { listener, signal } = site.host;
   const name = copyName(running);
-  const cluster = clusterOf(server, running);
-  await restoreAndCompare(site, { ...cluster, database: 'postgres' }, backup, { name, applicationName: cluster.applicationName });
+  await asStep(listener, 'restore', async (onProgress) => {
+    const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), signal);
+    const { applicationName, ...cluster } = clusterOf(server, running);
+    const there = { ...cluster, database: maintenanceOf(server.database) };
+    await restoreAndCompare(site, there, backup, { name, applicationName, signal, onProgress });
+    return { summary: `${id}, equal` };
+  });
   return name;
 }
 
@@ -149,7 +159,7 @@ async function finish(
   way: Way,
   record: ClusterRecord,
   aside: string | null,
-): Promise<Awaited<ReturnType<typeof helmRollback>>> {
+): Promise<RolledBack> {
   const revision = await deployedRevision(site);
   const put = keptBy(site, running, way.from);
   await end(
@@ -233,8 +243,8 @@ async function deployedRevision(site: ClusterSite): Promise<number | null> {
 }
 
 /** Of the last bundle that was installed. @throws ROLLBACK_REFUSED where an older airdock did not keep it */
-export function shapeOf({ shape, product }: ClusterRecord): Shape {
-  if (shape) return { ...shape, product };
+export function shapeOf({ shape }: ClusterRecord): Shape {
+  if (shape) return shape;
   throw new AirdockError('ROLLBACK_REFUSED', 'the record does not say which workloads write to the database', {
     hint: 'Upgrade once with this airdock; then it does.',
   });

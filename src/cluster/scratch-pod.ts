@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DatabaseTarget } from '../database/server.ts';
+import type { DatabaseTarget, Tools } from '../database/server.ts';
 import { AirdockError } from '../errors.ts';
 import type { KubeObject, Pod } from '../io/kubectl.ts';
-import { toolsIn } from './database.ts';
 import { waitPod } from './pods.ts';
 import type { ClusterSite } from './site.ts';
-import type { PodSpec, Workload } from './workloads.ts';
+import type { PodSpec } from './workloads.ts';
 
 /** A throwaway database server in a pod, on which backups are proven and migrations rehearsed (ADR 7, ADR 13). */
 export type ScratchPod = { server: DatabaseTarget; address: string };
@@ -32,17 +31,18 @@ export function scratchLabels({ release }: Pick<ClusterSite, 'release'>): Record
  */
 export async function withScratchPod<T>(
   site: ClusterSite,
-  { workload, image, spec }: { workload: Workload; image: string; spec: PodSpec },
+  { service, image, spec, container }: { service: string; image: string; spec: PodSpec; container: string },
   work: (scratch: ScratchPod) => Promise<T>,
 ): Promise<T> {
   const { kubectl } = site;
   await removeScratch(site);
   try {
     await kubectl.create(policy(site));
-    await kubectl.create(serverPod(site, workload, image, spec));
+    await kubectl.create(serverPod(site, { image, spec, container }));
     const name = scratchName(site, 'db');
     const pod = await waitPod(kubectl, name, { until: 'ready', timeoutMs: readyTimeout, signal: site.host.signal });
-    const server = { tools: toolsIn(kubectl, name, 'server'), service: workload.service, user, database: user };
+    const tools: Tools = { exec: (_service, command, options) => kubectl.exec(name, 'server', command, options) };
+    const server = { tools, service, user, database: user };
     await waitAnswers(server);
     return await work({ server, address: addressOf(pod) });
   } finally {
@@ -74,8 +74,11 @@ function policy(site: ClusterSite): KubeObject {
   };
 }
 
-function serverPod(site: ClusterSite, workload: Workload, image: string, spec: PodSpec): KubeObject {
-  const live = spec.containers.find(({ name }) => name === workload.container);
+function serverPod(
+  site: ClusterSite,
+  { image, spec, container }: { image: string; spec: PodSpec; container: string },
+): KubeObject {
+  const live = spec.containers.find(({ name }) => name === container);
   const password = randomBytes(24).toString('hex');
   const env = [
     ['POSTGRES_USER', user],
@@ -89,6 +92,8 @@ function serverPod(site: ClusterSite, workload: Workload, image: string, spec: P
     metadata: { name: scratchName(site, 'db'), labels: scratchLabels(site) },
     spec: {
       ...placement(spec),
+      // the application's user is not the server's
+      ...(live ? {} : { securityContext: {} }),
       ...outsideNames,
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 1,
@@ -125,7 +130,7 @@ export const outsideNames = {
 };
 
 /** Where a pod may run and how it pulls; nothing of what it does. */
-function placement(spec: PodSpec): Record<string, unknown> {
+export function placement(spec: PodSpec): Record<string, unknown> {
   const kept = [
     'imagePullSecrets',
     'nodeSelector',

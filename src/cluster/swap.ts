@@ -115,7 +115,7 @@ export async function swapBack(target: DatabaseTarget, running: Running, keep: b
       throw new AirdockError('UNDO_FAILED', `the database ${target.database} is none that this transaction knows`, {
         hint: 'Look at SELECT oid, datname FROM pg_database, give the right one its name, then run airdock helm resume.',
       });
-    await swapDatabases(cluster, { live: here, next: { name: aside, oid: live.oid }, aside: copyName(running) });
+    await swapDatabases(cluster, { live: here, next: { name: aside, oid: live.oid }, aside: next.name });
   }
   await unfence(cluster, { name: target.database, oid: live.oid });
   if (!keep) await dropDatabase(cluster, copyName(running));

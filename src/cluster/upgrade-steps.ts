@@ -2,6 +2,7 @@ import { lastMigration, lastWords } from '../database/migration-output.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { bytesText, durationText } from '../units.ts';
+import { leadTo, type LiveDatabase } from './database.ts';
 import { makeClusterBackup, proveAndRehearse } from './backup.ts';
 import type { ClusterFacts } from './look.ts';
 import { hookLog, runMigration } from './migration-pod.ts';
@@ -14,8 +15,14 @@ import type { UpgradeOptions } from './upgrade.ts';
 /** What `airdock helm upgrade` does besides helm (docs/adr/0013-cluster.md, "Steps"). */
 
 /** Backup and rehearsal: nothing is touched. */
-export async function prepare(site: ClusterSite, options: UpgradeOptions, facts: ClusterFacts, running: Running): Promise<void> {
-  const { database, from, record } = facts;
+export async function prepare(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  database: LiveDatabase | undefined,
+  running: Running,
+): Promise<void> {
+  const { from, record } = facts;
   if (!database) return;
   const { listener } = site.host;
   const { id } = await asStep(listener, 'backup', async (progress) => {
@@ -32,7 +39,7 @@ export async function prepare(site: ClusterSite, options: UpgradeOptions, facts:
   await asStep(listener, 'rehearse', async () => ({
     summary: await proveAndRehearse(site, id, {
       manifest: options.bundle.manifest,
-      database: { workload: database.workload, image: database.workload.image, spec: database.workload.spec },
+      database,
       migration: facts.pathClass === 'none' ? undefined : facts.target.migration,
     }),
   }));
@@ -44,28 +51,30 @@ export async function changeDatabase(
   site: ClusterSite,
   options: UpgradeOptions,
   facts: ClusterFacts,
+  database: LiveDatabase,
   running: Running,
 ): Promise<void> {
   const { listener } = site.host;
   const { manifest } = options.bundle;
-  const { database, target, running: serving } = facts;
+  const { target, running: serving } = facts;
   const { migration } = target;
-  if (!database || !migration || manifest.database === 'none') return;
+  if (!migration) return;
   await asStep(listener, 'quiesce', async () => {
     await quiesce(site, running, database, writersOf(manifest, serving));
     return { summary: `${manifest.writers.join(', ')} stopped` };
   });
   await asStep(listener, 'copy', async () => {
     await copy(database, running);
-    return { summary: bytesText(database.bytes) };
+    return { summary: copyName(running) };
   });
-  const { nameKey } = manifest.database;
+  const { env, secret } = leadTo(database, manifest, copyName(running));
   await asStep(listener, 'migrate', async () => {
     const started = performance.now();
     const { exitCode, output } = await runMigration(site, migration, {
       name: `airdock-${site.release}-${running.transaction.id}-migrate`.slice(0, 63),
       labels: { 'airdock.dev/transaction': `${site.release}-${running.transaction.id}` },
-      env: { [nameKey]: copyName(running), PGAPPNAME: `airdock-${running.transaction.id}` },
+      env: { ...env, PGAPPNAME: `airdock-${running.transaction.id}` },
+      secret,
       timeoutMs: options.timeoutSeconds * 1000,
     });
     if (exitCode !== 0)

@@ -1,4 +1,5 @@
 import { AirdockError } from '../errors.ts';
+import type { LiveDatabase } from './database.ts';
 import type { ClusterFacts } from './look.ts';
 import type { ClusterSite } from './site.ts';
 import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
@@ -10,11 +11,12 @@ import { end, type Running } from './transaction.ts';
 export async function bringBack(
   site: ClusterSite,
   facts: ClusterFacts,
+  database: LiveDatabase | undefined,
   running: Running,
   rolled: boolean,
 ): Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }> {
   const { undo, revisions } = running.transaction;
-  if (undo?.live && facts.database) await swapBack(facts.database, running, false);
+  if (undo?.live && database) await swapBack(database, running, false);
   if (rolled && revisions.before !== null) await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
   if (undo) {
     await scaleBack(site, undo);

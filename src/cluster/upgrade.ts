@@ -2,9 +2,11 @@ import { signerPins } from './pins.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
+import { withDatabase, type LiveDatabase } from './database.ts';
 import { waitHealthy } from './health.ts';
 import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
+import { imageTargets, parseTarget } from './push-target.ts';
 import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { keptBy, scaleBack, waitScaled } from './swap.ts';
@@ -40,7 +42,7 @@ export async function planOf(site: ClusterSite, options: UpgradeOptions): Promis
   if (facts.record) refuseOpen(facts.record);
   const needed = [
     ...manifest.writers,
-    ...(manifest.database !== 'none' && facts.database?.workload ? [facts.database.service] : []),
+    ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
   ];
   assertLabelled(facts.target, needed, chart);
   const wanted = { ...options, release: site.release, namespace: site.kubectl.namespace, manifest };
@@ -53,10 +55,22 @@ export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): P
   const { plan, facts } = await planOf(site, options);
   refuse(plan);
   await options.consent(plan);
+  if (options.push) await asStep(site.host.listener, 'push', async () => ({ summary: await options.push!() }));
+
+  return withDatabase(site, facts.database, databaseImage(options) ?? undefined, (database) =>
+    transact(site, options, facts, plan, database),
+  );
+}
+
+async function transact(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  plan: HelmPlan,
+  database: LiveDatabase | undefined,
+): Promise<ClusterOutcome> {
   const { listener } = site.host;
   const { manifest } = options.bundle;
-  if (options.push) await asStep(listener, 'push', async () => ({ summary: await options.push!() }));
-
   const { record, before } = { record: facts.record ?? emptyRecord(manifest.product), before: facts.deployed?.revision ?? null };
   const running = await begin(site, learnt(record, options), {
     kind: plan.kind === 'install' ? 'install' : 'upgrade',
@@ -66,12 +80,12 @@ export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): P
     before,
   });
   try {
-    await prepare(site, options, facts, running);
-    if (plan.steps.includes('swap')) await changeDatabase(site, options, facts, running);
+    await prepare(site, options, facts, database, running);
+    if (plan.steps.includes('swap') && database) await changeDatabase(site, options, facts, database, running);
     // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
     else if (facts.pathClass !== 'none') await note(site, running, {}, { schemaRelease: manifest.version });
   } catch (error) {
-    return failed(site, running, error, () => bringBack(site, facts, running, false));
+    return failed(site, running, error, () => bringBack(site, facts, database, running, false));
   }
   try {
     await asStep(listener, 'upgrade', async () => {
@@ -86,7 +100,7 @@ export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): P
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
     if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error, facts);
-    return failed(site, running, error, () => bringBack(site, facts, running, !isHook(error)));
+    return failed(site, running, error, () => bringBack(site, facts, database, running, !isHook(error)));
   }
   const revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
   const kept = keptBy(site, running, facts.from ?? manifest.version);
@@ -145,11 +159,21 @@ function emptyRecord(product: string): ClusterRecord {
 }
 
 /** What the bundle says of keys and migrations is remembered, whatever becomes of it. */
-function learnt(record: ClusterRecord, { bundle }: UpgradeOptions): ClusterRecord {
+function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
+  const { bundle } = options;
   return {
     ...record,
     trust: signerPins(record.trust, bundle.signer),
     migrations: union(record.migrations, bundle.manifest.migrations),
-    shape: { writers: bundle.manifest.writers, database: bundle.manifest.database },
+    shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },
   };
+}
+
+/** The image of the database's service, where it is pulled from here. */
+function databaseImage({ bundle: { manifest }, registry }: UpgradeOptions): string | null {
+  const { database, images } = manifest;
+  if (database === 'none' || database.service === undefined) return null;
+  const image = images.findIndex(({ usedBy }) => usedBy.includes(`compose ${database.service}`));
+  if (registry === undefined) return images[image]?.reference ?? null;
+  return imageTargets(parseTarget(registry), manifest)[image]?.target.canonical ?? null;
 }

@@ -34,14 +34,8 @@ const facts: ClusterFacts = {
   migrations: [],
   running: { workloads, migration: undefined, services: [] },
   target: { workloads, migration: undefined, services: [] },
-  database: {
-    tools: { exec: () => Promise.reject(new Error('not here')) },
-    service: 'db',
-    user: 'shop',
-    database: 'shop',
-    workload: workloads[2]!,
-    bytes: 5,
-  },
+  database: { kind: 'pod', service: 'db', workload: workloads[2]!, user: 'shop', name: 'shop' },
+  databaseBytes: 5,
   owners: [],
   mayNot: [],
 };

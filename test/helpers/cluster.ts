@@ -19,6 +19,8 @@ export class Cluster {
   readonly folder: string;
   readonly registry: string;
   readonly #env: Record<string, string>;
+  /** The pod with the database. */
+  #db = 'nodepad-postgresql-0';
 
   private constructor(namespace: string, helm: string) {
     this.namespace = namespace;
@@ -27,13 +29,18 @@ export class Cluster {
     this.#env = { PATH: `${devFolder('helm')}/${helm}:${devFolder('helm')}:${process.env['PATH'] ?? ''}` };
   }
 
-  /** A namespace of its own, empty, with the Secret and a volume for the database. */
-  static async fresh(namespace: string, helm: '3' | '4'): Promise<Cluster> {
+  /** A namespace of its own, empty, with the Secret, and volumes, or a PostgreSQL that is none of the release. */
+  static async fresh(
+    namespace: string,
+    { helm, database }: { helm: '3' | '4'; database: 'bundled' | 'external' },
+  ): Promise<Cluster> {
     const cluster = new Cluster(namespace, helm);
     await cluster.remove();
     await mkdir(cluster.folder, { recursive: true });
     await cluster.kubectl('create', 'namespace', namespace);
-    const secrets = ['NODEPAD_SECRET_KEY=cluster-secret', 'POSTGRES_PASSWORD=cluster-password'];
+    const url = 'postgresql://nodepad:cluster-password@outside:5432/nodepad';
+    const login = database === 'bundled' ? 'POSTGRES_PASSWORD=cluster-password' : `NODEPAD_DATABASE_URL=${url}`;
+    const secrets = ['NODEPAD_SECRET_KEY=cluster-secret', login];
     await cluster.kubectl('create', 'secret', 'generic', 'nodepad', ...secrets.map((pair) => `--from-literal=${pair}`));
     for (const [name, size] of [
       ['data', '8Gi'],
@@ -56,8 +63,37 @@ export class Cluster {
         },
       });
     }
-    await writeFile(join(cluster.folder, 'values.yaml'), 'publicUrl: http://nodepad.example\napi: { replicas: 2 }\n');
+    const values = `publicUrl: http://nodepad.example\napi: { replicas: 2 }\npostgresql: { bundled: ${database === 'bundled'} }\n`;
+    await writeFile(join(cluster.folder, 'values.yaml'), values);
+    if (database === 'external') await cluster.#outside();
     return cluster;
+  }
+
+  /** A server that no chart knows. */
+  async #outside(): Promise<void> {
+    const releases = await bundles('0.2.4');
+    const push = ['push', releases.path('0.2.4'), '--registry', this.registry, '--plain-http', '--trust', releases.root];
+    const pushed = await this.#run(await executable(), push);
+    if (pushed.exitCode !== 0) throw new Error(pushed.stderr);
+    this.#db = 'outside';
+    const { namespace } = this;
+    const env = Object.entries({ POSTGRES_USER: 'nodepad', POSTGRES_DB: 'nodepad', POSTGRES_PASSWORD: 'cluster-password' });
+    const probe = { exec: { command: ['pg_isready', '-h', '127.0.0.1', '-U', 'nodepad', '-d', 'nodepad'] }, periodSeconds: 1 };
+    const container = {
+      name: 'server',
+      image: `${this.registry}/library/postgres:15`,
+      env: env.map(([name, value]) => ({ name, value })),
+      readinessProbe: probe,
+    };
+    const metadata = { name: 'outside', namespace, labels: { app: 'outside' } };
+    await this.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container] } });
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector: { app: 'outside' }, ports: [{ port: 5432 }] },
+    });
+    await this.kubectl('wait', 'pod/outside', '--for=condition=Ready', '--timeout=120s');
   }
 
   async remove(): Promise<void> {
@@ -110,7 +146,7 @@ export class Cluster {
 
   async sql(statement: string, database = 'nodepad'): Promise<string> {
     const psql = ['psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-U', 'nodepad', '-c', statement, database];
-    return (await this.kubectl('exec', 'nodepad-postgresql-0', '--', ...psql)).trim();
+    return (await this.kubectl('exec', this.#db, '--', ...psql)).trim();
   }
 
   /** The same rows give the same lines, by SQL that shares no code with airdock. */
@@ -119,7 +155,7 @@ export class Cluster {
     const set = ['ON_ERROR_STOP=1', ...columns].flatMap((pair) => ['-v', pair]);
     const psql = ['psql', '-XqAt', ...set, '-U', 'nodepad', '-f', '-', 'nodepad'];
     const input = await readFile(join(fixtures, 'fingerprint.sql'));
-    const { stdout } = await execa('kubectl', ['-n', this.namespace, 'exec', '-i', 'nodepad-postgresql-0', '--', ...psql], {
+    const { stdout } = await execa('kubectl', ['-n', this.namespace, 'exec', '-i', this.#db, '--', ...psql], {
       env: this.#env,
       input,
     });

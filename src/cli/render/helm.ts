@@ -14,7 +14,11 @@ export function helmPlanText(plan: HelmPlan): string {
       ? 'the old version serves until its pods are replaced'
       : `${plan.stops.join(', ')} stop while the database changes`,
   );
-  if (plan.database) line('database', `${plan.database.name} in ${plan.database.workload}, ${bytesText(plan.database.bytes)}`);
+  if (plan.database)
+    line(
+      'database',
+      `${plan.database.name} in ${plan.database.place}${plan.database.bytes === null ? '' : `, ${bytesText(plan.database.bytes)}`}`,
+    );
   line('steps', plan.steps.join(', '));
   line('rollback', plan.rollback);
   for (const { text, fix } of plan.findings) lines.push(`  ! ${text}`, `      ${fix}`);

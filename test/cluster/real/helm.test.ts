@@ -3,11 +3,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Cluster } from '../../helpers/cluster.ts';
 
-describe.each(['4', '3'] as const)('helm %s, the bundled database', (helm) => {
+describe.each([
+  { helm: '4', database: 'bundled' },
+  { helm: '3', database: 'external' },
+  { helm: '3', database: 'bundled' },
+] as const)('helm $helm, database: $database', ({ helm, database }) => {
   let cluster: Cluster;
   let rows: string;
   beforeAll(async () => {
-    cluster = await Cluster.fresh(`nodepad-${helm}`, helm);
+    cluster = await Cluster.fresh(`nodepad-${helm}-${database}`, { helm, database });
   });
   afterAll(() => cluster?.remove());
   const succeed = async (work: Promise<Awaited<ReturnType<Cluster['airdock']>>>) => {
@@ -34,6 +38,7 @@ describe.each(['4', '3'] as const)('helm %s, the bundled database', (helm) => {
     expect(await cluster.answering()).toBe('0.3.0');
     expect(await cluster.fingerprint()).toBe(rows);
     expect(await cluster.kubectl('get', 'pods,networkpolicies', '-l', 'airdock.dev/scratch', '-o', 'name')).toBe('');
+    expect(await cluster.kubectl('get', 'pods,secrets', '-l', 'airdock.dev/tools', '-o', 'name')).toBe('');
   });
 
   test('0.3.1 fails in its rehearsal: helm is not even asked', async () => {

@@ -1,0 +1,52 @@
+import type { NamedByUrl } from '../database/database-url.ts';
+import type { Tools } from '../database/server.ts';
+import { waitPod } from './pods.ts';
+import { placement } from './scratch-pod.ts';
+import type { ClusterSite } from './site.ts';
+import type { PodSpec } from './workloads.ts';
+
+/**
+ * For a database outside of the release: the tools of the bundled PostgreSQL in a pod that stays while airdock works, and sees the
+ * network as the application does. Its login is in a Secret of its own; both are gone afterwards.
+ */
+export async function withToolsPod<T>(
+  site: ClusterSite,
+  { url, image, spec }: { url: NamedByUrl; image: string; spec: PodSpec },
+  work: (tools: Tools) => Promise<T>,
+): Promise<T> {
+  const { kubectl } = site;
+  const name = `airdock-tools-${site.release}`;
+  await removeTools(site);
+  const metadata = { name, labels: { 'airdock.dev/tools': site.release } };
+  const login = { PGHOST: url.host, PGPORT: String(url.port), PGPASSWORD: url.password, ...url.environment };
+  const container = {
+    name: 'tools',
+    image,
+    command: ['sleep', '86400'],
+    envFrom: [{ secretRef: { name } }],
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  };
+  try {
+    await kubectl.create({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', stringData: login });
+    await kubectl.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
+      spec: {
+        ...placement(spec),
+        securityContext: {},
+        restartPolicy: 'Never',
+        terminationGracePeriodSeconds: 1,
+        containers: [container],
+      },
+    });
+    await waitPod(kubectl, name, { until: 'ready', timeoutMs: 180_000, signal: site.host.signal });
+    return await work({ exec: (_service, command, options) => kubectl.exec(name, 'tools', command, options) });
+  } finally {
+    await removeTools(site);
+  }
+}
+
+export async function removeTools({ kubectl, release }: ClusterSite): Promise<void> {
+  for (const kind of ['pod', 'secret']) await kubectl.remove(kind, `airdock-tools-${release}`);
+}
