@@ -26,3 +26,8 @@ export type ClusterSite = {
 export function now({ host }: ClusterSite): string {
   return `${host.clock().toISOString().slice(0, 19)}Z`;
 }
+
+/** Of pods that have to reach what the release's own pods reach: a NetworkPolicy of the chart may let them by it. */
+export function insideLabels({ release }: ClusterSite): Record<string, string> {
+  return { 'airdock.dev/release': release };
+}

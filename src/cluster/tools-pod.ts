@@ -2,7 +2,7 @@ import type { NamedByUrl } from '../database/database-url.ts';
 import type { Tools } from '../database/server.ts';
 import { waitPod } from './pods.ts';
 import { placement } from './scratch-pod.ts';
-import type { ClusterSite } from './site.ts';
+import { insideLabels, type ClusterSite } from './site.ts';
 import type { PodSpec } from './workloads.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function withToolsPod<T>(
   const { kubectl } = site;
   const name = `airdock-tools-${site.release}`;
   await removeTools(site);
-  const metadata = { name, labels: { 'airdock.dev/tools': site.release } };
+  const metadata = { name, labels: { 'airdock.dev/tools': site.release, ...insideLabels(site) } };
   const login = { PGHOST: url.host, PGPORT: String(url.port), PGPASSWORD: url.password, ...url.environment };
   const container = {
     name: 'tools',

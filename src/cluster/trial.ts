@@ -3,7 +3,7 @@ import { jsonProblem } from '../bundle/health-answer.ts';
 import { AirdockError } from '../errors.ts';
 import type { KubeObject } from '../io/kubectl.ts';
 import { waitPod } from './pods.ts';
-import type { ClusterSite } from './site.ts';
+import { insideLabels, type ClusterSite } from './site.ts';
 import type { Workload } from './workloads.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function trial(
       await kubectl.create({
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name: pod, labels: trialLabels(site) },
+        metadata: { name: pod, labels: { ...trialLabels(site), ...insideLabels(site) } },
         spec: { ...spec, restartPolicy: 'Never' },
       });
       await waitPod(kubectl, pod, { until: 'ready', timeoutMs, signal: site.host.signal });

@@ -6,7 +6,7 @@ import { leadTo, type LiveDatabase } from './database.ts';
 import { makeClusterBackup, proveAndRehearse } from './backup.ts';
 import type { ClusterFacts } from './look.ts';
 import { hookLog, runMigration } from './migration-pod.ts';
-import type { ClusterSite } from './site.ts';
+import { insideLabels, type ClusterSite } from './site.ts';
 import { asideName, copy, copyName, open, quiesce, swapIn, writersOf } from './swap.ts';
 import { note, type Running } from './transaction.ts';
 import { trial } from './trial.ts';
@@ -22,28 +22,34 @@ export async function prepare(
   database: LiveDatabase | undefined,
   running: Running,
 ): Promise<void> {
-  const { from, record } = facts;
   if (!database) return;
-  const { listener } = site.host;
-  const { id } = await asStep(listener, 'backup', async (progress) => {
-    const made = await makeClusterBackup(
-      site,
-      database,
-      { release: from, schemaRelease: record?.schemaRelease ?? from },
-      progress,
-    );
+  await note(site, running, { backup: await backUp(site, facts, database) });
+  if (!options.rehearse) return;
+  await rehearse(site, options, facts, database, running.transaction.backup ?? '');
+  await note(site, running, { rehearsed: true });
+}
+
+/** @returns the backup's id */
+export async function backUp(site: ClusterSite, { from, record }: ClusterFacts, database: LiveDatabase): Promise<string> {
+  const releases = { release: from, schemaRelease: record?.schemaRelease ?? from };
+  const { id } = await asStep(site.host.listener, 'backup', async (progress) => {
+    const made = await makeClusterBackup(site, database, releases, progress);
     return { id: made.id, summary: `${made.id}, ${bytesText(made.bytes)}, read back in ${durationText(made.seconds * 1000)}` };
   });
-  await note(site, running, { backup: id });
-  if (!options.rehearse) return;
-  await asStep(listener, 'rehearse', async () => ({
-    summary: await proveAndRehearse(site, id, {
-      manifest: options.bundle.manifest,
-      database,
-      migration: facts.pathClass === 'none' ? undefined : facts.target.migration,
-    }),
+  return id;
+}
+
+export async function rehearse(
+  site: ClusterSite,
+  { bundle }: Pick<UpgradeOptions, 'bundle'>,
+  { pathClass, target }: ClusterFacts,
+  database: LiveDatabase,
+  backup: string,
+): Promise<void> {
+  const migration = pathClass === 'none' ? undefined : target.migration;
+  await asStep(site.host.listener, 'rehearse', async () => ({
+    summary: await proveAndRehearse(site, backup, { manifest: bundle.manifest, database, migration }),
   }));
-  await note(site, running, { rehearsed: true });
 }
 
 /** Writers stop; a copy is migrated and swapped in; the new code is tried on it. */
@@ -72,7 +78,7 @@ export async function changeDatabase(
     const started = performance.now();
     const { exitCode, output } = await runMigration(site, migration, {
       name: `airdock-${site.release}-${running.transaction.id}-migrate`.slice(0, 63),
-      labels: { 'airdock.dev/transaction': `${site.release}-${running.transaction.id}` },
+      labels: { 'airdock.dev/transaction': `${site.release}-${running.transaction.id}`, ...insideLabels(site) },
       env: { ...env, PGAPPNAME: `airdock-${running.transaction.id}` },
       secret,
       timeoutMs: options.timeoutSeconds * 1000,

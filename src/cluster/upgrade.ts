@@ -120,7 +120,7 @@ async function transact(
   return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
 }
 
-function refuse(plan: HelmPlan): void {
+export function refuse(plan: HelmPlan): void {
   const [first, ...others] = plan.findings;
   if (!first) return;
   const code = others.length === 0 && isCode(first.code) ? first.code : 'PREFLIGHT_FAILED';
@@ -170,7 +170,7 @@ function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
 }
 
 /** The image of the database's service, where it is pulled from here. */
-function databaseImage({ bundle: { manifest }, registry }: UpgradeOptions): string | null {
+export function databaseImage({ bundle: { manifest }, registry }: UpgradeOptions): string | null {
   const { database, images } = manifest;
   if (database === 'none' || database.service === undefined) return null;
   const image = images.findIndex(({ usedBy }) => usedBy.includes(`compose ${database.service}`));

@@ -3,6 +3,7 @@ import { trustedByPins, authorizeBy } from '../../bundle/authorize.ts';
 import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
 import { pinnedOf } from '../../cluster/pins.ts';
 import type { HelmPlan } from '../../cluster/plan.ts';
+import { helmPrepare } from '../../cluster/prepare.ts';
 import { helmResume } from '../../cluster/resume.ts';
 import { helmRollback } from '../../cluster/rollback.ts';
 import type { ClusterSite } from '../../cluster/site.ts';
@@ -36,29 +37,25 @@ export function declare(command: Command, act: Act): void {
   );
   const one = (name: string, description: string): Command => addClusterOptions(command.command(name).description(description));
   const timeout = new Option('--timeout <seconds>', 'how long the new pods may take').default(600).argParser(positive);
-  const upgrading = addPushOptions(
-    addTrustOption(
-      one(
-        'upgrade',
-        'Pushes, backs the database up, rehearses the migration on a copy, and upgrades by helm; installs what is not there.',
-      ).argument('<bundle>'),
-    ),
-  );
-  upgrading
-    .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
-    .option('--registry-value <key>', 'the value of the chart that names the registry', 'global.imageRegistry')
-    .option(
-      '-f, --values <file>',
-      'values, as helm takes them (may be given several times)',
-      (file: string, all: string[]) => [...all, file],
-      [],
-    )
-    .addOption(timeout)
-    .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
-    .option('--allow-downgrade', 'install a version older than one that ran here')
+  const upgrading = (name: string, description: string): Command =>
+    addPushOptions(addTrustOption(one(name, description).argument('<bundle>')))
+      .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
+      .option('--registry-value <key>', 'the value of the chart that names the registry', 'global.imageRegistry')
+      .option('-f, --values <file>', 'values, as helm takes them (may be given several times)', several, [])
+      .addOption(timeout)
+      .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
+      .option('--allow-downgrade', 'install a version older than one that ran here')
+      .option('--yes', 'do not ask');
+  upgrading(
+    'upgrade',
+    'Pushes, backs the database up, rehearses the migration on a copy, and upgrades by helm; installs what is not there.',
+  )
     .option('--plan', 'only show what would be done')
-    .option('--yes', 'do not ask')
     .action(act(upgrade));
+  upgrading(
+    'prepare',
+    'Pushes, backs up and rehearses, and prints the values: for a release that a GitOps controller upgrades.',
+  ).action(act(prepare));
   one('rollback', 'Goes back to a version or a revision of helm’s, with the database where the old code cannot run on it.')
     .argument('[to]', 'a version, or a revision (default: the release before)')
     .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
@@ -71,12 +68,55 @@ export function declare(command: Command, act: Act): void {
 }
 
 async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): Promise<number | undefined> {
+  return withOptions(context, file, flags, async (site, options) => {
+    if (flags.plan) return showPlan(context, (await planOf(site, options)).plan);
+    const { plan, transaction, backup, revision } = await helmUpgrade(site, options);
+    const { release, kubectl } = site;
+    const { from, to: current, class: pathClass } = plan;
+    const done = { release, namespace: kubectl.namespace, from, current, class: pathClass, transaction, backup, revision };
+    const back =
+      from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')} --release ${release} -n ${kubectl.namespace}\n`;
+    context.result(
+      { schema: 'airdock.helm-upgrade/1', ...done },
+      `${plan.product} ${current} is serving, as revision ${revision}.\n${back}`,
+    );
+    return undefined;
+  });
+}
+
+async function prepare(context: CliContext, file: string, flags: UpgradeFlags): Promise<number | undefined> {
+  return withOptions(context, file, flags, async (site, options) => {
+    const { plan, backup, rehearsed, values } = await helmPrepare(site, options);
+    const { release, kubectl } = site;
+    const done = {
+      release,
+      namespace: kubectl.namespace,
+      from: plan.from,
+      to: plan.to,
+      class: plan.class,
+      backup,
+      rehearsed,
+      values,
+    };
+    const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\nTell your controller the chart's version ${plan.to}, and these values:\n${values}`;
+    context.result({ schema: 'airdock.helm-prepare/1', ...done }, text);
+    return undefined;
+  });
+}
+
+/** The bundle open, its chart as a file, the registry at hand. */
+async function withOptions(
+  context: CliContext,
+  file: string,
+  flags: UpgradeFlags,
+  work: (site: ClusterSite, options: UpgradeOptions) => Promise<number | undefined>,
+): Promise<number | undefined> {
   const site = await clusterSite(context, flags);
   const pusher = flags.registry === undefined ? undefined : await pusherOf(context, flags.registry, flags);
   const bundle = await openFor(context, site, file, flags);
   try {
-    return await withChart(bundle, async (chart) => {
-      const options: UpgradeOptions = {
+    return await withChart(bundle, (chart) =>
+      work(site, {
         bundle,
         chart,
         values: flags.values.map((path) => at(context, path)),
@@ -86,26 +126,9 @@ async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): 
         rehearse: flags.rehearsal,
         allowDowngrade: flags.allowDowngrade ?? false,
         push: pusher && (async () => pushedText((await pusher.push(bundle, () => {})).blobs)),
-        consent: (plan) => agreed(context, helmPlanText(plan), `Upgrade ${site.release} to ${plan.to}?`, flags.yes),
-      };
-      if (flags.plan) return showPlan(context, (await planOf(site, options)).plan);
-      const { plan, transaction, backup, revision } = await helmUpgrade(site, options);
-      context.result(
-        {
-          schema: 'airdock.helm-upgrade/1',
-          release: site.release,
-          namespace: flags.namespace,
-          from: plan.from,
-          current: plan.to,
-          class: plan.class,
-          transaction,
-          backup,
-          revision,
-        },
-        `${plan.product} ${plan.to} is serving, as revision ${revision}.\n${plan.from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')} --release ${site.release} -n ${flags.namespace}\n`}`,
-      );
-      return undefined;
-    });
+        consent: (plan) => agreed(context, helmPlanText(plan), `Go on with ${site.release} ${plan.to}?`, flags.yes),
+      }),
+    );
   } finally {
     await bundle.close();
   }
@@ -171,6 +194,10 @@ async function status(context: CliContext, flags: ClusterFlags): Promise<number 
 async function history(context: CliContext, flags: ClusterFlags): Promise<void> {
   const document = await helmHistory(await clusterSite(context, flags));
   context.result(document, helmHistoryText(document));
+}
+
+function several(file: string, all: string[]): string[] {
+  return [...all, file];
 }
 
 function positive(text: string): number {

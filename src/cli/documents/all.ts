@@ -18,7 +18,7 @@ import { trustListDocument } from '../../install/trust-documents.ts';
 import { trustDocument } from '../../bundle/trust.ts';
 import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';
-import { helmResumeDocument, helmRollbackDocument, helmUpgradeDocument } from './helm.ts';
+import { helmPrepareDocument, helmResumeDocument, helmRollbackDocument, helmUpgradeDocument } from './helm.ts';
 import { inspectDocument } from './inspect.ts';
 import { keygenDocument } from './keygen.ts';
 import { licensesDocument } from './licenses.ts';
@@ -43,6 +43,7 @@ export const documents = {
   error: errorDocument,
   'helm-history': helmHistoryDocument,
   'helm-plan': helmPlanDocument,
+  'helm-prepare': helmPrepareDocument,
   'helm-resume': helmResumeDocument,
   'helm-rollback': helmRollbackDocument,
   'helm-status': helmStatusDocument,

@@ -40,3 +40,15 @@ export const helmResumeDocument = z.strictObject({
     })
     .nullable(),
 });
+
+export const helmPrepareDocument = z.strictObject({
+  schema: z.literal('airdock.helm-prepare/1'),
+  ...where,
+  from: z.string().nullable(),
+  to: z.string(),
+  class: migrationClass,
+  backup: z.string().nullable(),
+  rehearsed: z.boolean(),
+  /** YAML. */
+  values: z.string(),
+});
