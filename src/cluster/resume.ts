@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { databasePlace, withDatabase } from './database.ts';
@@ -34,11 +35,18 @@ export async function helmResume(site: ClusterSite): Promise<Resumed | undefined
     await site.kubectl.remove('pod', metadata.name);
   const running = { record, transaction: open };
   const outcome = await asStep(site.host.listener, 'undo', async () => {
+    await helmSettled(site);
     const deployed = (await site.helm.history(site.release)).findLast(({ status }) => status === 'deployed');
     const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
     return arrived ? goOn(site, running, deployed.revision) : goBack(site, running);
   });
   return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
+}
+
+/** A helm that outlived its airdock may still be at work: a minute for it to come to its end. */
+async function helmSettled(site: ClusterSite): Promise<void> {
+  for (const until = performance.now() + 60_000; performance.now() < until; await sleep(2000))
+    if (!(await site.helm.history(site.release)).at(-1)?.status.startsWith('pending')) return;
 }
 
 async function goOn(site: ClusterSite, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {

@@ -111,10 +111,31 @@ export class Cluster {
     return { ...result, json };
   }
 
-  async upgrade(version: string, ...flags: string[]): Promise<Answer> {
+  /** Ends it with SIGKILL when that step has begun. */
+  async killedAt(step: string, version: string, ...flags: string[]): Promise<void> {
     const releases = await bundles(version);
     const where = ['--registry', this.registry, '--plain-http', '-f', join(this.folder, 'values.yaml')];
-    return this.airdock('upgrade', releases.path(version), '--trust', releases.root, ...where, '--yes', ...flags);
+    const site = ['--release', 'nodepad', '-n', this.namespace, '--backup-dir', join(this.folder, 'backups')];
+    const args = ['helm', 'upgrade', releases.path(version), ...where, ...site, '--yes', '--json', ...flags];
+    const running = execa(await executable(), args, { env: this.#env, reject: false, stdin: 'ignore', buffer: false });
+    for await (const line of running.iterable({ from: 'stderr' }))
+      if (line.includes(`"step-started","step":"${step}"`)) running.kill('SIGKILL');
+    const { signal } = await running;
+    if (signal !== 'SIGKILL') throw new Error(`it ended before it came to ${step}`);
+  }
+
+  upgrade(version: string, ...flags: string[]): Promise<Answer> {
+    return this.#withBundle('upgrade', version, flags);
+  }
+
+  prepare(version: string): Promise<Answer> {
+    return this.#withBundle('prepare', version, []);
+  }
+
+  async #withBundle(command: string, version: string, flags: readonly string[]): Promise<Answer> {
+    const releases = await bundles(version);
+    const where = ['--registry', this.registry, '--plain-http', '-f', join(this.folder, 'values.yaml')];
+    return this.airdock(command, releases.path(version), '--trust', releases.root, ...where, '--yes', ...flags);
   }
 
   async kubectl(...args: string[]): Promise<string> {

@@ -101,6 +101,56 @@ describe.each([
     await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS false`, 'postgres');
   });
 
+  test.each(['copy', 'trial', 'upgrade'])(
+    'killed at %s: nobody else may begin; resume ends with one version and its rows',
+    async (step) => {
+      const before = await cluster.replicas();
+      const now = await cluster.fingerprint();
+      await cluster.killedAt(step, '0.4.0', '--no-rehearsal');
+      expect((await cluster.airdock('status')).json).toMatchObject({ interrupted: { kind: 'upgrade', to: '0.4.0' } });
+      const other = await cluster.upgrade('0.4.0', '--no-rehearsal');
+      expect([other.exitCode, other.json['code']], other.stderr).toEqual([8, 'LOCKED']);
+      const { resumed } = (await succeed(cluster.airdock('resume'))) as { resumed: { outcome: string } };
+      const serves = resumed.outcome === 'done' ? '0.4.0' : '0.3.0';
+      expect(await cluster.answering()).toBe(serves);
+      expect(await cluster.fingerprint()).toBe(now);
+      expect(await cluster.replicas()).toBe(before);
+      expect((await cluster.airdock('status')).json).toMatchObject({ current: serves, interrupted: null, drift: [] });
+      expect((await succeed(cluster.airdock('resume')))['resumed']).toBeNull();
+      expect(await cluster.kubectl('get', 'pods', '-l', 'airdock.dev/release', '-o', 'name')).toBe('');
+      if (serves === '0.4.0') await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+    },
+  );
+
+  test('what a GitOps controller owns is refused, and prepare does all but the upgrade', async () => {
+    await cluster.kubectl('label', 'deployment', 'nodepad-api', 'argocd.argoproj.io/instance=nodepad');
+    const refused = await cluster.upgrade('0.4.0');
+    expect([refused.exitCode, refused.json['code']]).toEqual([5, 'OWNED_BY_ANOTHER']);
+    const revisions = await cluster.helm('history', 'nodepad', '-o', 'json');
+    const ready = await succeed(cluster.prepare('0.4.0'));
+    expect(ready).toMatchObject({ from: '0.3.0', to: '0.4.0', class: 'irreversible', rehearsed: true });
+    expect(ready['values']).toBe(`global:\n  imageRegistry: ${cluster.registry}\n`);
+    expect(await cluster.helm('history', 'nodepad', '-o', 'json')).toBe(revisions);
+    expect(await cluster.answering()).toBe('0.3.0');
+    await cluster.kubectl('label', 'deployment', 'nodepad-api', 'argocd.argoproj.io/instance-');
+  });
+
+  test('an autoscaler keeps an irreversible upgrade away, and no other', async () => {
+    const { namespace } = cluster;
+    const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'nodepad-api' };
+    const spec = { scaleTargetRef: target, minReplicas: 2, maxReplicas: 4 };
+    await cluster.apply({
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'api', namespace },
+      spec,
+    });
+    const refused = await cluster.upgrade('0.4.0', '--plan');
+    expect((refused.json['findings'] as { code: string }[]).map(({ code }) => code)).toEqual(['OWNED_BY_ANOTHER']);
+    expect((await cluster.upgrade('0.3.1', '--plan')).json['findings']).toEqual([]);
+    await cluster.kubectl('delete', 'hpa', 'api');
+  });
+
   test('history knows all of it', async () => {
     const { json } = await cluster.airdock('history');
     const rowsOfIt = (json['history'] as { kind: string; version: string; outcome: string }[]).filter(
