@@ -10,6 +10,7 @@ import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
 import { end, type Running } from './transaction.ts';
 import { removeTools } from './tools-pod.ts';
 import { removeTrials } from './trial.ts';
+import { openButUnwell } from './upgrade-undo.ts';
 import { chartObjects } from './workloads.ts';
 
 export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
@@ -18,7 +19,7 @@ export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; t
  * Finishes or undoes what was killed, on this machine or another (docs/adr/0013-cluster.md). helm's own revisions tell how far it
  * came, the OID under the live name which database is there.
  * @returns undefined when nothing is open
- * @throws UNDO_FAILED; the transaction then stays open
+ * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
  */
 export async function helmResume(site: ClusterSite): Promise<Resumed | undefined> {
   const record = await site.records.read();
@@ -38,7 +39,10 @@ export async function helmResume(site: ClusterSite): Promise<Resumed | undefined
     await helmSettled(site);
     const deployed = (await site.helm.history(site.release)).findLast(({ status }) => status === 'deployed');
     const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
-    return arrived ? goOn(site, running, deployed.revision) : goBack(site, running);
+    if (arrived) return goOn(site, running, deployed.revision);
+    if (await usersMayHaveWritten(site, running))
+      throw await openButUnwell(site, running, new Error('airdock was killed while helm was at work'));
+    return goBack(site, running);
   });
   return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
 }
@@ -59,8 +63,17 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
   const { undo, from, to } = transaction;
   const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
   const revisions = { ...transaction.revisions, after: revision };
-  await end(site, running, 'done', { revisions }, { current: to, schemaRelease: to, kept });
+  const source = record.kept.find(({ oid }) => oid === undo?.next?.oid);
+  const schemaRelease = transaction.kind === 'rollback' ? (undo ? (source?.schemaRelease ?? to) : record.schemaRelease) : to;
+  const highestGood = transaction.kind === 'rollback' ? record.highestGood : to;
+  await end(site, running, 'done', { revisions }, { current: to, schemaRelease, highestGood, kept });
   return { outcome: 'done', summary: `${transaction.to} is serving` };
+}
+
+/** helm had begun on a database that was swapped in and opened: pods of the new release may have let users in. */
+async function usersMayHaveWritten(site: ClusterSite, { transaction: { kind, undo, revisions } }: Running): Promise<boolean> {
+  if (kind !== 'upgrade' || !undo?.next) return false;
+  return ((await site.helm.history(site.release)).at(-1)?.revision ?? 0) > (revisions.before ?? 0);
 }
 
 async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {

@@ -10,7 +10,7 @@ import { insideLabels, type ClusterSite } from './site.ts';
 import { asideName, copy, copyName, open, quiesce, swapIn, writersOf } from './swap.ts';
 import { note, type Running } from './transaction.ts';
 import { trial } from './trial.ts';
-import type { UpgradeOptions } from './upgrade.ts';
+import type { UpgradeOptions } from './upgrade-options.ts';
 
 /** What `airdock helm upgrade` does besides helm (docs/adr/0013-cluster.md, "Steps"). */
 

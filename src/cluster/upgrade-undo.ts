@@ -28,12 +28,8 @@ export async function bringBack(
 }
 
 /** The new database is open and users may have written: nothing is swapped by itself. */
-export async function openButUnwell(
-  site: ClusterSite,
-  running: Running,
-  error: unknown,
-  { from }: ClusterFacts,
-): Promise<AirdockError> {
+export async function openButUnwell(site: ClusterSite, running: Running, error: unknown): Promise<AirdockError> {
+  const { from } = running.transaction;
   const said = error instanceof Error ? error.message : String(error);
   const kept = keptBy(site, running, from ?? running.transaction.to);
   await end(

@@ -1,35 +1,18 @@
 import { signerPins } from './pins.ts';
-import type { OpenBundle } from '../bundle/reader.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { withDatabase, type LiveDatabase } from './database.ts';
 import { waitHealthy } from './health.ts';
 import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
-import { imageTargets, parseTarget } from './push-target.ts';
 import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { keptBy, scaleBack, waitScaled } from './swap.ts';
 import { begin, end, failed, note, refuseOpen } from './transaction.ts';
+import { databaseImage, type UpgradeOptions } from './upgrade-options.ts';
 import { changeDatabase, helmOrHook, isHook, prepare } from './upgrade-steps.ts';
 import { bringBack, openButUnwell } from './upgrade-undo.ts';
 import { assertLabelled } from './workloads.ts';
-
-export type UpgradeOptions = {
-  bundle: OpenBundle;
-  /** The chart's archive, taken out of the bundle. */
-  chart: string;
-  values: readonly string[];
-  set: Readonly<Record<string, string>>;
-  registry: string | undefined;
-  timeoutSeconds: number;
-  rehearse: boolean;
-  allowDowngrade: boolean;
-  /** Puts the release into the registry. */
-  push: (() => Promise<string>) | undefined;
-  /** Shows the plan and asks. @throws CONSENT_NEEDED */
-  consent: (plan: HelmPlan) => Promise<void>;
-};
 
 export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
 
@@ -99,7 +82,7 @@ async function transact(
     });
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
-    if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error, facts);
+    if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error);
     return failed(site, running, error, () => bringBack(site, facts, database, running, !isHook(error)));
   }
   const revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
@@ -167,13 +150,4 @@ function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
     migrations: union(record.migrations, bundle.manifest.migrations),
     shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },
   };
-}
-
-/** The image of the database's service, where it is pulled from here. */
-export function databaseImage({ bundle: { manifest }, registry }: UpgradeOptions): string | null {
-  const { database, images } = manifest;
-  if (database === 'none' || database.service === undefined) return null;
-  const image = images.findIndex(({ usedBy }) => usedBy.includes(`compose ${database.service}`));
-  if (registry === undefined) return images[image]?.reference ?? null;
-  return imageTargets(parseTarget(registry), manifest)[image]?.target.canonical ?? null;
 }
