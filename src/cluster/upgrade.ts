@@ -20,9 +20,11 @@ export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: stri
 export async function planOf(site: ClusterSite, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
   const { bundle, chart, values, set } = options;
   const { manifest } = bundle;
+  // first of all: the database may be fenced, by a transaction that was killed
+  const record = await site.records.read();
+  if (record) refuseOpen(record);
   const rendered = await site.helm.template({ release: site.release, chart, values, set });
   const facts = await look(site, manifest, rendered);
-  if (facts.record) refuseOpen(facts.record);
   const needed = [
     ...manifest.writers,
     ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
