@@ -5,14 +5,13 @@ import type { MigrationClass } from '../bundle/manifest.ts';
 import type { Revision } from '../io/helm-releases.ts';
 import type { KubeObject } from '../io/kubectl.ts';
 import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
-import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
+import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
 
 /** What is there before anything is done. */
 export type ClusterFacts = {
   record: ClusterRecord | undefined;
-  open: ClusterTransaction | undefined;
   revisions: Revision[];
   /** The one whose pods run; undefined before the first install. */
   deployed: Revision | undefined;
@@ -47,7 +46,6 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
   const database = deployed ? await databasePlace(site, manifest, seen) : undefined;
   return {
     record,
-    open: record && openTransaction(record),
     revisions,
     deployed,
     from,

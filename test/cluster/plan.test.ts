@@ -26,7 +26,6 @@ const revision = (number: number, status: string, version: string) => ({
 });
 const facts: ClusterFacts = {
   record: undefined,
-  open: undefined,
   revisions: [revision(1, 'deployed', '0.2.4')],
   deployed: revision(1, 'deployed', '0.2.4'),
   from: '0.2.4',
