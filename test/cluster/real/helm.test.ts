@@ -147,7 +147,7 @@ describe.each([
     });
     const refused = await cluster.upgrade('0.4.0', '--plan');
     expect((refused.json['findings'] as { code: string }[]).map(({ code }) => code)).toEqual(['OWNED_BY_ANOTHER']);
-    expect((await cluster.upgrade('0.3.1', '--plan')).json['findings']).toEqual([]);
+    expect((await cluster.upgrade('0.3.1', '--plan', '--allow-downgrade')).json['findings']).toEqual([]);
     await cluster.kubectl('delete', 'hpa', 'api');
   });
 
