@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { BundleManifest } from '../bundle/manifest.ts';
@@ -81,7 +82,7 @@ async function migrateCopy(
   }: { manifest: BundleManifest; migration: NonNullable<ChartObjects['migration']>; copy: DatabaseTarget; user: string },
 ): Promise<string> {
   if (manifest.database === 'none') return 'no database';
-  const password = `rehearsal-${process.pid}`;
+  const password = randomBytes(24).toString('hex');
   const input = Buffer.from(`ALTER ROLE :"user" PASSWORD ${literal(password)};`);
   await psql(server, 'RESTORE_FAILED', { input }, { user });
   const { userKey, passwordKey, nameKey } = manifest.database;

@@ -6,6 +6,7 @@ import type { Revision } from '../io/helm-releases.ts';
 import type { KubeObject } from '../io/kubectl.ts';
 import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
 import type { ClusterRecord } from './record.ts';
+import { deployedOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
 import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
 
@@ -36,7 +37,7 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
   const { kubectl, helm, release } = site;
   const record = await site.records.read();
   const revisions = await helm.history(release);
-  const deployed = revisions.findLast(({ status }) => status === 'deployed');
+  const deployed = deployedOf(revisions);
   const target = chartObjects(rendered);
   const running = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : emptyChart;
   const from = deployed ? semver.valid(deployed.app_version) : null;

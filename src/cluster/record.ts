@@ -99,12 +99,21 @@ export class RecordStore {
       type: 'airdock.dev/record',
       data: { record: gzipSync(JSON.stringify(record.parse(kept))).toString('base64') },
     };
-    await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
-    this.#version = (await this.#kubectl.get('secret', secretName(this.#release)))?.metadata.resourceVersion;
+    // of what was written, and not of what is there by now: another one's write is to be noticed
+    const written = await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
+    this.#version = written.metadata.resourceVersion;
   }
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {
   const last = transactions.at(-1);
   return last?.outcome === null ? last : undefined;
+}
+
+/** Of the last bundle that was installed. @throws ROLLBACK_REFUSED where an older airdock did not keep it */
+export function shapeOf({ shape }: ClusterRecord): NonNullable<ClusterRecord['shape']> {
+  if (shape) return shape;
+  throw new AirdockError('ROLLBACK_REFUSED', 'the record does not say which workloads write to the database', {
+    hint: 'Upgrade once with this airdock; then it does.',
+  });
 }

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { databasePlace, withDatabase } from './database.ts';
-import { openTransaction, type ClusterTransaction } from './record.ts';
-import { shapeOf } from './rollback.ts';
+import { openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
+import { deployedOf } from './revisions.ts';
 import { removeScratch } from './scratch-pod.ts';
 import type { ClusterSite } from './site.ts';
-import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
+import { bringUp, keptBy, swapBack } from './swap.ts';
 import { end, type Running } from './transaction.ts';
 import { removeTools } from './tools-pod.ts';
 import { removeTrials } from './trial.ts';
@@ -37,7 +37,7 @@ export async function helmResume(site: ClusterSite): Promise<Resumed | undefined
   const running = { record, transaction: open };
   const outcome = await asStep(site.host.listener, 'undo', async () => {
     await helmSettled(site);
-    const deployed = (await site.helm.history(site.release)).findLast(({ status }) => status === 'deployed');
+    const deployed = deployedOf(await site.helm.history(site.release));
     const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
     if (arrived) return goOn(site, running, deployed.revision);
     if (await usersMayHaveWritten(site, running))
@@ -57,8 +57,7 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
   const { transaction, record } = running;
   if (transaction.undo) {
     const { workloads } = chartObjects(await site.helm.manifest(site.release));
-    await scaleBack(site, transaction.undo);
-    await waitScaled(site, workloads, transaction.undo, 600_000);
+    await bringUp(site, workloads, transaction.undo, 600_000);
   }
   const { undo, from, to } = transaction;
   const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
@@ -89,10 +88,7 @@ async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: '
     const last = (await site.helm.history(site.release)).at(-1);
     if (revisions.before !== null && last && last.revision > revisions.before && last.status !== 'deployed')
       await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
-    if (undo) {
-      await scaleBack(site, undo);
-      await waitScaled(site, objects.workloads, undo, 600_000);
-    }
+    if (undo) await bringUp(site, objects.workloads, undo, 600_000);
   } catch (cause) {
     throw new AirdockError(
       'UNDO_FAILED',

@@ -1,16 +1,17 @@
 import path from 'node:path';
-import semver from 'semver';
-import { runsOn } from '../bundle/class-of-path.ts';
 import { maintenanceOf } from '../database/admin.ts';
 import { restoreAndCompare, checkedBackup } from '../database/prove.ts';
 import { readBackup } from '../database/stored-backup.ts';
+import { asideName, nextName } from '../database/swap-names.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { databasePlace, withDatabase, type LiveDatabase } from './database.ts';
-import type { ClusterRecord, ClusterTransaction } from './record.ts';
+import { shapeOf, type ClusterRecord } from './record.ts';
+import { deployedOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
-import { asideName, clusterOf, copyName, keptBy, open, quiesce, scaleBack, swapBack, swapIn, waitScaled } from './swap.ts';
+import { bringUp, clusterOf, keptBy, open, quiesce, scaleBack, swapBack, swapIn, writersOf } from './swap.ts';
 import { begin, end, failed, refuseOpen, type Running } from './transaction.ts';
+import { describe, wayBack, type Way } from './way-back.ts';
 import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
 
 export type RollbackOptions = {
@@ -21,20 +22,8 @@ export type RollbackOptions = {
   consent: (text: string) => Promise<void>;
 };
 
-/** What the record says of writers and of the database's variables: a way back needs no bundle. */
-type Shape = NonNullable<ClusterRecord['shape']>;
-
 /** `database`: where today's is kept, when another one came back. */
 export type RolledBack = { transaction: number; from: string; to: string; revision: number | null; database: string | null };
-
-type Way = {
-  revision: number;
-  version: string;
-  from: string;
-  kept: ClusterRecord['kept'][number] | undefined;
-  backup: string | undefined;
-  swaps: boolean;
-};
 
 /** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED; what failed and was taken back (6) */
 export async function helmRollback(site: ClusterSite, options: RollbackOptions): Promise<RolledBack> {
@@ -63,7 +52,7 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
       throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release is not within reach', {
         hint: 'Restore it by hand: the operator’s book, section 10.',
       });
-    const writers = objects.workloads.filter(({ service }) => shape.writers.includes(service));
+    const writers = writersOf(shape, objects);
     return databaseToo(site, options, record, way, { database, objects, writers, running: await started() });
   });
 }
@@ -105,7 +94,7 @@ async function databaseToo(
 ): Promise<RolledBack> {
   const { listener } = site.host;
   const before = running.transaction.revisions.before;
-  const aside = asideName(database.database, record.schemaRelease ?? way.from, running);
+  const aside = asideName(database.database, record.schemaRelease ?? way.from, running.transaction.id);
   try {
     const coming = way.kept?.name ?? (await restored(site, running, database, way.backup ?? ''));
     await asStep(listener, 'quiesce', async () => {
@@ -117,13 +106,10 @@ async function databaseToo(
       return { summary: `${coming} is live, today’s is kept as ${aside}` };
     });
     await asStep(listener, 'rollback', async () => {
-      await open(database, running, 'next');
+      await open(database, running);
       await site.helm.rollback(site.release, way.revision, { timeoutSeconds });
       const { undo } = running.transaction;
-      if (undo) {
-        await scaleBack(site, undo);
-        await waitScaled(site, objects.workloads, undo, timeoutSeconds * 1000);
-      }
+      if (undo) await bringUp(site, objects.workloads, undo, timeoutSeconds * 1000);
       return { summary: `as revision ${way.revision} was` };
     });
   } catch (error) {
@@ -142,7 +128,7 @@ async function databaseToo(
 /** A backup as a new database beside the live one, compared, while users are served. @returns its name */
 async function restored(site: ClusterSite, running: Running, server: LiveDatabase, id: string): Promise<string> {
   const { listener, signal } = site.host;
-  const name = copyName(running);
+  const name = nextName(running.transaction.id);
   await asStep(listener, 'restore', async (onProgress) => {
     const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), signal);
     const { applicationName, ...cluster } = clusterOf(server, running);
@@ -176,76 +162,6 @@ async function finish(
   return { transaction: running.transaction.id, from: way.from, to: way.version, revision, database: aside };
 }
 
-async function wayBack(site: ClusterSite, record: ClusterRecord, { to, restoreDatabase }: RollbackOptions): Promise<Way> {
-  const from = record.current ?? '';
-  const revisions = await site.helm.history(site.release);
-  const usable = revisions.filter(({ status }) => status === 'superseded' || status === 'deployed');
-  const target =
-    to === undefined
-      ? usable.findLast(({ app_version: version }) => version !== from)
-      : usable.findLast(({ revision, app_version: version }) => version === to || String(revision) === to);
-  const version = semver.valid(target?.app_version ?? null);
-  if (!target || version === null)
-    throw new AirdockError(
-      'ROLLBACK_REFUSED',
-      to === undefined ? 'helm keeps no other release to go back to' : `helm keeps no revision of ${to} that ran`,
-      {
-        hint: `helm history ${site.release} shows what there is.`,
-      },
-    );
-  if (version === from && target.status === 'deployed')
-    throw new AirdockError('ROLLBACK_REFUSED', `${version} is what runs`, {
-      hint: 'airdock helm status shows what there is to go back to.',
-    });
-  if (record.securityFloor !== null && semver.lt(version, record.securityFloor))
-    throw new AirdockError('ROLLBACK_REFUSED', `${version} is below the security floor ${record.securityFloor}`, {
-      hint: `Go back to ${record.securityFloor} or later.`,
-    });
-  const schema = record.schemaRelease ?? from;
-  const way = { revision: target.revision, version, from };
-  if (runsOn(record.migrations, version, schema)) {
-    if (!restoreDatabase) return { ...way, kept: undefined, backup: undefined, swaps: false };
-    throw new AirdockError('USAGE', `the database need not go back: ${version} runs on the schema of ${schema}`, {
-      hint: 'Leave --restore-database out.',
-    });
-  }
-  const kept = record.kept.findLast(({ schemaRelease }) => runsOn(record.migrations, version, schemaRelease));
-  const backup =
-    record.transactions.findLast(
-      (one: ClusterTransaction) => one.backup !== null && one.from !== null && runsOn(record.migrations, version, one.from),
-    )?.backup ?? undefined;
-  const crossing = `${from} -> ${version} crosses a migration that code alone cannot: ${version} does not run on the schema of ${schema}`;
-  if (!kept && backup === undefined)
-    throw new AirdockError('ROLLBACK_REFUSED', `${crossing}, and no database is kept, nor a backup on record, that it runs on`, {
-      hint: 'Stay.',
-    });
-  const found = { ...way, kept, backup, swaps: true };
-  if (restoreDatabase) return found;
-  throw new AirdockError('RESTORE_DATABASE_NEEDED', `${crossing}. The database must go back too.\n${describe(found)}`, {
-    hint: `To go on: airdock helm rollback ${to ?? version} --restore-database`,
-  });
-}
-
-function describe({ version, from, revision, kept, backup, swaps }: Way): string {
-  const lines = [`${from} -> ${version}, as helm's revision ${revision} was`];
-  if (!swaps) return [...lines, 'the database stays as it is; the old code runs on it'].join('\n');
-  const source = kept ? `${kept.name}, as it was at ${kept.keptAt}` : `backup ${backup}`;
-  return [
-    ...lines,
-    `the database goes back to ${source}`,
-    `what was written since is kept beside it, and is not in what serves`,
-    'writers stop meanwhile',
-  ].join('\n');
-}
-
 async function deployedRevision(site: ClusterSite): Promise<number | null> {
-  return (await site.helm.history(site.release)).findLast(({ status }) => status === 'deployed')?.revision ?? null;
-}
-
-/** Of the last bundle that was installed. @throws ROLLBACK_REFUSED where an older airdock did not keep it */
-export function shapeOf({ shape }: ClusterRecord): Shape {
-  if (shape) return shape;
-  throw new AirdockError('ROLLBACK_REFUSED', 'the record does not say which workloads write to the database', {
-    hint: 'Upgrade once with this airdock; then it does.',
-  });
+  return deployedOf(await site.helm.history(site.release))?.revision ?? null;
 }

@@ -3,6 +3,7 @@ import { migrationClass } from '../bundle/manifest.ts';
 import { runsOn } from '../bundle/class-of-path.ts';
 import { isReady, podsOf } from './pods.ts';
 import { openTransaction } from './record.ts';
+import { deployedOf, ranOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
 import { chartObjects } from './workloads.ts';
 
@@ -58,7 +59,7 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
   const { kubectl, helm, release } = site;
   const record = await site.records.read();
   const revisions = await helm.history(release);
-  const deployed = revisions.findLast(({ status }) => status === 'deployed');
+  const deployed = deployedOf(revisions);
   const last = revisions.at(-1);
   const { workloads } = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : { workloads: [] };
   const open = record && openTransaction(record);
@@ -72,7 +73,7 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
     if (!open && workload.replicas !== null && ready < workload.replicas)
       drift.push(`${workload.name}: ${ready} of ${workload.replicas} pods ready`);
   }
-  const usable = revisions.filter(({ status }) => status === 'superseded' || status === 'deployed');
+  const usable = ranOf(revisions);
   const versions = new Map(usable.map((one) => [one.app_version, one.revision]));
   const schema = record?.schemaRelease ?? deployed?.app_version ?? null;
   return {

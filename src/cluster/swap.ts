@@ -1,5 +1,6 @@
 import { copyDatabase, databases, dropDatabase, fence, found, swapDatabases, unfence, type Cluster } from '../database/admin.ts';
 import type { DatabaseTarget } from '../database/server.ts';
+import { nextName } from '../database/swap-names.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
 import { isReady, podsOf, waitGone } from './pods.ts';
@@ -17,7 +18,7 @@ export function clusterOf(target: DatabaseTarget, { transaction }: Running): Clu
   return { tools, service, user, database, applicationName: `airdock-${transaction.id}` };
 }
 
-export function writersOf({ writers }: BundleManifest, { workloads }: ChartObjects): Workload[] {
+export function writersOf({ writers }: Pick<BundleManifest, 'writers'>, { workloads }: ChartObjects): Workload[] {
   return workloads.filter(({ service }) => writers.includes(service));
 }
 
@@ -55,8 +56,13 @@ export async function scaleBack(site: ClusterSite, { replicas }: Undo): Promise<
   }
 }
 
-/** Until each has as many ready pods as it had. */
-export async function waitScaled(
+/** The same, until each has as many ready pods as it had. */
+export async function bringUp(site: ClusterSite, workloads: readonly Workload[], undo: Undo, timeoutMs: number): Promise<void> {
+  await scaleBack(site, undo);
+  await waitScaled(site, workloads, undo, timeoutMs);
+}
+
+async function waitScaled(
   site: ClusterSite,
   workloads: readonly Workload[],
   { replicas }: Undo,
@@ -73,12 +79,8 @@ export async function waitScaled(
   }
 }
 
-export function copyName({ transaction }: Running): string {
-  return `airdock_${transaction.id}_next`;
-}
-
 export async function copy(target: DatabaseTarget, running: Running): Promise<void> {
-  await copyDatabase(clusterOf(target, running), target.database, copyName(running));
+  await copyDatabase(clusterOf(target, running), target.database, nextName(running.transaction.id));
 }
 
 /** The database that comes in stays fenced until `open`. */
@@ -97,10 +99,10 @@ export async function swapIn(
   await swapDatabases(cluster, { live, next, aside });
 }
 
-/** Lets the application in, if the live name has that very database. */
-export async function open(target: DatabaseTarget, running: Running, which: 'live' | 'next'): Promise<void> {
-  const id = undoOf(running)[which];
-  if (id) await unfence(clusterOf(target, running), { name: target.database, oid: id.oid });
+/** Lets the application in, if the live name has the database that came in. */
+export async function open(target: DatabaseTarget, running: Running): Promise<void> {
+  const { next } = undoOf(running);
+  if (next) await unfence(clusterOf(target, running), { name: target.database, oid: next.oid });
 }
 
 /** The database that was live is live again, whichever side of the swap it is on. Nothing is guessed. @throws UNDO_FAILED */
@@ -118,7 +120,7 @@ export async function swapBack(target: DatabaseTarget, running: Running, keep: b
     await swapDatabases(cluster, { live: here, next: { name: aside, oid: live.oid }, aside: next.name });
   }
   await unfence(cluster, { name: target.database, oid: live.oid });
-  if (!keep) await dropDatabase(cluster, copyName(running));
+  if (!keep) await dropDatabase(cluster, nextName(running.transaction.id));
 }
 
 /** What was put aside, for the record; nothing when nothing was swapped. `release`: whose code wrote it. */
@@ -130,10 +132,4 @@ export function keptBy(site: ClusterSite, { record, transaction: { undo } }: Run
 
 function undoOf({ transaction }: Running): Undo {
   return transaction.undo ?? { replicas: {}, live: null, next: null, aside: null };
-}
-
-/** `nodepad_0_3_0_t14`: of release 0.3.0, put aside by transaction 14. A name has 63 bytes. */
-export function asideName(live: string, release: string, { transaction }: Running): string {
-  const suffix = `_${release.replace(/[^0-9A-Za-z]+/g, '_')}_t${transaction.id}`;
-  return `${live.slice(0, Math.max(0, 63 - suffix.length))}${suffix}`.slice(-63);
 }

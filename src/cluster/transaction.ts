@@ -46,12 +46,12 @@ export async function note(
   running: Running,
   change: Partial<ClusterTransaction>,
   more: Partial<ClusterRecord> = {},
-): Promise<Running> {
+): Promise<void> {
   const transaction = { ...running.transaction, ...change };
   const transactions = running.record.transactions.map((one) => (one.id === transaction.id ? transaction : one));
   const record = { ...running.record, ...more, transactions };
   await site.records.write(record);
-  return Object.assign(running, { record, transaction });
+  Object.assign(running, { record, transaction });
 }
 
 export async function end(
@@ -60,8 +60,8 @@ export async function end(
   outcome: NonNullable<ClusterTransaction['outcome']>,
   change: Partial<ClusterTransaction> = {},
   more: Partial<ClusterRecord> = {},
-): Promise<Running> {
-  return note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more);
+): Promise<void> {
+  await note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more);
 }
 
 /** What serves afterwards. @throws UNDO_FAILED; the transaction then stays open */

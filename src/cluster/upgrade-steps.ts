@@ -1,4 +1,5 @@
 import { lastMigration, lastWords } from '../database/migration-output.ts';
+import { asideName, nextName } from '../database/swap-names.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { bytesText, durationText } from '../units.ts';
@@ -7,7 +8,7 @@ import { makeClusterBackup, proveAndRehearse } from './backup.ts';
 import type { ClusterFacts } from './look.ts';
 import { hookLog, runMigration } from './migration-pod.ts';
 import { insideLabels, type ClusterSite } from './site.ts';
-import { asideName, copy, copyName, open, quiesce, swapIn, writersOf } from './swap.ts';
+import { copy, open, quiesce, swapIn, writersOf } from './swap.ts';
 import { note, type Running } from './transaction.ts';
 import { trial } from './trial.ts';
 import type { UpgradeOptions } from './upgrade-options.ts';
@@ -71,9 +72,9 @@ export async function changeDatabase(
   });
   await asStep(listener, 'copy', async () => {
     await copy(database, running);
-    return { summary: copyName(running) };
+    return { summary: nextName(running.transaction.id) };
   });
-  const { env, secret } = leadTo(database, manifest, copyName(running));
+  const { env, secret } = leadTo(database, manifest, nextName(running.transaction.id));
   await asStep(listener, 'migrate', async () => {
     const started = performance.now();
     const { exitCode, output } = await runMigration(site, migration, {
@@ -88,9 +89,9 @@ export async function changeDatabase(
     return { summary: durationText(performance.now() - started) };
   });
   await asStep(listener, 'swap', async () => {
-    const aside = asideName(database.database, facts.from ?? '0', running);
-    await swapIn(site, running, database, copyName(running), aside);
-    await open(database, running, 'next');
+    const aside = asideName(database.database, facts.from ?? '0', running.transaction.id);
+    await swapIn(site, running, database, nextName(running.transaction.id), aside);
+    await open(database, running);
     return { summary: `${aside} is kept` };
   });
   await asStep(listener, 'trial', async () => ({

@@ -2,7 +2,7 @@ import { AirdockError } from '../errors.ts';
 import type { LiveDatabase } from './database.ts';
 import type { ClusterFacts } from './look.ts';
 import type { ClusterSite } from './site.ts';
-import { keptBy, scaleBack, swapBack, waitScaled } from './swap.ts';
+import { bringUp, keptBy, swapBack } from './swap.ts';
 import { end, type Running } from './transaction.ts';
 
 /** What becomes of an upgrade that fails (docs/adr/0013-cluster.md, "Steps"). */
@@ -18,10 +18,7 @@ export async function bringBack(
   const { undo, revisions } = running.transaction;
   if (undo?.live && database) await swapBack(database, running, false);
   if (rolled && revisions.before !== null) await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
-  if (undo) {
-    await scaleBack(site, undo);
-    await waitScaled(site, facts.running.workloads, undo, 600_000);
-  }
+  if (undo) await bringUp(site, facts.running.workloads, undo, 600_000);
   const serves =
     facts.from === null ? 'nothing was installed before' : `${facts.from} is serving${rolled || undo ? ' again' : ', untouched'}`;
   return { outcome: rolled || undo ? 'rolled-back' : 'undone', summary: serves };

@@ -7,7 +7,7 @@ import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
 import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
-import { keptBy, scaleBack, waitScaled } from './swap.ts';
+import { bringUp, keptBy } from './swap.ts';
 import { begin, end, failed, note, refuseOpen } from './transaction.ts';
 import { databaseImage, type UpgradeOptions } from './upgrade-options.ts';
 import { changeDatabase, helmOrHook, isHook, prepare } from './upgrade-steps.ts';
@@ -56,7 +56,8 @@ async function transact(
 ): Promise<ClusterOutcome> {
   const { listener } = site.host;
   const { manifest } = options.bundle;
-  const { record, before } = { record: facts.record ?? emptyRecord(manifest.product), before: facts.deployed?.revision ?? null };
+  const record = facts.record ?? emptyRecord(manifest.product);
+  const before = facts.deployed?.revision ?? null;
   const running = await begin(site, learnt(record, options), {
     kind: plan.kind === 'install' ? 'install' : 'upgrade',
     from: facts.from,
@@ -72,22 +73,20 @@ async function transact(
   } catch (error) {
     return failed(site, running, error, () => bringBack(site, facts, database, running, false));
   }
+  let revision: number | null = null;
   try {
     await asStep(listener, 'upgrade', async () => {
       await helmOrHook(site, options, facts);
-      const { workloads } = facts.target;
-      if (running.transaction.undo) {
-        await scaleBack(site, running.transaction.undo);
-        await waitScaled(site, workloads, running.transaction.undo, options.timeoutSeconds * 1000);
-      }
-      return { summary: `revision ${(await site.helm.history(site.release)).at(-1)?.revision}` };
+      const { undo } = running.transaction;
+      if (undo) await bringUp(site, facts.target.workloads, undo, options.timeoutSeconds * 1000);
+      revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
+      return { summary: `revision ${revision}` };
     });
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
     if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error);
     return failed(site, running, error, () => bringBack(site, facts, database, running, !isHook(error)));
   }
-  const revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
   const kept = keptBy(site, running, facts.from ?? manifest.version);
   await end(
     site,

@@ -10,7 +10,7 @@ import { differenceLines } from './restore-text.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
 import { asStep } from '../events.ts';
-import { asideName } from './swap-record.ts';
+import { asideName } from '../database/swap-names.ts';
 
 /**
  * Which rows a rollback leaves aside: the database that comes back is read once, while it is kept and nobody writes to it, and

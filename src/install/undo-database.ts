@@ -5,7 +5,8 @@ import { codeOfBoth, takeAwayCode } from './code-containers.ts';
 import type { TransactionRecord } from './journal.ts';
 import { parseEnvFile } from './env-file.ts';
 import { readEnv, type ManagedSite } from './site.ts';
-import { clusterOf, nextName, quiesceOf, sameDatabase, swapOf, type SiteCluster } from './swap-record.ts';
+import { nextName } from '../database/swap-names.ts';
+import { clusterOf, quiesceOf, sameDatabase, swapOf, type SiteCluster } from './swap-record.ts';
 import { waitForDatabase } from './wait-database.ts';
 
 /** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */

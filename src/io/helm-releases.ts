@@ -22,8 +22,6 @@ export type ChartRun = {
   values: readonly string[];
   set: Readonly<Record<string, string>>;
   timeoutSeconds: number;
-  /** What was given at the last revision, below these. */
-  reuseValues?: boolean;
   signal?: AbortSignal | undefined;
 };
 
@@ -52,8 +50,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
     if (result.exitCode !== 0) throw helmError(what, result);
     return result.stdout;
   };
-  const valuesOf = ({ values, set, reuseValues }: Pick<ChartRun, 'values' | 'set' | 'reuseValues'>): string[] => [
-    ...(reuseValues ? ['--reuse-values'] : []),
+  const valuesOf = ({ values, set }: Pick<ChartRun, 'values' | 'set'>): string[] => [
     ...values.flatMap((file) => ['--values', file]),
     ...Object.entries(set).flatMap(([key, value]) => ['--set-string', `${key}=${value}`]),
   ];

@@ -1,4 +1,4 @@
-import { AirdockError, isAirdockError } from '../errors.ts';
+import { AirdockError } from '../errors.ts';
 import type { ExecOptions } from './compose.ts';
 import type { Run, RunOptions, RunResult } from './process.ts';
 
@@ -31,10 +31,10 @@ export interface Kubectl {
   /** Undefined when there is none of that name. */
   get<T extends KubeObject>(kind: string, name: string): Promise<T | undefined>;
   list<T extends KubeObject>(kind: string, labels?: Readonly<Record<string, string>>): Promise<T[]>;
-  /** @throws LOCKED when one of that name is there */
-  create(object: KubeObject): Promise<void>;
-  /** @throws LOCKED when it was changed since the `resourceVersion` in it was read */
-  replace(object: KubeObject): Promise<void>;
+  /** @returns what is there now. @throws LOCKED when one of that name is there */
+  create(object: KubeObject): Promise<KubeObject>;
+  /** The same. @throws LOCKED when it was changed since the `resourceVersion` in it was read */
+  replace(object: KubeObject): Promise<KubeObject>;
   /** Absent is fine. It is gone when this returns. */
   remove(kind: string, name: string): Promise<void>;
   scale(kind: string, name: string, replicas: number): Promise<void>;
@@ -77,8 +77,12 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
     return result.stdout;
   };
   const absent = (result: RunResult): boolean => result.exitCode !== 0 && /\(NotFound\)|not found$/m.test(result.stderr);
-  const write = (verb: string, object: KubeObject): Promise<string> =>
-    must(`${verb} ${object.kind} ${object.metadata.name}`, [verb, '-f', '-'], { input: Buffer.from(JSON.stringify(object)) });
+  const write = async (verb: string, object: KubeObject): Promise<KubeObject> =>
+    JSON.parse(
+      await must(`${verb} ${object.kind} ${object.metadata.name}`, [verb, '-f', '-', '-o', 'json'], {
+        input: Buffer.from(JSON.stringify(object)),
+      }),
+    ) as KubeObject;
 
   return {
     namespace,
@@ -93,8 +97,8 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       const flags = selector.length > 0 ? ['-l', selector.join(',')] : [];
       return (JSON.parse(await must(`list ${kind}`, ['get', kind, ...flags, '-o', 'json'])) as { items: T[] }).items;
     },
-    create: async (object) => void (await write('create', object)),
-    replace: async (object) => void (await write('replace', object)),
+    create: (object) => write('create', object),
+    replace: (object) => write('replace', object),
     remove: async (kind, name) =>
       void (await must(`delete ${kind} ${name}`, ['delete', kind, name, '--ignore-not-found', '--wait', '--timeout', '120s'])),
     scale: async (kind, name, replicas) =>
@@ -157,13 +161,4 @@ export function clusterError(what: string, { stderr, timedOut, exitCode }: RunRe
       details,
     });
   return new AirdockError('STEP_FAILED', `could not ${what}: ${said}`, { details });
-}
-
-/** There is no kubectl, or no helm. */
-export function toolMissing(error: unknown, tool: string): unknown {
-  if (!isAirdockError(error, 'PREFLIGHT_FAILED')) return error;
-  return new AirdockError('PREFLIGHT_FAILED', `there is no ${tool} in PATH`, {
-    hint: `airdock works by your own helm (3 or 4) and kubectl. Install ${tool}.`,
-    cause: error,
-  });
 }

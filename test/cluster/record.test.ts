@@ -10,17 +10,18 @@ class OneSecret {
   kept: KubeObject | undefined;
   #version = 0;
   get = async <T>(): Promise<T | undefined> => structuredClone(this.kept) as T | undefined;
-  create = async (object: KubeObject): Promise<void> => {
+  create = async (object: KubeObject): Promise<KubeObject> => {
     if (this.kept) throw new AirdockError('LOCKED', 'it exists');
-    this.#put(object);
+    return this.#put(object);
   };
-  replace = async (object: KubeObject): Promise<void> => {
+  replace = async (object: KubeObject): Promise<KubeObject> => {
     if (object.metadata.resourceVersion !== this.kept?.metadata.resourceVersion)
       throw new AirdockError('LOCKED', 'it was changed');
-    this.#put(object);
+    return this.#put(object);
   };
-  #put(object: KubeObject): void {
+  #put(object: KubeObject): KubeObject {
     this.kept = { ...object, metadata: { ...object.metadata, resourceVersion: String((this.#version += 1)) } };
+    return structuredClone(this.kept);
   }
 }
 
@@ -107,6 +108,18 @@ test('a failure that was taken back is thrown as it was; one that was not leaves
   });
   const record = await site('x').records.read();
   expect(record && openTransaction(record)).toMatchObject({ id: 2 });
+});
+
+test('what somebody else writes right behind us is noticed, and not written over', async () => {
+  const here = site('anna@here');
+  const { create } = secret;
+  secret.create = async (object) => {
+    const written = await create(object);
+    await secret.replace(secret.kept!);
+    return written;
+  };
+  const running = await begin(here, empty, what);
+  await expect(note(here, running, { rehearsed: true })).rejects.toMatchObject({ code: 'LOCKED' });
 });
 
 test('a record of a newer airdock is not touched', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { codeOfBoth } from '../../src/install/code-containers.ts';
 import { checkShut } from '../../src/install/preflight/swap.ts';
 import type { State } from '../../src/install/state.ts';
-import { asideName } from '../../src/install/swap-record.ts';
+import { asideName } from '../../src/database/swap-names.ts';
 import type { ContainerInfo } from '../../src/io/container.ts';
 import { makeRelease } from '../helpers/bundle.ts';
 

@@ -8,7 +8,7 @@ import { appliedIn, lastMigration, lastWords } from '../../database/migration-ou
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
 import { higherVersion } from '../plan.ts';
-import { nextName } from '../swap-record.ts';
+import { nextName } from '../../database/swap-names.ts';
 import { folderOf, sessionName, transactionLabel, type Prepared, type Transaction } from '../transaction.ts';
 
 const lockTimeout = '3s';

@@ -1,6 +1,7 @@
 import { databases, fence, found } from '../../database/admin.ts';
 import { AirdockError } from '../../errors.ts';
-import { asideName, clusterOf, nextName, quiesceOf, type QuiesceDetail } from '../swap-record.ts';
+import { asideName, nextName } from '../../database/swap-names.ts';
+import { clusterOf, quiesceOf, type QuiesceDetail } from '../swap-record.ts';
 import { codeOfBoth, takeAwayCode } from '../code-containers.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 

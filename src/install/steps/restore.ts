@@ -4,7 +4,8 @@ import { readBackup } from '../../database/stored-backup.ts';
 import { AirdockError } from '../../errors.ts';
 import { backupsFolder } from '../backups.ts';
 import { checkedBackup, restoreAndCompare } from '../../database/prove.ts';
-import { clusterOf, nextName } from '../swap-record.ts';
+import { nextName } from '../../database/swap-names.ts';
+import { clusterOf } from '../swap-record.ts';
 import type { Prepared, Progress, Transaction } from '../transaction.ts';
 
 /** A database of that name is somebody else's: this transaction has not made one yet. */

@@ -3,7 +3,8 @@ import { AirdockError } from '../../errors.ts';
 import { emptyCache } from '../redis.ts';
 import { parseEnvFile } from '../env-file.ts';
 import { readEnv } from '../site.ts';
-import { asideName, clusterOf, nextName, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../swap-record.ts';
+import { asideName, nextName } from '../../database/swap-names.ts';
+import { clusterOf, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../swap-record.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** A copy of the live database beside it, for the migrations. */
