@@ -15,7 +15,7 @@ export function addPushOptions(command: Command): Command {
   return command
     .option('--username <name>', 'for the registry (default: what docker login keeps)')
     .option('--password-stdin', 'its password is the standard input')
-    .option('--plain-http', 'the registry has no TLS')
+    .option('--plain-http', 'the registry has no TLS (a loopback address has none unless --ca-file is given)')
     .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system')
     .option('--no-chart', 'leave the chart out of the registry');
 }
@@ -36,8 +36,9 @@ export async function pusherOf(
     async push(bundle, onProgress) {
       const [host = ''] = target.text.split('/');
       const writer = await openRegistryWriter(context, {
-        ...(options.caFile === undefined ? {} : { caFile: options.caFile }),
         ...(options.plainHttp ? { insecure: [host] } : {}),
+        // who gives a CA wants TLS, on a loopback address (a tunnel's end), too
+        ...(options.caFile === undefined ? {} : { caFile: options.caFile, secure: [host] }),
         ...(credentials ? { credentials } : {}),
         writes: repositoriesOf(target, bundle.manifest),
       });

@@ -10,7 +10,7 @@ import { httpTransport, readCertificates } from '../images/transport.ts';
 import type { CliContext } from './context.ts';
 
 /** How registries are reached; for every command that talks to one. */
-export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; caFile?: string };
+export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; secure?: string[]; caFile?: string };
 
 export function addRegistryOptions(command: Command): Command {
   return command
@@ -45,6 +45,7 @@ async function registryOptions(context: CliContext, flags: RegistryFlags): Promi
     credentials: dockerCredentials(context.env, (await context.tools()).run),
     mirrors: flags.mirror ?? new Map(),
     insecure: new Set(flags.insecure),
+    secure: new Set(flags.secure),
     onRetry: (text) => context.listener({ type: 'note', text }),
   };
 }

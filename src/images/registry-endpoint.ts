@@ -6,8 +6,9 @@ import { isLoopback } from './transport.ts';
 export type EndpointOptions = {
   /** Registry host -> where it is really read from: `ghcr.io` -> `http://127.0.0.1:5000`. */
   mirrors?: ReadonlyMap<string, URL>;
-  /** Hosts spoken to without TLS. Loopback addresses always are, as Docker does. */
+  /** Hosts spoken to without TLS. Loopback addresses are, too, unless they are among `secure`. */
   insecure?: ReadonlySet<string>;
+  secure?: ReadonlySet<string>;
 };
 
 type Endpoint = { base: URL; credentialHost: string };
@@ -16,7 +17,8 @@ export function endpointOf(name: ImageName, options: EndpointOptions): Endpoint 
   const mirror = options.mirrors?.get(name.registry);
   if (mirror) return { base: mirror, credentialHost: mirror.host };
   if (name.registry === 'docker.io') return { base: new URL('https://registry-1.docker.io'), credentialHost: 'docker.io' };
-  const plain = options.insecure?.has(name.registry) || isLoopback(name.registry.replace(/:\d+$/, ''));
+  const here = isLoopback(name.registry.replace(/:\d+$/, '')) && !options.secure?.has(name.registry);
+  const plain = here || options.insecure?.has(name.registry);
   return { base: new URL(`${plain ? 'http' : 'https'}://${name.registry}`), credentialHost: name.registry };
 }
 

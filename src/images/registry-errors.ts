@@ -58,12 +58,17 @@ function explainPush(status: number, host: string): [ErrorCode, string] {
     default:
       return status >= 500
         ? ['REGISTRY_UNREACHABLE', `The registry has a problem of its own; is its disk full? ${again}`]
-        : ['REGISTRY_PROTOCOL', `Check that ${host} is a container registry, and that it allows pushes of this kind.`];
+        : [
+            'REGISTRY_PROTOCOL',
+            `Check that ${host} is a container registry, and that it allows pushes of this kind. If it speaks TLS, leave out ` +
+              '--plain-http; on a loopback address TLS has to be asked for, with --ca-file FILE.',
+          ];
   }
 }
 
-/** A connection that failed. */
+/** A connection that failed. What is explained already stays as it is. */
 export function networkError(error: unknown, host: string, what: string, received?: string): AirdockError {
+  if (isAirdockError(error)) return error;
   const code = networkCode(error);
   const why = error instanceof Error && error.message !== '' ? error.message : String(code);
   const dropped = received === undefined ? '' : ` after ${received}`;
@@ -75,6 +80,12 @@ export function networkError(error: unknown, host: string, what: string, receive
 }
 
 function networkHint(code: string | undefined, host: string): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `The certificate is for other names. Give the registry by one of them, or have one issued that names ${host}.`;
+  }
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return `The certificate of ${host} is not valid now: it has to be renewed, or the clock of this machine is wrong.`;
+  }
   if (isCertificateProblem(code)) {
     return `The certificate of ${host} is not trusted here. Give its CA with --ca-file FILE.`;
   }
@@ -83,7 +94,7 @@ function networkHint(code: string | undefined, host: string): string {
     case 'EAI_AGAIN':
       return 'The name does not resolve. Check it, and the proxy (HTTPS_PROXY, NO_PROXY) if one is needed.';
     case 'ECONNREFUSED':
-      return 'Nothing listens there. Check the address; --mirror HOST=URL says where a registry is really read from.';
+      return 'Nothing listens there. Check the address; for build, --mirror HOST=URL says where a registry is really read from.';
     case 'EPROTO':
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':

@@ -201,7 +201,7 @@ export class RegistryWriter {
   }
 
   #gaveUp(error: unknown, name: ImageName, what: string, { size }: SentBlob): unknown {
-    return isAirdockError(error) ? error : networkError(error, this.#host(name), `${what} (${size} bytes)`);
+    return networkError(error, this.#host(name), `${what} (${size} bytes)`);
   }
 
   /**

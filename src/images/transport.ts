@@ -4,6 +4,7 @@ import https from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
+import { proxyFailure, proxyFor, proxyRefusal } from './proxy.ts';
 
 /** Bytes to send, of a known number. `open` may be called again when they have to be sent again. */
 export type Upload = { size: number; open(): AsyncIterable<Buffer> };
@@ -31,50 +32,52 @@ export type TransportOptions = {
 export function httpTransport(options: TransportOptions): Transport {
   const idle = options.idleMs ?? 60_000;
   const keep = { keepAlive: true, maxSockets: 16 };
-  const proxyEnv = { ...options.env };
-  const agents: http.Agent[] = [];
-  const agent = <T extends http.Agent>(made: T): T => {
-    agents.push(made);
-    return made;
-  };
-  const lazy = <T>(make: () => T): (() => T) => {
-    let made: T | undefined;
-    return () => (made ??= make());
-  };
+  const agents = new Map<string, http.Agent>();
   // Reading the system's certificates takes a while: not for plain http.
-  const ca = lazy(() => [
+  const ca = (): string[] => [
     ...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system'), ...(options.ca ?? [])]),
-  ]);
-  const direct = lazy(() => agent(new http.Agent(keep)));
-  const directTls = lazy(() => agent(new https.Agent({ ...keep, ca: ca() })));
-  const proxied = lazy(() => agent(new http.Agent({ ...keep, proxyEnv })));
-  const proxiedTls = lazy(() => agent(new https.Agent({ ...keep, proxyEnv, ca: ca() })));
+  ];
+  const agentOf = (secure: boolean, proxy: string | undefined): http.Agent => {
+    const key = `${secure} ${proxy}`;
+    const proxied = { ...keep, ...(proxy === undefined ? {} : { proxyEnv: { http_proxy: proxy, https_proxy: proxy } }) };
+    const agent = agents.get(key) ?? (secure ? new https.Agent({ ...proxied, ca: ca() }) : new http.Agent(proxied));
+    agents.set(key, agent);
+    return agent;
+  };
 
   return {
-    send({ url, method = 'GET', headers = {}, body, signal }) {
+    async send({ url, method = 'GET', headers = {}, body, signal }) {
       const secure = url.protocol === 'https:';
       // As Go's clients do: a proxy is never asked for this very machine.
-      const here = isLoopback(url.hostname);
-      const chosen = secure ? (here ? directTls() : proxiedTls()) : here ? direct() : proxied();
+      const proxy = isLoopback(url.hostname) ? undefined : proxyFor(url, options.env);
+      const agent = agentOf(secure, proxy?.url.href);
       return new Promise((resolve, reject) => {
         const request = (secure ? https : http).request(url, {
           method,
           headers: { 'user-agent': 'airdock', ...headers, ...(isUpload(body) ? { 'content-length': String(body.size) } : {}) },
-          agent: chosen,
+          agent,
+          // also for a proxy that does not answer CONNECT: there is no socket yet that the request could watch
+          timeout: idle,
           ...(signal ? { signal } : {}),
         });
-        request.setTimeout(idle, () => request.destroy(new Error(`no answer for ${idle / 1000} s`)));
-        request.on('error', reject);
+        request.on('timeout', () => request.destroy(new Error(`no answer for ${idle / 1000} s`)));
+        const fail = (error: Error): void => reject(proxy ? proxyFailure(error, proxy, url) : error);
+        request.on('error', fail);
         request.on('response', (response) => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
+          // within a tunnel it is the registry that answers
+          if (proxy && !secure && response.statusCode === 407) {
+            response.destroy();
+            return reject(proxyRefusal(proxy, url, 407));
+          }
+          return resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
         });
         // a failure of the source ends the request with it; one of the connection is the request's own
-        if (isUpload(body)) pipeline(Readable.from(body.open(), { highWaterMark: 1 }), request).catch(reject);
+        if (isUpload(body)) pipeline(Readable.from(body.open(), { highWaterMark: 1 }), request).catch(fail);
         else request.end(body);
       });
     },
     close() {
-      for (const made of agents) made.destroy();
+      for (const agent of agents.values()) agent.destroy();
     },
   };
 }

@@ -11,6 +11,8 @@ type RegistryOptions = {
   readOnly?: boolean;
   /** MiB of its disk. */
   room?: number;
+  /** Nothing but TLS; paths of PEM files. */
+  tls?: { certificate: string; key: string };
   /** On the loopback of that host (see host.ts) instead of the machine's own. */
   inHost?: string;
 };
@@ -27,7 +29,7 @@ type Registry = {
 const script = join(import.meta.dirname, '../../scripts/registry');
 
 /** A registry of that name that a broken run left behind is thrown away. */
-export async function startRegistry({ name, port, auth, readOnly, room, inHost }: RegistryOptions): Promise<Registry> {
+export async function startRegistry({ name, port, auth, readOnly, room, tls, inHost }: RegistryOptions): Promise<Registry> {
   const registry = async (...args: string[]) => (await execa(script, args, { stdin: 'ignore' })).stdout;
   await registry('down', name);
   const address = await registry(
@@ -37,11 +39,12 @@ export async function startRegistry({ name, port, auth, readOnly, room, inHost }
     ...(auth === undefined ? [] : ['--auth', `${auth.user}:${auth.password}`]),
     ...(readOnly ? ['--read-only'] : []),
     ...(room === undefined ? [] : ['--room', String(room)]),
+    ...(tls === undefined ? [] : ['--tls', tls.certificate, tls.key]),
     ...(inHost === undefined ? [] : ['--in-host', inHost]),
   );
   return {
     address,
-    url: `http://${address}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${address}`,
     requests: async () =>
       [...(await registry('log', name)).matchAll(/"([A-Z]+ \S+) HTTP\/[\d.]+" (\d+)/g)].map((m) => `${m[1]} ${m[2]}`),
     stop: async () => void (await registry('down', name)),

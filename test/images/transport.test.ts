@@ -57,6 +57,25 @@ test('a certificate of a CA that nobody knows: --ca-file; with it, it is trusted
   expect((await resolve(readCertificates(folder.file('ca.pem')))).digest).toBe(image.record.manifestDigest);
 });
 
+test('a certificate for other names, or one that ran out: another CA would not help', async () => {
+  const named = new URL([...mirrors.values()][0]!);
+  named.hostname = '0.0.0.0';
+  mirrors.set('ghcr.io', named);
+  await expect(resolve(readCertificates(folder.file('ca.pem')))).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    hint: expect.stringMatching(/other names(?!.*--ca-file)/),
+  });
+  named.hostname = 'localhost';
+  const over = ['-in', folder.file('ca.pem'), '-key', folder.file('key.pem'), '-days', '-1'];
+  await execa('openssl', ['x509', ...over, '-out', folder.file('old.pem')]);
+  server.setSecureContext({ key: await readFile(folder.file('key.pem')), cert: await readFile(folder.file('old.pem')) });
+  await expect(resolve(readCertificates(folder.file('old.pem')))).rejects.toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    hint: expect.stringMatching(/not valid now(?!.*--ca-file)/),
+  });
+  server.setSecureContext({ key: await readFile(folder.file('key.pem')), cert: await readFile(folder.file('ca.pem')) });
+});
+
 test.each([
   ['a redirect', { status: 307, headers: { location: 'http://localhost:1/' } }],
   ['a token service', { status: 401, headers: { 'www-authenticate': 'Bearer realm="http://localhost:1/token"' } }],
