@@ -13,7 +13,7 @@ export type PushOptions = { username?: string; passwordStdin?: true; plainHttp?:
 
 export function addPushOptions(command: Command): Command {
   return command
-    .option('--username <name>', 'for the registry (default: what docker login keeps)')
+    .option('--username <name>', 'for the registry (default: what docker login or podman login keeps)')
     .option('--password-stdin', 'its password is the standard input')
     .option('--plain-http', 'the registry has no TLS (a loopback address has none unless --ca-file is given)')
     .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system')
@@ -64,5 +64,9 @@ async function credentialsOf(
       hint: 'Arguments of a process are public, so a password comes by standard input: --username ci --password-stdin < FILE.',
     });
   const password = (await context.stdin()).replace(/\r?\n$/, '');
+  if (password === '')
+    throw new AirdockError('USAGE', 'the standard input holds no password', {
+      hint: 'Is the file, or the variable, that it comes from empty? --username ci --password-stdin < FILE.',
+    });
   return async () => ({ username, password });
 }

@@ -17,6 +17,9 @@ export function parseChallenge(header: string | undefined): Challenge | undefine
   return { scheme, parameters };
 }
 
+/** Which is neither that nobody is logged in, nor that the user lacks a right. */
+export const refusedLogin = 'it does not take the user and the password that it was given';
+
 const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
 export type AuthRequest = {
@@ -25,6 +28,8 @@ export type AuthRequest = {
   credentials: Credentials | undefined;
   /** The registry that asked. */
   registry: URL;
+  /** The name under which its credentials are kept. */
+  login: string;
   /** What is asked for where the challenge does not say, or, with `ours`, whatever it says. */
   scopes: readonly string[];
   ours?: boolean;
@@ -97,7 +102,15 @@ async function fetchToken(request: AuthRequest): Promise<string> {
       throw networkError(error, url.host, `a token for ${request.what}`);
     });
   const body = await readBody(response.body, 1 << 20);
-  if (response.status !== 200) throw statusError(response.status, url.host, `a token for ${request.what}`, '');
+  if (response.status !== 200)
+    throw statusError({
+      status: response.status,
+      host: url.host,
+      what: `a token for ${request.what}`,
+      said: response.status === 401 && credentials ? refusedLogin : '',
+      writing: request.ours ?? false,
+      login: request.login,
+    });
   let answer: z.infer<typeof tokenAnswer> | undefined;
   try {
     answer = tokenAnswer.parse(JSON.parse(body?.toString('utf8') ?? ''));

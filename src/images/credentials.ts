@@ -28,31 +28,54 @@ const dockerConfig = z.object({
 });
 type DockerConfig = z.infer<typeof dockerConfig>;
 
-/**
- * What `docker login` and `podman login` left: `config.json` of DOCKER_CONFIG or ~/.docker with its helpers, in Docker's
- * order (credHelpers of the host, credsStore, auths).
- */
-export function dockerCredentials(env: Readonly<Record<string, string | undefined>>, run: Run): CredentialSource {
-  const path = join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json');
-  let config: Promise<DockerConfig> | undefined;
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What `docker login` and `podman login` left, with the helpers that their files name; Docker's comes first. */
+export function dockerCredentials(env: Env, run: Run): CredentialSource {
+  const read = new Map<string, Promise<DockerConfig>>();
   return async (host) => {
-    config ??= readConfig(path);
-    const { credHelpers, credsStore, auths } = await config;
-    // Docker keeps the Hub under the address of its first version.
-    const keys = host === 'docker.io' ? ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io'] : [host];
-    for (const key of keys) {
-      const helper = credHelpers?.[key] ?? credsStore;
-      const answer = helper === undefined ? undefined : await askHelper(helper, key, env, run);
-      if (answer) return answer;
-    }
-    for (const [key, entry] of Object.entries(auths ?? {})) {
-      if (!keys.includes(key) && !keys.includes(hostOf(key))) continue;
-      if (entry.identitytoken) return { identityToken: entry.identitytoken };
-      if (entry.auth) return decode(entry.auth, key, path);
-      if (entry.username) return { username: entry.username, password: entry.password ?? '' };
+    for (const path of configPaths(env)) {
+      const config = read.get(path) ?? readConfig(path);
+      read.set(path, config);
+      const found = await findIn(await config, path, host, env, run);
+      if (found) return found;
     }
     return undefined;
   };
+}
+
+/** containers-auth.json(5): podman's file has Docker's form; where no session has a folder of its own, it is in /run. */
+function configPaths(env: Env): string[] {
+  const runtime = env['XDG_RUNTIME_DIR'];
+  const session = runtime ? join(runtime, 'containers') : `/run/containers/${process.getuid?.() ?? 0}`;
+  return [
+    join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json'),
+    env['REGISTRY_AUTH_FILE'] || join(session, 'auth.json'),
+  ];
+}
+
+/** In Docker's order: credHelpers of the host, credsStore, auths. */
+async function findIn(
+  { credHelpers, credsStore, auths }: DockerConfig,
+  path: string,
+  host: string,
+  env: Env,
+  run: Run,
+): Promise<Credentials | undefined> {
+  // Docker keeps the Hub under the address of its first version.
+  const keys = host === 'docker.io' ? ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io'] : [host];
+  for (const key of keys) {
+    const helper = credHelpers?.[key] ?? credsStore;
+    const answer = helper === undefined ? undefined : await askHelper(helper, key, env, run);
+    if (answer) return answer;
+  }
+  for (const [key, entry] of Object.entries(auths ?? {})) {
+    if (!keys.includes(key) && !keys.includes(hostOf(key))) continue;
+    if (entry.identitytoken) return { identityToken: entry.identitytoken };
+    if (entry.auth) return decode(entry.auth, key, path);
+    if (entry.username) return { username: entry.username, password: entry.password ?? '' };
+  }
+  return undefined;
 }
 
 async function readConfig(path: string): Promise<DockerConfig> {
@@ -68,12 +91,7 @@ async function readConfig(path: string): Promise<DockerConfig> {
 }
 
 // docker-credential-helpers, "Development": `get`, the server's address on stdin, JSON on stdout
-async function askHelper(
-  helper: string,
-  key: string,
-  env: Readonly<Record<string, string | undefined>>,
-  run: Run,
-): Promise<Credentials | undefined> {
+async function askHelper(helper: string, key: string, env: Env, run: Run): Promise<Credentials | undefined> {
   const program = `docker-credential-${helper}`;
   const failed = (why: string, cause?: unknown): AirdockError =>
     new AirdockError('REGISTRY_UNAUTHORIZED', `the credential helper ${program} gave nothing for ${key}: ${why}`, {

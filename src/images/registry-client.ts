@@ -1,5 +1,5 @@
 import { AirdockError, isAirdockError } from '../errors.ts';
-import { answerChallenge, parseChallenge, type Challenge } from './auth.ts';
+import { answerChallenge, parseChallenge, refusedLogin, type Challenge } from './auth.ts';
 import type { CredentialSource } from './credentials.ts';
 import type { ImageName } from './reference.ts';
 import { endpointOf, repositoryPath, type EndpointOptions } from './registry-endpoint.ts';
@@ -62,7 +62,7 @@ export class RegistryClient {
       }
       if (accept.includes(response.status)) return response;
       const said = registryWords(await bodyOf(response));
-      const failed = statusError(response.status, base.host, asked.what, said, this.#options.writes !== undefined);
+      const failed = this.#refusal(asked, response.status, said === '' ? whyRefused(response) : said);
       const asks = passingStatuses.includes(response.status) ? retryAfter(response.headers['retry-after']) : undefined;
       if (asks !== undefined && (once || asks > this.#retry.longestMs)) throw asksToWait(failed, asks);
       if (!passingStatuses.includes(response.status) || attempt >= attempts) throw failed;
@@ -87,7 +87,6 @@ export class RegistryClient {
   }
 
   async #renew(asked: Asked, key: string, used: Promise<string | undefined> | undefined, challenge: Challenge): Promise<void> {
-    const { base } = endpointOf(asked.name, this.#options);
     // Another download may have renewed it meanwhile: one token for all.
     if (this.#authorization.get(key) === used) {
       const renewed = this.#answer(asked, challenge);
@@ -95,8 +94,12 @@ export class RegistryClient {
       renewed.catch(() => this.#authorization.delete(key));
     }
     if ((await this.#authorization.get(key)) !== undefined) return;
-    const why = 'it wants a user and a password, and there are none for it';
-    throw statusError(401, base.host, asked.what, why, this.#options.writes !== undefined);
+    throw this.#refusal(asked, 401, 'it wants a user and a password, and there are none for it');
+  }
+
+  #refusal({ name, what }: Asked, status: number, said: string): AirdockError {
+    const { base, credentialHost: login } = endpointOf(name, this.#options);
+    return statusError({ status, host: base.host, what, said, writing: this.#options.writes !== undefined, login });
   }
 
   async #answer(asked: Asked, challenge: Challenge): Promise<string | undefined> {
@@ -106,6 +109,7 @@ export class RegistryClient {
       challenge,
       credentials: await this.#options.credentials(credentialHost),
       registry: base,
+      login: credentialHost,
       ...this.#scopes(repositoryPath(base, asked.name)),
       what: asked.what,
       ...(asked.signal ? { signal: asked.signal } : {}),
@@ -152,6 +156,12 @@ export class RegistryClient {
       url = next;
     }
   }
+}
+
+/** An answer to HEAD says nothing itself. */
+function whyRefused({ status, headers }: HttpResponse): string {
+  const basic = status === 401 && parseChallenge(headers['www-authenticate'])?.scheme === 'basic';
+  return basic ? refusedLogin : '';
 }
 
 function asksToWait(failed: AirdockError, milliseconds: number): AirdockError {

@@ -2,9 +2,21 @@ import { AirdockError, isAirdockError, systemCode, type ErrorCode } from '../err
 
 /** What a person is told when a registry says no. */
 
-/** `what`: "the manifest of ghcr.io/acme/api:1". `writing`: the registry is pushed to. */
-export function statusError(status: number, host: string, what: string, said: string, writing = false): AirdockError {
-  const [code, hint] = writing ? explainPush(status, host) : explain(status, host);
+type Refusal = {
+  status: number;
+  host: string;
+  /** "the manifest of ghcr.io/acme/api:1" */
+  what: string;
+  /** Why, in the registry's words or ours. */
+  said: string;
+  /** The registry is pushed to. */
+  writing: boolean;
+  /** What `docker login` is to be told. */
+  login: string;
+};
+
+export function statusError({ status, host, what, said, writing, login }: Refusal): AirdockError {
+  const [code, hint] = writing ? explainPush(status, host, login) : explain(status, host, login);
   const words = said === '' ? '' : ` (${said})`;
   return new AirdockError(code, `${host} answered ${status} to the request for ${what}${words}`, {
     hint,
@@ -12,19 +24,19 @@ export function statusError(status: number, host: string, what: string, said: st
   });
 }
 
-function explain(status: number, host: string): [ErrorCode, string] {
+function explain(status: number, host: string, login: string): [ErrorCode, string] {
   switch (status) {
     case 401:
     case 403:
       return [
         'REGISTRY_UNAUTHORIZED',
-        `Log in with docker login ${host} (or put credentials into ~/.docker/config.json), and check the name: some registries ` +
+        `Log in with docker login ${login} (or put credentials into ~/.docker/config.json), and check the name: some registries ` +
           'answer so for images that do not exist.',
       ];
     case 404:
       return ['REGISTRY_NOT_FOUND', 'Check name and tag, and whether the image has been pushed.'];
     case 429:
-      return ['REGISTRY_RATE_LIMITED', `Wait, or log in with docker login ${host}: limits are higher for known users.`];
+      return ['REGISTRY_RATE_LIMITED', `Wait, or log in with docker login ${login}: limits are higher for known users.`];
     default:
       return status >= 500
         ? ['REGISTRY_UNREACHABLE', 'The registry has a problem of its own. Try again later; what was fetched is kept.']
@@ -32,14 +44,14 @@ function explain(status: number, host: string): [ErrorCode, string] {
   }
 }
 
-function explainPush(status: number, host: string): [ErrorCode, string] {
+function explainPush(status: number, host: string, login: string): [ErrorCode, string] {
   const again = 'Then run the same command again: what has arrived is not sent again.';
   switch (status) {
     case 401:
     case 403:
       return [
         'REGISTRY_UNAUTHORIZED',
-        `Log in with docker login ${host}, or give --username and --password-stdin; the user must have the right to push there.`,
+        `Log in with docker login ${login}, or give --username and --password-stdin; the user must have the right to push there.`,
       ];
     case 404:
       return [
