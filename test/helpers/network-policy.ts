@@ -18,7 +18,7 @@ type PodEnd = {
 export type End = { ip: string; pod?: PodEnd; node?: true };
 /** A policy without a namespace is one of `default`. Namespaces that are not named have no labels but their name. */
 export type Network = { policies: readonly Policy[]; namespaces?: Readonly<Record<string, Labels>> };
-type Policy = Pick<INetworkPolicy, 'metadata' | 'spec'>;
+export type Policy = Pick<INetworkPolicy, 'metadata' | 'spec'>;
 
 type Direction = 'Ingress' | 'Egress';
 type Rule = { peers: readonly INetworkPolicyPeer[] | undefined; ports: readonly INetworkPolicyPort[] | undefined };

@@ -1,40 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
-import { devFolder } from '../helpers/dev-folder.ts';
+import { chartValues, helmTemplate, objectsIn, schemaOf, type Made } from '../helpers/chart.ts';
 
 /** What NodePad's chart makes, against the schemas that Kubernetes publishes for each kind. */
 
 const root = join(import.meta.dirname, '../..');
-const chart = join(root, 'templates/chart');
-type Validated = new (data: object) => { validate(): void };
-type Made = { apiVersion: string; kind: string; metadata: { name: string; labels?: Record<string, string> }; spec?: object };
+const render = async (helm: '3' | '4', flags: readonly string[] = []): Promise<Made[]> =>
+  objectsIn(await helmTemplate(helm, flags));
+const cases = (['4', '3'] as const).flatMap((helm) =>
+  Object.entries(chartValues).map(([name, flags]) => [helm, name, flags] as const),
+);
 
-/** `apps/v1`, `v1` */
-async function schemaOf({ apiVersion, kind }: Made): Promise<Validated> {
-  const classes = (await import(/* @vite-ignore */ `kubernetes-models/${apiVersion}`)) as Record<string, Validated>;
-  const found = classes[kind];
-  if (!found) throw new Error(`Kubernetes has no ${kind} in ${apiVersion}`);
-  return found;
-}
-
-async function render(helm: string, ...flags: string[]): Promise<Made[]> {
-  const { stdout } = await execa(join(devFolder('helm'), helm, 'helm'), ['template', 'nodepad', chart, '-n', 'prod', ...flags]);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as Made);
-}
-const values = (name: string): string[] => ['--values', join(root, 'templates', name)];
-const variants: Record<string, string[]> = {
-  'the chart’s own values': [],
-  'the template': values('values-template.yaml'),
-  bundled: values('chart/values/bundled.yaml'),
-  external: values('chart/values/external.yaml'),
-};
-const cases = ['4', '3'].flatMap((helm) => Object.keys(variants).map((name) => [helm, name] as const));
-
-test.each(cases)('helm %s, %s: every object is one that Kubernetes takes', async (helm, name) => {
-  const made = await render(helm, ...(variants[name] ?? []));
+test.each(cases)('helm %s, %s: every object is one that Kubernetes takes', async (helm, _name, flags) => {
+  const made = await render(helm, flags);
   expect(made.length).toBeGreaterThan(5);
   for (const object of made) {
     const Schema = await schemaOf(object);
@@ -52,7 +31,7 @@ describe('the pods', () => {
   type Container = { name: string; resources?: { requests?: object }; securityContext?: Record<string, unknown> };
   type Pod = { containers: Container[]; securityContext?: { runAsNonRoot?: boolean }; automountServiceAccountToken?: boolean };
   const podsOf = async (): Promise<[string, Pod][]> =>
-    (await render('4', ...values('chart/values/bundled.yaml'))).flatMap(({ kind, metadata, spec }) => {
+    (await render('4', chartValues.bundled)).flatMap(({ kind, metadata, spec }) => {
       const { template } = (spec ?? {}) as { template?: { spec: Pod } };
       return template ? [[`${kind} ${metadata.name}`, template.spec]] : [];
     });
@@ -78,7 +57,7 @@ describe('the pods', () => {
 
 test('every workload says which compose service it is: airdock knows writers and the database by it', async () => {
   const config = await readFile(join(root, 'bundle.config.ts'), 'utf8');
-  const made = await render('4', ...values('chart/values/bundled.yaml'));
+  const made = await render('4', chartValues.bundled);
   const services = made
     .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
     .map(({ metadata }) => metadata.labels?.['airdock.dev/service']);

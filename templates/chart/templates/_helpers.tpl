@@ -6,11 +6,14 @@
 {{- end -}}
 {{- end -}}
 
+{{/* of every pod of the chart */}}
+{{- define "nodepad.release" -}}
+app.kubernetes.io/name: nodepad
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
 {{/* labels: (list $ "api") */}}
 {{- define "nodepad.selector" -}}
-{{- $ := index . 0 -}}
-app.kubernetes.io/name: nodepad
-app.kubernetes.io/instance: {{ $.Release.Name }}
+{{ include "nodepad.release" (index . 0) }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 {{- define "nodepad.labels" -}}
