@@ -209,6 +209,12 @@ test.each([bundled, external])('what airdock makes is what Kubernetes takes', as
   }
 });
 
+test('pods have names of their own, however long the release’s name is', async () => {
+  const release = 'n'.repeat(53);
+  const pods = (await madeByAirdock(release, await helmTemplate('4', [], release))).filter(({ kind }) => kind === 'Pod');
+  expect(new Set(pods.map(({ metadata }) => metadata.name)).size).toBe(pods.length);
+});
+
 test('helm 3 makes the same policies', async () => {
   const flags = [...chartValues.bundled, ...kept];
   const policies = objectsIn(await helmTemplate('3', flags)).filter(({ kind }) => kind === 'NetworkPolicy');
