@@ -4,6 +4,7 @@ import { classOfPath, type KnownMigration } from '../bundle/class-of-path.ts';
 import type { MigrationClass } from '../bundle/manifest.ts';
 import type { Revision } from '../io/helm-releases.ts';
 import type { KubeObject } from '../io/kubectl.ts';
+import { fieldConflicts } from './conflicts.ts';
 import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
 import type { ClusterRecord } from './record.ts';
 import { deployedOf } from './revisions.ts';
@@ -27,6 +28,8 @@ export type ClusterFacts = {
   databaseBytes: number | null;
   /** Who else owns what helm and airdock would change. */
   owners: Owner[];
+  /** Fields that others own and the chart sets otherwise. */
+  conflicts: string[];
   mayNot: string[];
 };
 
@@ -57,6 +60,7 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
     database,
     databaseBytes: database ? await sizeOf(site, database) : null,
     owners: deployed ? await ownersOf(site, seen.workloads) : [],
+    conflicts: deployed ? await fieldConflicts(site, running.workloads, rendered) : [],
     mayNot: await missingRights(site),
   };
 

@@ -1,6 +1,7 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../bundle/manifest.ts';
+import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
 
@@ -34,6 +35,7 @@ type Wanted = {
   registry: string | undefined;
   rehearse: boolean;
   allowDowngrade: boolean;
+  forceConflicts: boolean;
 };
 
 export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
@@ -78,8 +80,9 @@ function nameOf(place: DatabasePlace): string {
   return place.kind === 'pod' ? place.name : place.url.name;
 }
 
-function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDowngrade }: Wanted): HelmPlan['findings'] {
+function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
   const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
+  const { manifest, release, namespace, registry, allowDowngrade } = wanted;
   const findings: HelmPlan['findings'] = [];
   const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
   if (record && record.product !== manifest.product)
@@ -89,7 +92,10 @@ function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDow
     refuse(
       'LOCKED',
       `helm is at work on ${release} (revision ${last.revision}, ${last.status}), or was killed`,
-      `Is nobody at work: airdock helm resume --release ${release}`,
+      // none of airdock's transactions is open, or it would have been told before
+      deployed
+        ? `Is nobody at work any more, helm itself lets go of it: helm rollback ${release} ${deployed.revision} -n ${namespace}`
+        : `Is nobody at work any more: helm uninstall ${release} -n ${namespace}, and try again; volumes stay.`,
     );
   if (deployed && from === null)
     refuse(
@@ -129,6 +135,12 @@ function findingsOf(facts: ClusterFacts, { manifest, release, registry, allowDow
         `Suspend it first: kubectl delete hpa ${owner.name} (keep its manifest), and apply it again afterwards.`,
       );
   }
+  for (const conflict of wanted.forceConflicts ? [] : facts.conflicts)
+    refuse(
+      'OWNED_BY_ANOTHER',
+      `somebody else set what the chart sets otherwise, and helm would be refused: ${conflict}`,
+      conflictFix,
+    );
   if (registry !== undefined)
     for (const image of new Set(target.workloads.map((one) => one.image)))
       if (!image.startsWith(`${registry}/`))

@@ -40,8 +40,7 @@ export async function helmResume(site: ClusterSite): Promise<Resumed | undefined
     const deployed = deployedOf(await site.helm.history(site.release));
     const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
     if (arrived) return goOn(site, running, deployed.revision);
-    if (await usersMayHaveWritten(site, running))
-      throw await openButUnwell(site, running, new Error('airdock was killed while helm was at work'));
+    if (await usersMayHaveWritten(site, running)) return finishHelm(site, running);
     return goBack(site, running);
   });
   return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
@@ -73,6 +72,18 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
 async function usersMayHaveWritten(site: ClusterSite, { transaction: { kind, undo, revisions } }: Running): Promise<boolean> {
   if (kind !== 'upgrade' || !undo?.next) return false;
   return ((await site.helm.history(site.release)).at(-1)?.revision ?? 0) > (revisions.before ?? 0);
+}
+
+/** helm was killed, too. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
+async function finishHelm(site: ClusterSite, running: Running): Promise<{ outcome: 'done'; summary: string }> {
+  const last = (await site.helm.history(site.release)).at(-1);
+  try {
+    if (!last?.status.startsWith('pending')) throw new Error('airdock was killed while helm was at work, which failed');
+    await site.helm.rollback(site.release, last.revision, { timeoutSeconds: 600 });
+    return await goOn(site, running, last.revision + 1);
+  } catch (error) {
+    throw await openButUnwell(site, running, error);
+  }
 }
 
 async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {

@@ -5,6 +5,7 @@ import { readBackup } from '../database/stored-backup.ts';
 import { asideName, nextName } from '../database/swap-names.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
+import { conflictFix, fieldConflicts } from './conflicts.ts';
 import { databasePlace, withDatabase, type LiveDatabase } from './database.ts';
 import { shapeOf, type ClusterRecord } from './record.ts';
 import { deployedOf } from './revisions.ts';
@@ -19,6 +20,7 @@ export type RollbackOptions = {
   to: string | undefined;
   restoreDatabase: boolean;
   timeoutSeconds: number;
+  forceConflicts: boolean;
   consent: (text: string) => Promise<void>;
 };
 
@@ -34,6 +36,8 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
     });
   refuseOpen(record);
   const way = await wayBack(site, record, options);
+  const objects = chartObjects(await site.helm.manifest(site.release));
+  if (!options.forceConflicts) await refuseConflicts(site, objects, way);
   await options.consent(describe(way));
   const started = async (): Promise<Running> =>
     begin(site, record, {
@@ -45,7 +49,6 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
     });
   if (!way.swaps) return codeAlone(site, options, record, way, await started());
   const shape = shapeOf(record);
-  const objects = chartObjects(await site.helm.manifest(site.release));
   const place = await databasePlace(site, shape, objects);
   return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
     if (!database)
@@ -57,9 +60,17 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
   });
 }
 
+async function refuseConflicts(site: ClusterSite, { workloads }: ChartObjects, { revision }: Way): Promise<void> {
+  const conflicts = await fieldConflicts(site, workloads, await site.helm.manifest(site.release, revision));
+  if (conflicts.length === 0) return;
+  throw new AirdockError('OWNED_BY_ANOTHER', `somebody else set what helm would set: ${conflicts.join('\n')}`, {
+    hint: conflictFix,
+  });
+}
+
 async function codeAlone(
   site: ClusterSite,
-  { timeoutSeconds }: RollbackOptions,
+  { timeoutSeconds, forceConflicts }: RollbackOptions,
   record: ClusterRecord,
   way: Way,
   running: Running,
@@ -67,7 +78,7 @@ async function codeAlone(
   const before = running.transaction.revisions.before;
   try {
     await asStep(site.host.listener, 'rollback', async () => {
-      await site.helm.rollback(site.release, way.revision, { timeoutSeconds });
+      await site.helm.rollback(site.release, way.revision, { timeoutSeconds, forceConflicts });
       return { summary: `as revision ${way.revision} was` };
     });
   } catch (error) {
@@ -82,7 +93,7 @@ async function codeAlone(
 /** The database goes back first, and then the code: the old one never runs on a schema that it does not know. */
 async function databaseToo(
   site: ClusterSite,
-  { timeoutSeconds }: RollbackOptions,
+  { timeoutSeconds, forceConflicts }: RollbackOptions,
   record: ClusterRecord,
   way: Way,
   {
@@ -107,7 +118,7 @@ async function databaseToo(
     });
     await asStep(listener, 'rollback', async () => {
       await open(database, running);
-      await site.helm.rollback(site.release, way.revision, { timeoutSeconds });
+      await site.helm.rollback(site.release, way.revision, { timeoutSeconds, forceConflicts });
       const { undo } = running.transaction;
       if (undo) await bringUp(site, objects.workloads, undo, timeoutSeconds * 1000);
       return { summary: `as revision ${way.revision} was` };

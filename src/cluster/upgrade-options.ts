@@ -12,6 +12,8 @@ export type UpgradeOptions = {
   timeoutSeconds: number;
   rehearse: boolean;
   allowDowngrade: boolean;
+  /** Fields that others set are taken over; else such an upgrade is refused before anything is done. */
+  forceConflicts: boolean;
   /** Puts the release into the registry. */
   push: (() => Promise<string>) | undefined;
   /** Shows the plan and asks. @throws CONSENT_NEEDED */

@@ -102,11 +102,12 @@ export async function changeDatabase(
 /** helm's own words of a hook that failed say nothing: its log does. */
 export async function helmOrHook(
   site: ClusterSite,
-  { chart, values, set, timeoutSeconds, bundle }: UpgradeOptions,
+  { chart, values, set, timeoutSeconds, forceConflicts, bundle }: UpgradeOptions,
   { target }: ClusterFacts,
 ): Promise<void> {
   try {
-    await site.helm.upgrade({ release: site.release, chart, values, set, timeoutSeconds, signal: site.host.signal });
+    const run = { release: site.release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal };
+    await site.helm.upgrade(run);
   } catch (error) {
     const log = target.migration && isHook(error) ? await hookLog(site, target.migration) : '';
     throw log === ''

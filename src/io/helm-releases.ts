@@ -22,8 +22,12 @@ export type ChartRun = {
   values: readonly string[];
   set: Readonly<Record<string, string>>;
   timeoutSeconds: number;
+  /** Takes over what others set (helm 4). */
+  forceConflicts: boolean;
   signal?: AbortSignal | undefined;
 };
+
+export type RollbackRun = Pick<ChartRun, 'timeoutSeconds'> & Partial<Pick<ChartRun, 'forceConflicts'>>;
 
 /** helm's releases of one namespace, by the operator's own helm, 3 or 4. */
 export interface HelmReleases {
@@ -32,11 +36,11 @@ export interface HelmReleases {
   /** What it made, hooks left out. */
   manifest(release: string, revision?: number): Promise<string>;
   /** Hooks too. @throws CHART_INVALID with helm's own words */
-  template(run: Omit<ChartRun, 'timeoutSeconds'>): Promise<string>;
+  template(run: Omit<ChartRun, 'timeoutSeconds' | 'forceConflicts'>): Promise<string>;
   /** `upgrade --install --wait`. @throws what `helmError` tells apart */
   upgrade(run: ChartRun): Promise<void>;
   /** `rollback --wait`: a new revision that is as that one was. */
-  rollback(release: string, revision: number, options: { timeoutSeconds: number }): Promise<void>;
+  rollback(release: string, revision: number, options: RollbackRun): Promise<void>;
 }
 
 export type HelmOptions = { run: Run; namespace: string; context?: string | undefined; env: Readonly<Record<string, string>> };
@@ -77,23 +81,29 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
         hint: 'Correct the values; helm show values CHART has all of them, with what they mean.',
       });
     },
-    upgrade: async ({ release, chart, timeoutSeconds, signal, ...rest }) =>
+    upgrade: async ({ release, chart, timeoutSeconds, forceConflicts, signal, ...rest }) =>
       void (await must(
         `upgrade ${release}`,
-        ['upgrade', '--install', release, chart, '--wait', '--timeout', `${timeoutSeconds}s`, ...valuesOf(rest)],
+        ['upgrade', '--install', release, chart, ...waiting(timeoutSeconds, forceConflicts), ...valuesOf(rest)],
         aborting(signal),
       )),
-    rollback: async (release, revision, { timeoutSeconds }) =>
+    rollback: async (release, revision, { timeoutSeconds, forceConflicts = false }) =>
       void (await must(`roll ${release} back to revision ${revision}`, [
         'rollback',
         release,
         String(revision),
-        '--wait',
-        '--timeout',
-        `${timeoutSeconds}s`,
+        ...waiting(timeoutSeconds, forceConflicts),
       ])),
   };
 }
+
+// helm 3 does not know the last one; nothing conflicts there
+const waiting = (seconds: number, forceConflicts: boolean): string[] => [
+  '--wait',
+  '--timeout',
+  `${seconds}s`,
+  ...(forceConflicts ? ['--force-conflicts'] : []),
+];
 
 const words = ({ stderr }: RunResult): string =>
   stderr

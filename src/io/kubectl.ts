@@ -38,6 +38,10 @@ export interface Kubectl {
   /** Absent is fine. It is gone when this returns. */
   remove(kind: string, name: string): Promise<void>;
   scale(kind: string, name: string, replicas: number): Promise<void>;
+  /** Who applied it server-side: field managers (kubernetes: "Server-Side Apply"). */
+  appliersOf(kind: string, name: string): Promise<string[]>;
+  /** What that manager would be refused if it applied them, in the API server's words; undefined when nothing. Changes nothing. */
+  conflicts(objects: readonly KubeObject[], manager: string): Promise<string | undefined>;
   /** A program in a container that runs; its exit code is the result. */
   exec(pod: string, container: string, command: readonly string[], options?: ExecOptions): Promise<RunResult>;
   /** The last lines; '' when there are none. */
@@ -103,6 +107,18 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       void (await must(`delete ${kind} ${name}`, ['delete', kind, name, '--ignore-not-found', '--wait', '--timeout', '120s'])),
     scale: async (kind, name, replicas) =>
       void (await must(`scale ${kind} ${name}`, ['scale', `${kind}/${name}`, `--replicas=${replicas}`])),
+    async appliersOf(kind, name) {
+      const path = '{.metadata.managedFields[?(@.operation=="Apply")].manager}';
+      const what = `get ${kind} ${name}`;
+      return (await must(what, ['get', kind, name, '--show-managed-fields', '-o', `jsonpath=${path}`])).split(' ');
+    },
+    async conflicts(objects, manager) {
+      const list = { apiVersion: 'v1', kind: 'List', items: objects };
+      const flags = ['--server-side', '--dry-run=server', `--field-manager=${manager}`, '-o', 'name'];
+      const { stderr } = await call(['apply', ...flags, '-f', '-'], { input: Buffer.from(JSON.stringify(list)) });
+      const said = [...stderr.matchAll(/Apply failed with \d+ conflicts?: ([^]*?)(?=\nPlease review|$)/g)];
+      return said.length === 0 ? undefined : said.map(([, words = '']) => words.replaceAll(/\n(- )?/g, ' ')).join('; ');
+    },
     exec(pod, container, command, { env: variables = {}, input, stdout, ...rest } = {}) {
       // kubectl has no flag for variables; none of them is a secret, for the arguments of a process are public
       const prefix =

@@ -36,13 +36,23 @@ const facts: ClusterFacts = {
   database: { kind: 'pod', service: 'db', workload: workloads[2]!, user: 'shop', name: 'shop' },
   databaseBytes: 5,
   owners: [],
+  conflicts: [],
   mayNot: [],
 };
 const { manifest } = makeRelease();
 const plan = (change: Partial<ClusterFacts> = {}, more: Partial<Parameters<typeof planUpgrade>[1]> = {}) =>
   planUpgrade(
     { ...facts, ...change },
-    { release: 'shop', namespace: 'prod', manifest, registry, rehearse: true, allowDowngrade: false, ...more },
+    {
+      release: 'shop',
+      namespace: 'prod',
+      manifest,
+      registry,
+      rehearse: true,
+      allowDowngrade: false,
+      forceConflicts: false,
+      ...more,
+    },
   );
 const codes = (change: Partial<ClusterFacts>, more = {}) => plan(change, more).findings.map(({ code }) => code);
 
@@ -91,6 +101,25 @@ test('an autoscaler may look after replicas, but not while the database changes'
   const owners = [{ kind: 'HorizontalPodAutoscaler' as const, name: 'shop', of: 'shop-api' }];
   expect(codes({ owners })).toEqual([]);
   expect(codes({ owners, pathClass: 'irreversible' })).toEqual(['OWNED_BY_ANOTHER']);
+});
+
+test('fields that somebody else set keep it away, unless they are to be taken over', () => {
+  const conflicts = ['Deployment shop-web: conflict with "kubectl-set" using apps/v1: .spec.replicas'];
+  expect(plan({ conflicts }).findings).toEqual([
+    {
+      code: 'OWNED_BY_ANOTHER',
+      text: expect.stringContaining(conflicts[0]!),
+      fix: expect.stringContaining('--force-conflicts'),
+    },
+  ]);
+  expect(codes({ conflicts }, { forceConflicts: true })).toEqual([]);
+});
+
+test('a lock of a helm that was killed is let go of by helm', () => {
+  const revisions = [...facts.revisions, revision(2, 'pending-upgrade', '0.3.0')];
+  expect(plan({ revisions }).findings[0]?.fix).toContain('helm rollback shop 1 -n prod');
+  const first = { revisions: [revision(1, 'pending-install', '0.3.0')], deployed: undefined, from: null, database: undefined };
+  expect(plan(first).findings[0]?.fix).toContain('helm uninstall shop -n prod');
 });
 
 test('values that lead elsewhere than to the registry are told, by their images', () => {

@@ -49,6 +49,8 @@ class WillingCluster {
       logs: async () => '',
       raw: async () => '{}',
       may: async () => true,
+      appliersOf: async () => [],
+      conflicts: async () => undefined,
       exec: async (_pod, _container, _command, { input, stdout } = {}) => {
         if (input instanceof Readable) input.resume();
         // fingerprints are of a database that holds nothing

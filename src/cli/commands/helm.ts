@@ -27,10 +27,11 @@ type UpgradeFlags = ClusterFlags &
     timeout: number;
     rehearsal: boolean;
     allowDowngrade?: true;
+    forceConflicts?: true;
     plan?: true;
     yes?: true;
   };
-type RollbackFlags = ClusterFlags & { restoreDatabase?: true; timeout: number; yes?: true };
+type RollbackFlags = ClusterFlags & { restoreDatabase?: true; timeout: number; forceConflicts?: true; yes?: true };
 
 export function declare(command: Command, act: Act): void {
   command.description(
@@ -38,6 +39,7 @@ export function declare(command: Command, act: Act): void {
   );
   const one = (name: string, description: string): Command => addClusterOptions(command.command(name).description(description));
   const timeout = new Option('--timeout <seconds>', 'how long the new pods may take').default(600).argParser(positive);
+  const force = new Option('--force-conflicts', 'take over fields that others set (helm 4)');
   const upgrading = (name: string, description: string): Command =>
     addPushOptions(addTrustOption(one(name, description).argument('<bundle>')))
       .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
@@ -46,6 +48,7 @@ export function declare(command: Command, act: Act): void {
       .addOption(timeout)
       .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
       .option('--allow-downgrade', 'install a version older than one that ran here')
+      .addOption(force)
       .option('--yes', 'do not ask');
   upgrading(
     'upgrade',
@@ -61,6 +64,7 @@ export function declare(command: Command, act: Act): void {
     .argument('[to]', 'a version, or a revision (default: the release before)')
     .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
     .addOption(timeout)
+    .addOption(force)
     .option('--yes', 'do not ask')
     .action(act(rollback));
   one('resume', 'Finishes or undoes what was interrupted, on this machine or another.').action(act(resume));
@@ -126,6 +130,7 @@ async function withOptions(
         timeoutSeconds: flags.timeout,
         rehearse: flags.rehearsal,
         allowDowngrade: flags.allowDowngrade ?? false,
+        forceConflicts: flags.forceConflicts ?? false,
         push: pusher && (async () => pushedText((await pusher.push(bundle, () => {})).blobs)),
         consent: (plan) => agreed(context, helmPlanText(plan), `Go on with ${site.release} ${plan.to}?`, flags.yes),
       }),
@@ -153,6 +158,7 @@ async function rollback(context: CliContext, to: string | undefined, flags: Roll
     to,
     restoreDatabase: flags.restoreDatabase ?? false,
     timeoutSeconds: flags.timeout,
+    forceConflicts: flags.forceConflicts ?? false,
     consent: (text) => agreed(context, `${text}\n`, `Roll ${site.release} back?`, flags.yes),
   });
   context.result(
