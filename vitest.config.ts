@@ -8,7 +8,7 @@ const engines = {
   testTimeout: 1_200_000,
   hookTimeout: 1_200_000,
 };
-const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/real/**'];
+const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/flow/**'];
 
 export default defineConfig({
   test: {
@@ -17,7 +17,7 @@ export default defineConfig({
       { test: { ...engines, name: 'engine', include: ['test/engine/**/*.test.ts'] } },
       { test: { ...engines, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
       { test: { ...engines, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
-      { test: { ...engines, name: 'cluster', include: ['test/cluster/real/**/*.test.ts'] } },
+      { test: { ...engines, name: 'cluster', include: ['test/cluster/flow/**/*.test.ts'] } },
     ],
   },
 });

@@ -1,147 +1,182 @@
-// NodePad on a real cluster: the one of KUBECONFIG (docs: CONTRIBUTING.md, "The cluster suite"). Everything is done by the
-// executable, helm and kubectl, as an operator does it.
+// NodePad on a cluster, as an operator handles it: with the executable, helm and kubectl (CONTRIBUTING.md, "The cluster suite"). The
+// cluster is that of KUBECONFIG, or stand-ins for helm and kubectl answer as it did when a recording was made.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { documents } from '../../src/cli/documents/all.ts';
 import { executable } from './airdock.ts';
+import { makeNamespace, makeOutsideDatabase, makeUser, removeNamespace, type Owner } from './cluster-namespace.ts';
 import { devFolder } from './dev-folder.ts';
+import type { Asked } from './recording.ts';
+import { startRegistry } from './registry.ts';
 import { bundles } from './releases.ts';
-import { runFolder } from './run-folder.ts';
+import { runFolder, runName } from './run-folder.ts';
+import { StandIn, type Mode } from './stand-in.ts';
+import { watchWhile, type Watched } from './watch.ts';
 
-const fixtures = join(import.meta.dirname, '../fixtures/nodepad');
+const fixtures = join(import.meta.dirname, '../fixtures');
+
+/** As scripts/test says: a cluster is only touched when somebody asks for it. */
+export const mode = (process.env['AIRDOCK_CLUSTER'] ?? 'replay') as Mode;
 
 export type Answer = { exitCode: number; json: Record<string, unknown>; stdout: string; stderr: string };
+type Kind = { helm: '3' | '4'; database: 'bundled' | 'external' };
 
 export class Cluster {
   readonly namespace: string;
   readonly folder: string;
+  /** HOST:PORT/PATH that releases are pushed to. */
   readonly registry: string;
+  readonly #standIn: StandIn;
   readonly #env: Record<string, string>;
+  /** The real kubectl, for what is no part of the flow. */
+  readonly #owner: Owner;
+  readonly #stopRegistry: () => Promise<void>;
   /** The pod with the database. */
-  #db = 'nodepad-postgresql-0';
+  readonly #db: string;
+  /** KUBECONFIG of who runs airdock. */
+  #operator = '';
 
-  private constructor(namespace: string, helm: string) {
-    this.namespace = namespace;
-    this.folder = runFolder('cluster', namespace);
-    this.registry = `${process.env['REGISTRY'] ?? ''}/nodepad`;
-    this.#env = { PATH: `${devFolder('helm')}/${helm}:${devFolder('helm')}:${process.env['PATH'] ?? ''}` };
+  private constructor(
+    standIn: StandIn,
+    { database }: Kind,
+    { owner, registry, stopRegistry }: { owner: Owner; registry: string; stopRegistry: () => Promise<void> },
+  ) {
+    this.namespace = owner.namespace;
+    this.folder = owner.folder;
+    this.registry = registry;
+    this.#owner = owner;
+    this.#standIn = standIn;
+    this.#stopRegistry = stopRegistry;
+    this.#db = database === 'bundled' ? 'nodepad-postgresql-0' : 'outside';
+    this.#env = { PATH: `${join(owner.folder, 'bin')}:${process.env['PATH'] ?? ''}` };
   }
 
-  /** A namespace of its own, empty, with the Secret, and volumes, or a PostgreSQL that is none of the release. */
-  static async fresh(
-    namespace: string,
-    { helm, database }: { helm: '3' | '4'; database: 'bundled' | 'external' },
-  ): Promise<Cluster> {
-    const cluster = new Cluster(namespace, helm);
-    await cluster.remove();
-    await mkdir(cluster.folder, { recursive: true });
-    await cluster.kubectl('create', 'namespace', namespace);
-    const url = 'postgresql://nodepad:cluster-password@outside:5432/nodepad';
-    const login = database === 'bundled' ? 'POSTGRES_PASSWORD=cluster-password' : `NODEPAD_DATABASE_URL=${url}`;
-    const secrets = ['NODEPAD_SECRET_KEY=cluster-secret', login];
-    await cluster.kubectl('create', 'secret', 'generic', 'nodepad', ...secrets.map((pair) => `--from-literal=${pair}`));
-    for (const [name, size] of [
-      ['data', '8Gi'],
-      ['redis', '1Gi'],
-    ] as const) {
-      const path = `${cluster.folder}/pv-${name}`;
-      await mkdir(path, { recursive: true });
-      await cluster.apply({
-        apiVersion: 'v1',
-        kind: 'PersistentVolume',
-        metadata: { name: `${namespace}-${name}` },
-        spec: {
-          capacity: { storage: size },
-          accessModes: ['ReadWriteOnce'],
-          hostPath: { path },
-          claimRef: {
-            namespace,
-            name: name === 'data' ? 'data-nodepad-postgresql-0' : 'data-nodepad-redis-0',
-          },
-        },
-      });
+  /** A namespace of its own, empty, with what `makeNamespace` makes. Its name is that of the recording, too. */
+  static async fresh(namespace: string, kind: Kind): Promise<Cluster> {
+    const folder = runFolder('cluster', namespace);
+    const tools = { kubectl: devFolder('helm/kubectl'), helm: devFolder(`helm/${kind.helm}/helm`) };
+    const owner = { namespace, folder, kubectl: tools.kubectl, env: {} };
+    if (mode !== 'replay') await removeNamespace(owner);
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const own = mode === 'replay' ? await startRegistry({ name: runName('cluster') }) : undefined;
+    const address = own?.address ?? process.env['REGISTRY'] ?? '';
+    const standIn = await StandIn.start({
+      mode,
+      folder: join(folder, 'bin'),
+      tools,
+      recording: join(fixtures, 'cluster', `${namespace}.jsonl`),
+      words: { registry: address, folder },
+    });
+    const stopRegistry = async () => own?.stop();
+    const cluster = new Cluster(standIn, kind, { owner, registry: `${address}/nodepad`, stopRegistry });
+    const values = `publicUrl: http://nodepad.example\napi: { replicas: 2 }\npostgresql: { bundled: ${kind.database === 'bundled'} }\n`;
+    await writeFile(join(folder, 'values.yaml'), values);
+    if (mode !== 'replay') {
+      await makeNamespace(owner, kind.database);
+      cluster.#operator = await makeUser(owner, 'operator', join(import.meta.dirname, '../../docs/operator-role.yaml'));
+      if (kind.database === 'external') {
+        const releases = await bundles('0.2.4');
+        const where = ['--registry', cluster.registry, '--plain-http', '--trust', releases.root];
+        const push = ['push', releases.path('0.2.4'), ...where];
+        await execa(await executable(), push, { stdin: 'ignore' });
+        await makeOutsideDatabase(owner, `${cluster.registry}/library/postgres:15`);
+      }
     }
-    const values = `publicUrl: http://nodepad.example\napi: { replicas: 2 }\npostgresql: { bundled: ${database === 'bundled'} }\n`;
-    await writeFile(join(cluster.folder, 'values.yaml'), values);
-    if (database === 'external') await cluster.#outside();
     return cluster;
   }
 
-  /** A server that no chart knows. */
-  async #outside(): Promise<void> {
-    const releases = await bundles('0.2.4');
-    const push = ['push', releases.path('0.2.4'), '--registry', this.registry, '--plain-http', '--trust', releases.root];
-    const pushed = await this.#run(await executable(), push);
-    if (pushed.exitCode !== 0) throw new Error(pushed.stderr);
-    this.#db = 'outside';
-    const { namespace } = this;
-    const env = Object.entries({ POSTGRES_USER: 'nodepad', POSTGRES_DB: 'nodepad', POSTGRES_PASSWORD: 'cluster-password' });
-    const probe = { exec: { command: ['pg_isready', '-h', '127.0.0.1', '-U', 'nodepad', '-d', 'nodepad'] }, periodSeconds: 1 };
-    const container = {
-      name: 'server',
-      image: `${this.registry}/library/postgres:15`,
-      env: env.map(([name, value]) => ({ name, value })),
-      readinessProbe: probe,
-    };
-    const metadata = { name: 'outside', namespace, labels: { app: 'outside' } };
-    await this.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container] } });
-    await this.apply({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata,
-      spec: { selector: { app: 'outside' }, ports: [{ port: 5432 }] },
-    });
-    await this.kubectl('wait', 'pod/outside', '--for=condition=Ready', '--timeout=120s');
+  /** Runs `work` as somebody with that KUBECONFIG instead of the operator's: of whom only this cluster knows. */
+  async as<T>(kubeconfig: (owner: Owner) => Promise<string>, work: () => Promise<T>): Promise<T> {
+    const operator = this.#operator;
+    if (mode !== 'replay') this.#operator = await kubeconfig(this.#owner);
+    return work().finally(() => (this.#operator = operator));
   }
 
+  /** Of the calls so far. */
+  get problems(): readonly string[] {
+    return this.#standIn.problems;
+  }
+
+  /** @throws where a recording was not followed to its end */
   async remove(): Promise<void> {
-    await this.#run('kubectl', ['delete', 'namespace', this.namespace, '--ignore-not-found', '--wait', '--timeout=180s']);
-    await this.#run('kubectl', ['delete', 'pv', `${this.namespace}-data`, `${this.namespace}-redis`, '--ignore-not-found']);
+    await this.#stopRegistry();
+    if (mode !== 'replay') await removeNamespace(this.#owner);
+    await this.#standIn.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** `airdock helm …`, by an operator who may what docs/operator-role.yaml says. */
   async airdock(...args: string[]): Promise<Answer> {
-    const flags = ['--release', 'nodepad', '-n', this.namespace, '--backup-dir', join(this.folder, 'backups'), '--json'];
-    const result = await this.#run(await executable(), ['helm', ...args, ...flags]);
+    this.#standIn.scene();
+    const result = await this.#run(await executable(), ['helm', ...args, ...this.#site(), '--json'], this.#asOperator());
     const json = JSON.parse(result.stdout) as Record<string, unknown>;
     const name = /^airdock\.([a-z-]+)\/1$/.exec(String(json['schema']))?.[1] as keyof typeof documents;
     documents[name].parse(json);
     return { ...result, json };
   }
 
-  /** Ends it with SIGKILL when that step has begun. */
-  async killedAt(step: string, version: string, ...flags: string[]): Promise<void> {
+  /** Ends the program with SIGKILL when it makes that call, which goes on; or ends with it, some seconds later. */
+  async killedAt(when: (asked: Asked) => boolean, who: 'caller' | 'both', version: string, ...flags: string[]): Promise<void> {
+    const args = ['helm', 'upgrade', ...(await this.#bundleArgs(version)), ...this.#site(), '--json', ...flags];
+    const program = await executable();
+    this.#standIn.scene();
+    const ended = await this.#standIn.killing(when, who, async () =>
+      execa(program, args, { env: this.#asOperator(), reject: false, stdin: 'ignore' }),
+    );
+    if (ended.signal !== 'SIGKILL') throw new Error(`it was not killed: ${ended.stderr}`);
+  }
+
+  async upgrade(version: string, ...flags: string[]): Promise<Answer> {
+    return this.airdock('upgrade', ...(await this.#bundleArgs(version)), ...flags);
+  }
+
+  async prepare(version: string): Promise<Answer> {
+    return this.airdock('prepare', ...(await this.#bundleArgs(version)));
+  }
+
+  /** As `upgrade`, with other values. */
+  async upgradeWith(values: string, version: string, ...flags: string[]): Promise<Answer> {
+    const file = join(this.folder, 'more-values.yaml');
+    await writeFile(file, values);
+    return this.upgrade(version, '-f', file, ...flags);
+  }
+
+  async #bundleArgs(version: string): Promise<string[]> {
     const releases = await bundles(version);
     const where = ['--registry', this.registry, '--plain-http', '-f', join(this.folder, 'values.yaml')];
-    const site = ['--release', 'nodepad', '-n', this.namespace, '--backup-dir', join(this.folder, 'backups')];
-    const args = ['helm', 'upgrade', releases.path(version), ...where, ...site, '--yes', '--json', ...flags];
-    const running = execa(await executable(), args, { env: this.#env, reject: false, stdin: 'ignore', buffer: false });
-    for await (const line of running.iterable({ from: 'stderr' }))
-      if (line.includes(`"step-started","step":"${step}"`)) running.kill('SIGKILL');
-    const { signal } = await running;
-    if (signal !== 'SIGKILL') throw new Error(`it ended before it came to ${step}`);
+    return [releases.path(version), '--trust', releases.root, ...where, '--yes'];
   }
 
-  upgrade(version: string, ...flags: string[]): Promise<Answer> {
-    return this.#withBundle('upgrade', version, flags);
+  #site(): string[] {
+    return ['--release', 'nodepad', '-n', this.namespace, '--backup-dir', join(this.folder, 'backups')];
   }
 
-  prepare(version: string): Promise<Answer> {
-    return this.#withBundle('prepare', version, []);
-  }
-
-  async #withBundle(command: string, version: string, flags: readonly string[]): Promise<Answer> {
-    const releases = await bundles(version);
-    const where = ['--registry', this.registry, '--plain-http', '-f', join(this.folder, 'values.yaml')];
-    return this.airdock(command, releases.path(version), '--trust', releases.root, ...where, '--yes', ...flags);
+  #asOperator(): Record<string, string> {
+    return { ...this.#env, ...(mode === 'replay' ? {} : { KUBECONFIG: this.#operator }) };
   }
 
   async kubectl(...args: string[]): Promise<string> {
     const result = await this.#run('kubectl', ['-n', this.namespace, ...args]);
     if (result.exitCode !== 0) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
     return result.stdout;
+  }
+
+  /** The chart of a release, as whoever uses helm by hand has it. @returns its path */
+  async chart(version: string): Promise<string> {
+    const releases = await bundles(version);
+    await execa('tar', ['-xf', releases.path(version), '-C', this.folder, `chart/nodepad-${version}.tgz`]);
+    return join(this.folder, `chart/nodepad-${version}.tgz`);
+  }
+
+  /** Somebody else's helm, killed while it is at work. */
+  async killedHelm(...args: string[]): Promise<void> {
+    const isIt = ({ tool, args: [verb] }: Asked) => tool === 'helm' && verb === args[0];
+    await this.#standIn.killing(isIt, 'both', async () => {
+      const shell = ['-c', '"$@"', 'sh', 'helm', ...args, '-n', this.namespace];
+      return execa('sh', shell, { env: this.#env, reject: false, stdin: 'ignore' });
+    });
   }
 
   async helm(...args: string[]): Promise<string> {
@@ -151,13 +186,17 @@ export class Cluster {
   }
 
   async apply(object: Record<string, unknown>): Promise<void> {
-    await execa('kubectl', ['apply', '-f', '-'], { env: this.#env, input: JSON.stringify(object) });
+    await execa('kubectl', ['-n', this.namespace, 'apply', '-f', '-'], { env: this.#env, input: JSON.stringify(object) });
   }
 
   /** Of the api: the version that answers through its Service, undefined when nobody does. */
-  async answering(): Promise<string | undefined> {
+  answering(): Promise<string | undefined> {
+    return this.#answering('kubectl');
+  }
+
+  async #answering(kubectl: string): Promise<string | undefined> {
     const path = `/api/v1/namespaces/${this.namespace}/services/http:nodepad-api:http/proxy/api/health`;
-    const result = await this.#run('kubectl', ['get', '--raw', path]);
+    const result = await this.#run(kubectl, ['get', '--raw', path]);
     return result.exitCode === 0 ? (JSON.parse(result.stdout) as { version: string }).version : undefined;
   }
 
@@ -175,12 +214,9 @@ export class Cluster {
     const columns = ['notes_columns=id, number, title, slug, body, created', 'members_columns=id, name'];
     const set = ['ON_ERROR_STOP=1', ...columns].flatMap((pair) => ['-v', pair]);
     const psql = ['psql', '-XqAt', ...set, '-U', 'nodepad', '-f', '-', 'nodepad'];
-    const input = await readFile(join(fixtures, 'fingerprint.sql'));
-    const { stdout } = await execa('kubectl', ['-n', this.namespace, 'exec', '-i', this.#db, '--', ...psql], {
-      env: this.#env,
-      input,
-    });
-    return stdout;
+    const input = await readFile(join(fixtures, 'nodepad/fingerprint.sql'));
+    const exec = ['-n', this.namespace, 'exec', '-i', this.#db, '--', ...psql];
+    return (await execa('kubectl', exec, { env: this.#env, input })).stdout;
   }
 
   /** `api 2 worker 1 …`: pods that are ready. */
@@ -191,40 +227,18 @@ export class Cluster {
 
   /** Names of the pods of the application. */
   async pods(): Promise<string[]> {
-    const names = await this.kubectl(
-      'get',
-      'pods',
-      '-l',
-      'app.kubernetes.io/version,app.kubernetes.io/component!=migrate',
-      '-o',
-      'name',
-    );
-    return names.trim().split('\n').toSorted();
+    const ours = 'app.kubernetes.io/version,app.kubernetes.io/component!=migrate';
+    return (await this.kubectl('get', 'pods', '-l', ours, '-o', 'name')).trim().split('\n').toSorted();
   }
 
-  /** Asks every 100 ms until it is ended: every answer that was not this version's, and how often nobody answered. */
-  async watch<T>(
-    expected: readonly string[],
-    work: () => Promise<T>,
-  ): Promise<{ result: T; asked: number; wrong: string[]; silent: number }> {
-    const over = new AbortController();
-    let [asked, silent] = [0, 0];
-    const wrong: string[] = [];
-    const watching = (async () => {
-      for (; !over.signal.aborted; await sleep(100)) {
-        const version = await this.answering();
-        asked += 1;
-        if (version === undefined) silent += 1;
-        else if (!expected.includes(version)) wrong.push(version);
-      }
-    })();
-    const result = await work().finally(() => over.abort());
-    await watching;
-    return { result, asked, wrong, silent };
+  /** Who answers while `work` goes on, asked around the recorder. Where there is no cluster nobody is asked. */
+  async watch<T>(expected: readonly string[], work: () => Promise<T>): Promise<Watched<T>> {
+    if (mode === 'replay') return { result: await work(), wrong: [], silent: 0 };
+    return watchWhile(() => this.#answering(this.#owner.kubectl), expected, work);
   }
 
-  async #run(command: string, args: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-    const { exitCode = -1, stdout, stderr } = await execa(command, args, { env: this.#env, reject: false, stdin: 'ignore' });
+  async #run(command: string, args: readonly string[], env = this.#env): Promise<Omit<Answer, 'json'>> {
+    const { exitCode = -1, stdout, stderr } = await execa(command, args, { env, reject: false, stdin: 'ignore' });
     return { exitCode, stdout, stderr };
   }
 }
