@@ -10,6 +10,14 @@ const engines = {
 };
 const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/flow/**'];
 
+// Without a cluster what one said is played back (test/helpers/cluster.ts): of the runs that were recorded, side by side.
+const playedBack = process.env['AIRDOCK_CLUSTER'] === undefined;
+const cluster = {
+  globalSetup: ['test/helpers/run-folder.ts', 'test/helpers/cluster-bundles.ts'],
+  fileParallelism: playedBack,
+  exclude: process.env['AIRDOCK_CLUSTER'] === 'real' ? [] : ['**/*.real.test.ts'],
+};
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,7 +25,7 @@ export default defineConfig({
       { test: { ...engines, name: 'engine', include: ['test/engine/**/*.test.ts'] } },
       { test: { ...engines, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
       { test: { ...engines, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
-      { test: { ...engines, name: 'cluster', include: ['test/cluster/flow/**/*.test.ts'] } },
+      { test: { ...engines, ...cluster, name: 'cluster', include: ['test/cluster/flow/**/*.test.ts'] } },
     ],
   },
 });

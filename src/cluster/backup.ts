@@ -3,13 +3,11 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import { backupDatabase, type Backup } from '../database/backup.ts';
-import { lastMigration, lastWords } from '../database/migration-output.ts';
 import { checkedBackup, proveIn } from '../database/prove.ts';
-import { literal, psql, type DatabaseTarget } from '../database/server.ts';
-import { shapeChanges, shapeOf } from '../database/shape.ts';
+import { letIn, migrateCopy } from '../database/rehearsal.ts';
+import type { DatabaseTarget } from '../database/server.ts';
 import { readBackup } from '../database/stored-backup.ts';
 import { interpolate } from '../bundle/interpolation.ts';
-import { AirdockError } from '../errors.ts';
 import { ensureDirectory } from '../io/files.ts';
 import { durationText } from '../units.ts';
 import type { LiveDatabase } from './database.ts';
@@ -67,11 +65,11 @@ export async function proveAndRehearse(
     const proof = await proveIn(site, scratch, backup, { signal: site.host.signal });
     const proven = `${id} proven in ${durationText(performance.now() - started)}`;
     if (!migration) return `${proven}; this release changes no schema`;
-    return `${proven}; ${await migrateCopy(site, scratch, { manifest, migration, copy: proof.database, user: backup.metadata.user })}`;
+    return `${proven}; ${await onCopy(site, scratch, { manifest, migration, copy: proof.database, user: backup.metadata.user })}`;
   });
 }
 
-async function migrateCopy(
+async function onCopy(
   site: ClusterSite,
   { server, address }: ScratchPod,
   {
@@ -83,35 +81,19 @@ async function migrateCopy(
 ): Promise<string> {
   if (manifest.database === 'none') return 'no database';
   const password = randomBytes(24).toString('hex');
-  const input = Buffer.from(`ALTER ROLE :"user" PASSWORD ${literal(password)};`);
-  await psql(server, 'RESTORE_FAILED', { input }, { user });
+  await letIn(server, user, password);
   const { userKey, passwordKey, nameKey } = manifest.database;
   const known: Record<string, string> = { [userKey]: user, [passwordKey]: password, [nameKey]: copy.database };
   const declared = Object.entries(manifest.rehearsal?.env ?? {}).map(
     ([key, value]) => [key, interpolate(value, (name) => known[name])] as const,
   );
-  const before = await shapeOf(copy);
-  const started = performance.now();
-  const { exitCode, output } = await runMigration(site, migration, {
+  const run = {
     name: scratchName(site, 'migrate'),
     labels: scratchLabels(site),
     env: { ...Object.fromEntries(declared), ...known },
     only: true,
     spec: { ...outsideNames, hostAliases: [{ ip: address, hostnames: [copy.service] }] },
     timeoutMs: 3_600_000,
-  });
-  if (exitCode !== 0)
-    throw new AirdockError(
-      'MIGRATION_FAILED',
-      `${lastMigration(output) === undefined ? 'the migration' : `migration ${lastMigration(output)}`} of ${manifest.version} failed on a copy of your data (exit ${exitCode}): ${lastWords(output)}`,
-      {
-        hint: 'Nothing was changed. Put right the rows that it names, and run the same command again; or ask the vendor for a fixed release.',
-        details: { rehearsal: true, migration: lastMigration(output) ?? null },
-      },
-    );
-  const changes = shapeChanges(before, await shapeOf(copy));
-  return [
-    `the migration took ${durationText(performance.now() - started)}`,
-    ...(changes.length === 0 ? ['no table, column or number of rows changed'] : changes),
-  ].join('\n');
+  };
+  return migrateCopy(copy, manifest.version, () => runMigration(site, migration, run));
 }

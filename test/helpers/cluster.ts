@@ -17,10 +17,10 @@ import { watchWhile, type Watched } from './watch.ts';
 const fixtures = join(import.meta.dirname, '../fixtures');
 
 /** As scripts/test says: a cluster is only touched when somebody asks for it. */
-export const mode = (process.env['AIRDOCK_CLUSTER'] ?? 'replay') as Mode;
+const mode = (process.env['AIRDOCK_CLUSTER'] ?? 'replay') as Mode;
 
 export type Answer = { exitCode: number; json: Record<string, unknown>; stdout: string; stderr: string };
-type Kind = { helm: '3' | '4'; database: 'bundled' | 'external' };
+export type Kind = { helm: '3' | '4'; database: 'bundled' | 'external' };
 
 export class Cluster {
   readonly namespace: string;
@@ -60,7 +60,7 @@ export class Cluster {
     if (mode !== 'replay') await removeNamespace(owner);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    const own = mode === 'replay' ? await startRegistry({ name: runName('cluster') }) : undefined;
+    const own = mode === 'replay' ? await startRegistry({ name: runName(namespace) }) : undefined;
     const address = own?.address ?? process.env['REGISTRY'] ?? '';
     const standIn = await StandIn.start({
       mode,

@@ -153,7 +153,7 @@ test('a file has each answer once, JSON without blanks, and of a loop its first 
   await writeRecording(file, [call(1, 'kubectl get b', long), ...loop, call(1, 'kubectl get c', long), call(2, 'kubectl get c')]);
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
   expect(lines).toHaveLength(5);
-  expect(lines[3]).toContain('"stdoutOf":0');
+  expect(lines[3]).toContain('"stdout":{"line":0}');
   const read = await readRecording(file);
   expect(read.map(({ stdout }) => stdout.slice(0, 10))).toEqual(['{"text":"x', 'a', 'd', '{"text":"x', '']);
 });

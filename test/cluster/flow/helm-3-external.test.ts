@@ -1,0 +1,3 @@
+import { wholeWay } from './whole-way.ts';
+
+wholeWay({ helm: '3', database: 'external' });
