@@ -11,10 +11,12 @@ const engines = {
 const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/flow/**'];
 
 // Without a cluster what one said is played back (test/helpers/cluster.ts): of the runs that were recorded, side by side.
-const playedBack = process.env['AIRDOCK_CLUSTER'] === undefined;
+const playedBack = (process.env['AIRDOCK_CLUSTER'] ?? 'replay') === 'replay';
 const cluster = {
   globalSetup: ['test/helpers/run-folder.ts', 'test/helpers/cluster-bundles.ts'],
   fileParallelism: playedBack,
+  // they wait more than they work
+  ...(playedBack ? { maxWorkers: 3 } : {}),
   exclude: process.env['AIRDOCK_CLUSTER'] === 'real' ? [] : ['**/*.real.test.ts'],
 };
 
