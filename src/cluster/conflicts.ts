@@ -17,8 +17,7 @@ export async function fieldConflicts(
   running: readonly Workload[],
   manifests: string,
 ): Promise<string[]> {
-  const [first] = running;
-  if (!first || !(await kubectl.appliersOf(first.kind.toLowerCase(), first.name)).includes(helmManager)) return [];
+  if (!(await isAppliedServerSide(kubectl, running))) return [];
   const objects = parseAllDocuments(manifests, { merge: true })
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object): object is KubeObject => object !== null && object.metadata.annotations?.['helm.sh/hook'] === undefined);
@@ -28,6 +27,15 @@ export async function fieldConflicts(
   return found.flatMap((words, at) =>
     words === undefined ? [] : [`${objects[at]?.kind} ${objects[at]?.metadata.name}: ${words}`],
   );
+}
+
+/** helm does with all of a release what it did with one of its objects; some may have been deleted by hand. */
+async function isAppliedServerSide(kubectl: ClusterSite['kubectl'], workloads: readonly Workload[]): Promise<boolean> {
+  for (const { kind, name } of workloads) {
+    const managers = await kubectl.appliersOf(kind.toLowerCase(), name);
+    if (managers) return managers.includes(helmManager);
+  }
+  return false;
 }
 
 /** What an operator does about them. */
