@@ -1,5 +1,5 @@
 import { hostname, tmpdir, userInfo } from 'node:os';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { OpenBundle } from '../bundle/reader.ts';
@@ -37,10 +37,17 @@ export async function clusterSite(context: CliContext, flags: ClusterFlags): Pro
     host: {
       clock: context.now,
       operator: `${context.env['SUDO_USER'] ?? userInfo().username}@${hostname()}`,
+      runs: isAirdock,
       listener: context.listener,
       signal: context.signal,
     },
   };
+}
+
+async function isAirdock(pid: number): Promise<boolean> {
+  if (pid === process.pid) return false;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.includes('airdock') && command.split('\0').includes('helm');
 }
 
 /** The chart's archive as a file for helm, gone again afterwards. @throws CHART_INVALID when the release has none */

@@ -10,7 +10,7 @@ export async function consent(context: CliContext, shown: string, question: stri
   if (yes) return true;
   if (!context.prompt)
     throw new AirdockError('CONSENT_NEEDED', 'this changes the deployment, and there is no terminal to ask on', {
-      hint: 'Look at `airdock plan`, then add --yes.',
+      hint: 'Look at the plan (--plan, or airdock plan), then add --yes.',
     });
   return /^y(es)?$/i.test((await context.prompt.line(`${question} [y/N] `)).trim());
 }

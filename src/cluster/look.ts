@@ -60,7 +60,7 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
     database,
     databaseBytes: database ? await sizeOf(site, database) : null,
     owners: deployed ? await ownersOf(site, seen.workloads) : [],
-    conflicts: deployed ? await fieldConflicts(site, running.workloads, rendered) : [],
+    conflicts: deployed ? await fieldConflicts(site, rendered) : [],
     mayNot: await missingRights(site),
   };
 

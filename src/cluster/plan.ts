@@ -1,6 +1,7 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../bundle/manifest.ts';
+import { runsOn } from '../bundle/class-of-path.ts';
 import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
@@ -66,8 +67,8 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
       from === null
         ? 'none: this is the first install'
         : swaps
-          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database`
-          : `to ${from} by code alone: airdock helm rollback ${from}`,
+          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database --release ${release} -n ${namespace}`
+          : `to ${from} by code alone: airdock helm rollback ${from} --release ${release} -n ${namespace}`,
     findings: findingsOf(facts, wanted),
   };
 }
@@ -104,11 +105,21 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
       'Upgrade by helm to a release that airdock knows.',
     );
   const highest = record?.highestGood ?? from;
-  if (highest !== null && semver.lt(manifest.version, highest) && !allowDowngrade)
+  const schema = record?.schemaRelease ?? from;
+  const runs = schema === null || semver.gte(manifest.version, schema) || runsOn(facts.migrations, manifest.version, schema);
+  if (!runs)
+    refuse(
+      'DOWNGRADE_REFUSED',
+      `${manifest.version} does not run on the database of ${schema}, which is here`,
+      `To go back with its database: airdock helm rollback ${manifest.version} --restore-database --release ${release} -n ${namespace}`,
+    );
+  else if (highest !== null && semver.lt(manifest.version, highest) && !allowDowngrade)
     refuse(
       'DOWNGRADE_REFUSED',
       `${manifest.version} is older than ${highest}, which ran here`,
-      `To go back: airdock helm rollback ${manifest.version}`,
+      from !== null && semver.gt(manifest.version, from)
+        ? '--allow-downgrade installs it all the same: its code runs on the database that is here.'
+        : `To go back: airdock helm rollback ${manifest.version} --release ${release} -n ${namespace}; if helm does not keep it: --allow-downgrade`,
     );
   if (from !== null && !semver.satisfies(from, manifest.upgrade.from, { includePrerelease: true }))
     refuse(

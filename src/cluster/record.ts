@@ -16,6 +16,8 @@ const transaction = z.strictObject({
   /** helm's, before it and after it. */
   revisions: z.strictObject({ before: z.int().nullable(), after: z.int().nullable() }),
   operator: z.string(),
+  /** Of airdock on the operator's machine. */
+  pid: z.int().nullable().default(null),
   startedAt: timestamp,
   endedAt: timestamp.nullable(),
   outcome: z.enum(['done', 'undone', 'rolled-back', 'failed']).nullable(),

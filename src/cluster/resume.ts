@@ -5,9 +5,9 @@ import { databasePlace, withDatabase } from './database.ts';
 import { openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
 import { deployedOf } from './revisions.ts';
 import { removeScratch } from './scratch-pod.ts';
-import type { ClusterSite } from './site.ts';
+import { flagsOf, type ClusterSite } from './site.ts';
 import { bringUp, keptBy, swapBack } from './swap.ts';
-import { end, type Running } from './transaction.ts';
+import { end, note, type Running } from './transaction.ts';
 import { removeTools } from './tools-pod.ts';
 import { removeTrials } from './trial.ts';
 import { openButUnwell } from './upgrade-undo.ts';
@@ -15,26 +15,35 @@ import { chartObjects } from './workloads.ts';
 
 export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
 
+export type ResumeOptions = {
+  /** Shows whose it is and asks. @throws CONSENT_NEEDED */ consent: (text: string) => Promise<void>;
+};
+
 /**
  * Finishes or undoes what was killed, on this machine or another (docs/adr/0013-cluster.md). helm's own revisions tell how far it
  * came, the OID under the live name which database is there.
  * @returns undefined when nothing is open
  * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
  */
-export async function helmResume(site: ClusterSite): Promise<Resumed | undefined> {
+export async function helmResume(site: ClusterSite, options: ResumeOptions): Promise<Resumed | undefined> {
   const record = await site.records.read();
   const open = record && openTransaction(record);
   if (!record || !open) return undefined;
-  site.host.listener({
-    type: 'note',
-    text: `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator} was interrupted; putting that right`,
-  });
+  const whose = `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator}, since ${open.startedAt}`;
+  if (open.pid !== null && open.operator === site.host.operator && (await site.host.runs(open.pid)))
+    throw new AirdockError('LOCKED', `${whose}, is under way: it is process ${open.pid} of this machine`, {
+      hint: 'Wait for its end, or end it.',
+    });
+  await options.consent(`${whose}: it is finished or taken back, so nobody may be at work on it any more\n`);
+  const running: Running = { record, transaction: open };
+  // before anything is touched: whoever is at it after all notices with its next write, and stops
+  await note(site, running, { operator: site.host.operator, pid: process.pid });
+  site.host.listener({ type: 'note', text: `${whose} was interrupted; putting that right` });
   await removeScratch(site);
   await removeTrials(site);
   await removeTools(site);
   for (const { metadata } of await site.kubectl.list('pods', { 'airdock.dev/transaction': `${site.release}-${open.id}` }))
     await site.kubectl.remove('pod', metadata.name);
-  const running = { record, transaction: open };
   const outcome = await asStep(site.host.listener, 'undo', async () => {
     await helmSettled(site);
     const deployed = deployedOf(await site.helm.history(site.release));
@@ -74,11 +83,11 @@ async function usersMayHaveWritten(site: ClusterSite, { transaction: { kind, und
   return ((await site.helm.history(site.release)).at(-1)?.revision ?? 0) > (revisions.before ?? 0);
 }
 
-/** helm was killed, too. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
+/** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
 async function finishHelm(site: ClusterSite, running: Running): Promise<{ outcome: 'done'; summary: string }> {
   const last = (await site.helm.history(site.release)).at(-1);
   try {
-    if (!last?.status.startsWith('pending')) throw new Error('airdock was killed while helm was at work, which failed');
+    if (last?.app_version !== running.transaction.to) throw new Error('helm did not come to its end');
     await site.helm.rollback(site.release, last.revision, { timeoutSeconds: 600 });
     return await goOn(site, running, last.revision + 1);
   } catch (error) {
@@ -105,7 +114,7 @@ async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: '
       'UNDO_FAILED',
       `the previous state could not be brought back: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, and run airdock helm resume again.`,
+        hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
         cause,
       },
     );

@@ -34,10 +34,11 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
     throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${site.release} in ${site.kubectl.namespace}`, {
       hint: 'helm rollback takes the code back; whether the old code runs on this schema, only the vendor knows.',
     });
-  refuseOpen(record);
+  refuseOpen(site, record);
   const way = await wayBack(site, record, options);
   const objects = chartObjects(await site.helm.manifest(site.release));
-  if (!options.forceConflicts) await refuseConflicts(site, objects, way);
+  const forceConflicts = options.forceConflicts && (await site.helm.appliesServerSide(site.release));
+  if (!options.forceConflicts) await refuseConflicts(site, way);
   await options.consent(describe(way));
   const started = async (): Promise<Running> =>
     begin(site, record, {
@@ -47,7 +48,7 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
       class: way.swaps ? 'irreversible' : 'expand',
       before: await deployedRevision(site),
     });
-  if (!way.swaps) return codeAlone(site, options, record, way, await started());
+  if (!way.swaps) return codeAlone(site, { ...options, forceConflicts }, record, way, await started());
   const shape = shapeOf(record);
   const place = await databasePlace(site, shape, objects);
   return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
@@ -56,12 +57,17 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
         hint: 'Restore it by hand: the operator’s book, section 10.',
       });
     const writers = writersOf(shape, objects);
-    return databaseToo(site, options, record, way, { database, objects, writers, running: await started() });
+    return databaseToo(site, { ...options, forceConflicts }, record, way, {
+      database,
+      objects,
+      writers,
+      running: await started(),
+    });
   });
 }
 
-async function refuseConflicts(site: ClusterSite, { workloads }: ChartObjects, { revision }: Way): Promise<void> {
-  const conflicts = await fieldConflicts(site, workloads, await site.helm.manifest(site.release, revision));
+async function refuseConflicts(site: ClusterSite, { revision }: Way): Promise<void> {
+  const conflicts = await fieldConflicts(site, await site.helm.manifest(site.release, revision));
   if (conflicts.length === 0) return;
   throw new AirdockError('OWNED_BY_ANOTHER', `somebody else set what helm would set: ${conflicts.join('\n')}`, {
     hint: conflictFix,

@@ -17,10 +17,17 @@ export type ClusterSite = {
     clock: () => Date;
     /** Who, and on which machine: others see it in the cluster. */
     operator: string;
+    /** Whether that process of this machine is an airdock that runs, and is not this one. */
+    runs: (pid: number) => Promise<boolean>;
     listener: Listener;
     signal: AbortSignal;
   };
 };
+
+/** What every command line for this release has, for those that a person is to run. */
+export function flagsOf({ release, kubectl }: Pick<ClusterSite, 'release' | 'kubectl'>): string {
+  return `--release ${release} -n ${kubectl.namespace}`;
+}
 
 /** UTC, whole seconds. */
 export function now({ host }: ClusterSite): string {

@@ -33,12 +33,15 @@ export async function quiesce(
   writers: readonly Workload[],
 ): Promise<void> {
   const replicas: Record<string, number> = {};
+  const stopped = running.record.transactions.findLast(({ outcome }) => outcome !== null)?.undo;
   for (const workload of writers) {
     const live = await site.kubectl.get<{ kind: string; metadata: { name: string }; spec: { replicas?: number } }>(
       workload.kind.toLowerCase(),
       workload.name,
     );
-    replicas[key(workload)] = live?.spec.replicas ?? 1;
+    const count = live?.spec.replicas ?? 1;
+    // none: an upgrade that ended with 7 left it so
+    replicas[key(workload)] = count > 0 ? count : (stopped?.replicas[key(workload)] ?? 0);
   }
   const cluster = clusterOf(target, running);
   const live = found(await databases(cluster), target.database);

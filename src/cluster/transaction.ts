@@ -1,20 +1,26 @@
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
-import { now, type ClusterSite } from './site.ts';
+import { flagsOf, now, type ClusterSite } from './site.ts';
 
 /** A transaction in the record of the cluster: begun by a write that only one can make, ended by another. */
-export type Running = { record: ClusterRecord; transaction: ClusterTransaction };
+export type Running = {
+  record: ClusterRecord;
+  transaction: ClusterTransaction;
+  /** By somebody's `resume`: nothing of it is this process's any more. */
+  takenOver?: true;
+};
 
 type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & { before: number | null };
 
 /** @throws LOCKED when one is open, or another one began meanwhile */
 export async function begin(site: ClusterSite, record: ClusterRecord, { before, ...what }: Begin): Promise<Running> {
-  refuseOpen(record);
+  refuseOpen(site, record);
   const transaction: ClusterTransaction = {
     id: (record.transactions.at(-1)?.id ?? 0) + 1,
     ...what,
     revisions: { before, after: null },
     operator: site.host.operator,
+    pid: process.pid,
     startedAt: now(site),
     endedAt: null,
     outcome: null,
@@ -28,14 +34,14 @@ export async function begin(site: ClusterSite, record: ClusterRecord, { before, 
   return { record: next, transaction };
 }
 
-export function refuseOpen(record: ClusterRecord): void {
+export function refuseOpen(site: ClusterSite, record: ClusterRecord): void {
   const open = openTransaction(record);
   if (!open) return;
   throw new AirdockError(
     'LOCKED',
     `transaction ${open.id} (${open.kind} ${open.to}) is under way since ${open.startedAt}, by ${open.operator}`,
     {
-      hint: 'Wait for it. Was it killed, airdock helm resume puts it right.',
+      hint: `Wait for it. Was it killed, this puts it right: airdock helm resume ${flagsOf(site)}`,
     },
   );
 }
@@ -50,7 +56,16 @@ export async function note(
   const transaction = { ...running.transaction, ...change };
   const transactions = running.record.transactions.map((one) => (one.id === transaction.id ? transaction : one));
   const record = { ...running.record, ...more, transactions };
-  await site.records.write(record);
+  try {
+    await site.records.write(record);
+  } catch (error) {
+    if (!isAirdockError(error, 'LOCKED')) throw error;
+    running.takenOver = true;
+    throw new AirdockError('LOCKED', `somebody else took transaction ${transaction.id} over: airdock helm resume`, {
+      hint: `Leave it to them: airdock helm status ${flagsOf(site)}`,
+      cause: error,
+    });
+  }
   Object.assign(running, { record, transaction });
 }
 
@@ -71,6 +86,7 @@ export async function failed(
   error: unknown,
   undo: () => Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }>,
 ): Promise<never> {
+  if (running.takenOver) throw error;
   const said = error instanceof Error ? error.message : String(error);
   let undone: Awaited<ReturnType<typeof undo>>;
   try {
@@ -78,7 +94,7 @@ export async function failed(
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AirdockError('UNDO_FAILED', `${said}\nand the previous state could not be brought back: ${why}`, {
-      hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, then run: airdock helm resume --release ${site.release}`,
+      hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, then run: airdock helm resume ${flagsOf(site)}`,
       cause,
     });
   }

@@ -106,8 +106,9 @@ export async function helmOrHook(
   { target }: ClusterFacts,
 ): Promise<void> {
   try {
-    const run = { release: site.release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal };
-    await site.helm.upgrade(run);
+    const { release, helm } = site;
+    const forced = forceConflicts && (await helm.appliesServerSide(release));
+    await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts: forced, signal: site.host.signal });
   } catch (error) {
     const log = target.migration && isHook(error) ? await hookLog(site, target.migration) : '';
     throw log === ''

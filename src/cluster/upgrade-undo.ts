@@ -1,7 +1,7 @@
 import { AirdockError } from '../errors.ts';
 import type { LiveDatabase } from './database.ts';
 import type { ClusterFacts } from './look.ts';
-import type { ClusterSite } from './site.ts';
+import { flagsOf, type ClusterSite } from './site.ts';
 import { bringUp, keptBy, swapBack } from './swap.ts';
 import { end, type Running } from './transaction.ts';
 
@@ -33,15 +33,24 @@ export async function openButUnwell(site: ClusterSite, running: Running, error: 
     site,
     running,
     'failed',
-    { error: said.slice(0, 2000) },
+    // the replicas as they were: whoever tries again finds none
+    { error: said.slice(0, 2000), undo: running.transaction.undo },
     { current: running.transaction.to, schemaRelease: running.transaction.to, kept: [...running.record.kept, ...kept] },
   );
   return new AirdockError(
     'OPEN_BUT_UNHEALTHY',
     `${running.transaction.to} is in place with its database, users may have written, and it is not well: ${said}`,
     {
-      hint: `Put it right (kubectl get pods), or go back: airdock helm rollback ${from} --restore-database`,
+      hint: `Put it right (kubectl -n ${site.kubectl.namespace} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
       cause: error,
     },
   );
+}
+
+/** The new database is open, and helm was interrupted: the transaction stays open. */
+export function goesOn(site: ClusterSite, cause: unknown): AirdockError {
+  return new AirdockError('OPEN_BUT_UNHEALTHY', 'interrupted while helm brought the new version up; its database is in place', {
+    hint: `Let it be finished: airdock helm resume ${flagsOf(site)}`,
+    cause,
+  });
 }

@@ -1,5 +1,6 @@
+import semver from 'semver';
 import { signerPins } from './pins.ts';
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { withDatabase, type LiveDatabase } from './database.ts';
 import { waitHealthy } from './health.ts';
@@ -11,7 +12,7 @@ import { bringUp, keptBy } from './swap.ts';
 import { begin, end, failed, note, refuseOpen } from './transaction.ts';
 import { databaseImage, type UpgradeOptions } from './upgrade-options.ts';
 import { changeDatabase, helmOrHook, isHook, prepare } from './upgrade-steps.ts';
-import { bringBack, openButUnwell } from './upgrade-undo.ts';
+import { bringBack, goesOn, openButUnwell } from './upgrade-undo.ts';
 import { assertLabelled } from './workloads.ts';
 
 export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
@@ -22,7 +23,7 @@ export async function planOf(site: ClusterSite, options: UpgradeOptions): Promis
   const { manifest } = bundle;
   // first of all: the database may be fenced, by a transaction that was killed
   const record = await site.records.read();
-  if (record) refuseOpen(record);
+  if (record) refuseOpen(site, record);
   const rendered = await site.helm.template({ release: site.release, chart, values, set });
   const facts = await look(site, manifest, rendered);
   const needed = [
@@ -69,7 +70,8 @@ async function transact(
     await prepare(site, options, facts, database, running);
     if (plan.steps.includes('swap') && database) await changeDatabase(site, options, facts, database, running);
     // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
-    else if (facts.pathClass !== 'none') await note(site, running, {}, { schemaRelease: manifest.version });
+    else if (facts.pathClass !== 'none')
+      await note(site, running, {}, { schemaRelease: later(record.schemaRelease, manifest.version) });
   } catch (error) {
     return failed(site, running, error, () => bringBack(site, facts, database, running, false));
   }
@@ -84,6 +86,8 @@ async function transact(
     });
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
+    // interrupted in the midst of helm's work: what is left is helm's, and resume has it done
+    if (running.transaction.undo && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
     if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error);
     return failed(site, running, error, () => bringBack(site, facts, database, running, !isHook(error)));
   }
@@ -95,13 +99,18 @@ async function transact(
     { revisions: { before, after: revision } },
     {
       current: manifest.version,
-      schemaRelease: manifest.version,
-      highestGood: manifest.version,
+      schemaRelease: later(record.schemaRelease, manifest.version),
+      highestGood: later(record.highestGood, manifest.version),
       securityFloor: manifest.securityFloor ?? record.securityFloor,
       kept: [...record.kept, ...kept],
     },
   );
   return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
+}
+
+/** A downgrade that was allowed takes nothing back of what the database has. */
+function later(known: string | null, version: string): string {
+  return known !== null && semver.gt(known, version) ? known : version;
 }
 
 export function refuse(plan: HelmPlan): void {

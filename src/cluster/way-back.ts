@@ -3,7 +3,7 @@ import { runsOn } from '../bundle/class-of-path.ts';
 import { AirdockError } from '../errors.ts';
 import type { ClusterRecord, ClusterTransaction } from './record.ts';
 import { ranOf } from './revisions.ts';
-import type { ClusterSite } from './site.ts';
+import { flagsOf, type ClusterSite } from './site.ts';
 
 /** Which revision a rollback goes to, and what has to become of the database. */
 
@@ -67,7 +67,7 @@ export async function wayBack(
   const found = { ...way, kept, backup, swaps: true };
   if (restoreDatabase) return found;
   throw new AirdockError('RESTORE_DATABASE_NEEDED', `${crossing}. The database must go back too.\n${describe(found)}`, {
-    hint: `To go on: airdock helm rollback ${to ?? version} --restore-database`,
+    hint: `To go on: airdock helm rollback ${to ?? version} --restore-database ${flagsOf(site)}`,
   });
 }
 

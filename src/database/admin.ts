@@ -70,12 +70,15 @@ export async function dropDatabase(cluster: Cluster, name: string): Promise<void
   await statements(cluster, 'DROP DATABASE :"name";', { name });
 }
 
-/** Opens it again, but only while it is that very database: a swap that came late would have put another one under the name. */
+/**
+ * Opens it again, but only while it is that very database: a swap that came late would have put another one under the name. One
+ * that is open already stays so: whoever undoes may have been killed just behind it, or before it was fenced.
+ */
 export async function unfence(cluster: Cluster, { name, oid }: DatabaseId): Promise<void> {
   await statements(
     cluster,
     `BEGIN;
-     ${refuseUnless('name', 'oid')}
+     ${refuseUnless('name', 'oid', '')}
      ALTER DATABASE :"name" ALLOW_CONNECTIONS true;
      COMMIT;`,
     { name, oid: String(oid) },
@@ -105,9 +108,9 @@ export async function swapDatabases(
   );
 }
 
-/** Ends the transaction with a division by zero unless that name has that OID and is fenced. */
-function refuseUnless(name: string, oid: string): string {
-  return `SELECT 1 / count(*) FROM pg_database WHERE datname = :'${name}' AND oid = :'${oid}' AND NOT datallowconn;`;
+/** Ends the transaction with a division by zero unless that name has that OID, and is fenced. */
+function refuseUnless(name: string, oid: string, fenced = ' AND NOT datallowconn'): string {
+  return `SELECT 1 / count(*) FROM pg_database WHERE datname = :'${name}' AND oid = :'${oid}'${fenced};`;
 }
 
 /** @throws STEP_FAILED when there is none of that name */

@@ -22,7 +22,7 @@ export type ChartRun = {
   values: readonly string[];
   set: Readonly<Record<string, string>>;
   timeoutSeconds: number;
-  /** Takes over what others set (helm 4). */
+  /** Takes over what others set; of no meaning where helm does not apply server-side. */
   forceConflicts: boolean;
   signal?: AbortSignal | undefined;
 };
@@ -33,6 +33,8 @@ export type RollbackRun = Pick<ChartRun, 'timeoutSeconds'> & Partial<Pick<ChartR
 export interface HelmReleases {
   /** Empty when there is no such release. */
   history(release: string): Promise<Revision[]>;
+  /** Whether helm applies it server-side; never so where helm 3 is asked. */
+  appliesServerSide(release: string): Promise<boolean>;
   /** What it made, hooks left out. */
   manifest(release: string, revision?: number): Promise<string>;
   /** Hooks too. @throws CHART_INVALID with helm's own words */
@@ -66,6 +68,12 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
       if (result.exitCode !== 0 && /release: not found/.test(result.stderr)) return [];
       if (result.exitCode !== 0) throw helmError(`ask for the history of ${release}`, result);
       return (JSON.parse(result.stdout) as Revision[]).toSorted((a, b) => a.revision - b.revision);
+    },
+    async appliesServerSide(release) {
+      const result = await call(['get', 'metadata', release, '-o', 'json']);
+      if (result.exitCode !== 0 && /release: not found/.test(result.stderr)) return false;
+      if (result.exitCode !== 0) throw helmError(`read what helm knows of ${release}`, result);
+      return (JSON.parse(result.stdout) as { applyMethod?: string }).applyMethod === 'ssa';
     },
     manifest: (release, revision) =>
       must(`read the manifest of ${release}`, [
@@ -120,7 +128,7 @@ export function helmError(what: string, result: RunResult): AirdockError {
     return fail(
       'LOCKED',
       'helm holds this release locked',
-      'Another helm is at work, or one was killed: airdock helm resume puts the latter right.',
+      'Another helm is at work, or one was killed: airdock helm status tells what to do.',
     );
   if (/conflict/i.test(said) && /field manager|Apply failed|\.spec\./.test(said))
     return fail(

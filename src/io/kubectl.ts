@@ -38,8 +38,6 @@ export interface Kubectl {
   /** Absent is fine. It is gone when this returns. */
   remove(kind: string, name: string): Promise<void>;
   scale(kind: string, name: string, replicas: number): Promise<void>;
-  /** Who applied it server-side: field managers (kubernetes: "Server-Side Apply"). Undefined when there is none of that name. */
-  appliersOf(kind: string, name: string): Promise<string[] | undefined>;
   /** What that manager would be refused if it applied them, in the API server's words; undefined when nothing. Changes nothing. */
   conflicts(objects: readonly KubeObject[], manager: string): Promise<string | undefined>;
   /** A program in a container that runs; its exit code is the result. */
@@ -107,13 +105,6 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       void (await must(`delete ${kind} ${name}`, ['delete', kind, name, '--ignore-not-found', '--wait', '--timeout', '120s'])),
     scale: async (kind, name, replicas) =>
       void (await must(`scale ${kind} ${name}`, ['scale', `${kind}/${name}`, `--replicas=${replicas}`])),
-    async appliersOf(kind, name) {
-      const path = '{.metadata.managedFields[?(@.operation=="Apply")].manager}';
-      const result = await call(['get', kind, name, '--show-managed-fields', '-o', `jsonpath=${path}`]);
-      if (absent(result)) return undefined;
-      if (result.exitCode !== 0) throw clusterError(`get ${kind} ${name}`, result);
-      return result.stdout.split(' ').filter((manager) => manager !== '');
-    },
     async conflicts(objects, manager) {
       const list = { apiVersion: 'v1', kind: 'List', items: objects };
       const flags = ['--server-side', '--dry-run=server', `--field-manager=${manager}`, '-o', 'name'];

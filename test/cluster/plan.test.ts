@@ -61,7 +61,7 @@ test('expand: nobody stops, and code alone goes back', () => {
     kind: 'upgrade',
     steps: ['push', 'backup', 'rehearse', 'upgrade', 'health'],
     stops: [],
-    rollback: 'to 0.2.4 by code alone: airdock helm rollback 0.2.4',
+    rollback: 'to 0.2.4 by code alone: airdock helm rollback 0.2.4 --release shop -n prod',
     findings: [],
   });
 });
@@ -113,6 +113,23 @@ test('fields that somebody else set keep it away, unless they are to be taken ov
     },
   ]);
   expect(codes({ conflicts }, { forceConflicts: true })).toEqual([]);
+});
+
+test('an older release is allowed where its code runs on the database that is here, and only there', () => {
+  const migrations = [{ version: '0.4.0', class: 'irreversible' as const, summary: '' }];
+  const record = { product: 'shop', schemaRelease: '0.4.0', highestGood: '0.4.0' } as ClusterFacts['record'];
+  const change = { record, from: '0.4.0', migrations };
+  const [finding] = plan(change, { allowDowngrade: true }).findings;
+  expect(finding).toMatchObject({ code: 'DOWNGRADE_REFUSED', fix: expect.stringContaining('--restore-database') });
+  expect(codes({ ...change, migrations: [] }, { allowDowngrade: true })).toEqual([]);
+  expect(codes({ ...change, migrations: [] })).toContain('DOWNGRADE_REFUSED');
+});
+
+test('forward again after a way back, to one in between: the hint is the flag, for helm keeps none to go back to', () => {
+  const record = { product: 'shop', schemaRelease: '0.2.4', highestGood: '0.4.0' } as ClusterFacts['record'];
+  expect(plan({ record }).findings).toMatchObject([
+    { code: 'DOWNGRADE_REFUSED', fix: expect.stringContaining('--allow-downgrade') },
+  ]);
 });
 
 test('a lock of a helm that was killed is let go of by helm', () => {

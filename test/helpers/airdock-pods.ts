@@ -49,7 +49,6 @@ class WillingCluster {
       logs: async () => '',
       raw: async () => '{}',
       may: async () => true,
-      appliersOf: async () => [],
       conflicts: async () => undefined,
       exec: async (_pod, _container, _command, { input, stdout } = {}) => {
         if (input instanceof Readable) input.resume();
@@ -77,7 +76,13 @@ export async function madeByAirdock(release: string, manifests: string, url?: st
     records: { write: async () => {} } as unknown as RecordStore,
     backupDirectory: folder.path,
     keys: noKeys,
-    host: { clock: () => new Date(), operator: 'root', listener: () => {}, signal: new AbortController().signal },
+    host: {
+      clock: () => new Date(),
+      operator: 'root',
+      listener: () => {},
+      runs: async () => false,
+      signal: new AbortController().signal,
+    },
   };
   const { database, writers, traffic, rehearsal } = nodepad;
   const { manifest } = makeRelease({ version: '0.4.0', manifest: { database, writers, traffic, rehearsal } });

@@ -11,7 +11,7 @@ import type { Asked } from './recording.ts';
 import { startRegistry } from './registry.ts';
 import { bundles } from './releases.ts';
 import { runFolder, runName } from './run-folder.ts';
-import { StandIn, type Mode } from './stand-in.ts';
+import { StandIn, type Kill, type Mode } from './stand-in.ts';
 import { watchWhile, type Watched } from './watch.ts';
 
 const fixtures = join(import.meta.dirname, '../fixtures');
@@ -117,15 +117,16 @@ export class Cluster {
     return { ...result, json };
   }
 
-  /** Ends the program with SIGKILL when it makes that call, which goes on; or ends with it, some seconds later. */
-  async killedAt(when: (asked: Asked) => boolean, who: 'caller' | 'both', version: string, ...flags: string[]): Promise<void> {
+  /** Ends the program when it makes that call: see `Kill`. */
+  async killedAt(when: Kill['when'], who: Kill['who'], version: string, ...flags: string[]): Promise<void> {
     const args = ['helm', 'upgrade', ...(await this.#bundleArgs(version)), ...this.#site(), '--json', ...flags];
     const program = await executable();
     this.#standIn.scene();
     const ended = await this.#standIn.killing(when, who, async () =>
       execa(program, args, { env: this.#asOperator(), reject: false, stdin: 'ignore' }),
     );
-    if (ended.signal !== 'SIGKILL') throw new Error(`it was not killed: ${ended.stderr}`);
+    const gone = who === 'asked' ? ended.exitCode === 7 : ended.signal === 'SIGKILL';
+    if (!gone) throw new Error(`it was not killed: ${ended.stderr}`);
   }
 
   async upgrade(version: string, ...flags: string[]): Promise<Answer> {

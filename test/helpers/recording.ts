@@ -70,7 +70,11 @@ function steadyRecord(record: string): string {
     transactions: Record<string, unknown>[];
   };
   const roles = trust.map(({ role }) => role);
-  const steadied = { ...rest, roles, transactions: transactions.map((one) => ({ ...one, operator: '<operator>' })) };
+  const steadied = {
+    ...rest,
+    roles,
+    transactions: transactions.map((one) => ({ ...one, operator: '<operator>', pid: '<pid>' })),
+  };
   return JSON.stringify(steadied);
 }
 

@@ -11,6 +11,7 @@ module.exports = (tool, socketPath) => {
       if (line[0] === 'o') process.stdout.write(bytes);
       else if (line[0] === 'e') process.stderr.write(bytes);
       else if (line[0] === 'k') process.kill(process.ppid, 'SIGKILL');
+      else if (line[0] === 'i') process.kill(process.ppid, 'SIGINT');
       else if (line[0] === 'x') end(Number(bytes.toString()));
     });
   });

@@ -10,8 +10,11 @@ import { Replay, Words, type Answer, type Asked, type Call, type Tool } from './
 /** `real`: a cluster answers. `record`: and what it said is kept. `replay`: there is none. */
 export type Mode = 'real' | 'record' | 'replay';
 
-/** How whoever makes a call ends: SIGKILL as the call begins; with `both`, the called one some seconds later, too. */
-type Kill = { when: (asked: Asked) => boolean; who: 'caller' | 'both' };
+/**
+ * How whoever makes a call ends: SIGKILL as the call begins, which goes on (`caller`), or ends so some seconds later (`both`); or SIGINT
+ * some seconds after it began, and the caller ends the call (`asked`).
+ */
+export type Kill = { when: (asked: Asked) => boolean; who: 'caller' | 'both' | 'asked' };
 
 type Options = {
   mode: Mode;
@@ -117,13 +120,14 @@ export class StandIn {
       if (session) reply.out(session.stdout);
     }
     const asked = { ...call, input: Buffer.concat(parts) };
-    this.#killFor(asked, reply);
+    const kill = this.#killFor(asked, reply);
     const { stdout, stderr, exitCode } = session?.end(asked) ?? replay.answer(asked);
     // it would try again for minutes what the recording does not have
     if (replay.problems.length > 0) reply.kill();
+    if (kill?.who === 'asked') return reply.closed();
     reply.out(stdout);
     reply.err(stderr);
-    reply.exit(exitCode);
+    return reply.exit(exitCode);
   }
 
   async #askReal(
@@ -153,6 +157,7 @@ export class StandIn {
     input.on('end', () => {
       kill = this.#killFor({ ...call, input: Buffer.concat(given) }, reply);
       if (kill?.who === 'both') setTimeout(() => child.kill('SIGKILL'), killedAfter);
+      if (kill?.who === 'asked') void reply.closed().then(() => child.kill());
       child.stdin.end();
     });
     child.stdout.on('data', (part: Buffer) => {
@@ -183,7 +188,8 @@ export class StandIn {
   #killFor(asked: Asked, reply: Reply): Kill | undefined {
     if (!this.#kill || this.#kill.happened || !this.#kill.when(asked)) return undefined;
     this.#kill.happened = true;
-    reply.kill();
+    if (this.#kill.who !== 'asked') reply.kill();
+    else setTimeout(reply.interrupt, this.#replay ? 0 : killedAfter);
     return this.#kill;
   }
 
@@ -205,6 +211,9 @@ class Reply {
   err = (bytes: Buffer): void => this.#line('e', bytes);
   exit = (code: number): void => this.#line('x', Buffer.from(String(code)));
   kill = (): void => this.#line('k', Buffer.alloc(0));
+  interrupt = (): void => this.#line('i', Buffer.alloc(0));
+  /** Whoever asked is gone. */
+  closed = (): Promise<void> => new Promise((resolve) => void this.#response.on('close', resolve));
 
   #line(letter: string, bytes: Buffer): void {
     this.#response.write(`${letter}${bytes.toString('base64')}\n`);

@@ -31,6 +31,7 @@ type UpgradeFlags = ClusterFlags &
     plan?: true;
     yes?: true;
   };
+type ResumeFlags = ClusterFlags & { yes?: true };
 type RollbackFlags = ClusterFlags & { restoreDatabase?: true; timeout: number; forceConflicts?: true; yes?: true };
 
 export function declare(command: Command, act: Act): void {
@@ -67,7 +68,9 @@ export function declare(command: Command, act: Act): void {
     .addOption(force)
     .option('--yes', 'do not ask')
     .action(act(rollback));
-  one('resume', 'Finishes or undoes what was interrupted, on this machine or another.').action(act(resume));
+  one('resume', 'Finishes or undoes what was interrupted, on this machine or another.')
+    .option('--yes', 'do not ask whether somebody is still at work')
+    .action(act(resume));
   one('status', 'Shows what runs, what differs, and what a way back takes.').action(act(status));
   one('history', 'Shows helm’s revisions and what airdock did.').action(act(history));
 }
@@ -79,8 +82,7 @@ async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): 
     const { release, kubectl } = site;
     const { from, to: current, class: pathClass } = plan;
     const done = { release, namespace: kubectl.namespace, from, current, class: pathClass, transaction, backup, revision };
-    const back =
-      from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')} --release ${release} -n ${kubectl.namespace}\n`;
+    const back = from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')}\n`;
     context.result(
       { schema: 'airdock.helm-upgrade/1', ...done },
       `${plan.product} ${current} is serving, as revision ${revision}.\n${back}`,
@@ -181,8 +183,10 @@ async function agreed(context: CliContext, shown: string, question: string, yes:
   throw new AirdockError('CONSENT_NEEDED', 'nothing was changed');
 }
 
-async function resume(context: CliContext, flags: ClusterFlags): Promise<void> {
-  const resumed = await helmResume(await clusterSite(context, flags));
+async function resume(context: CliContext, flags: ResumeFlags): Promise<void> {
+  const resumed = await helmResume(await clusterSite(context, flags), {
+    consent: (text) => agreed(context, text, 'Is nobody at work on it any more?', flags.yes),
+  });
   const text = resumed
     ? `Transaction ${resumed.transaction} (${resumed.kind} ${resumed.to}) had been interrupted and was ${resumed.outcome === 'done' ? 'finished' : 'taken back'}.\n`
     : 'Nothing was interrupted.\n';

@@ -33,7 +33,7 @@ export function helmStatusText(status: HelmStatus): string {
   for (const text of status.drift) lines.push(`  ! ${text}`);
   if (status.interrupted)
     lines.push(
-      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished: airdock helm resume`,
+      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. Is nobody at work on it: airdock helm resume --release ${status.release} -n ${status.namespace}`,
     );
   for (const { name, release, keptAt } of status.keptDatabases) lines.push(`  kept: ${name}, of ${release}, since ${keptAt}`);
   const ways = { code: 'by code alone', database: 'with its database', none: '' };

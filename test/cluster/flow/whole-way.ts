@@ -6,10 +6,12 @@ import type { Asked } from '../../helpers/recording.ts';
 
 const isHelm = ({ tool, args }: Asked): boolean => tool === 'helm' && args[0] === 'upgrade';
 const kills = [
+  { at: 'as writers stop', when: ({ args }: Asked) => args.includes('scale'), who: 'caller' },
   { at: 'as it copies', when: ({ input }: Asked) => input.includes('CREATE DATABASE'), who: 'caller' },
   { at: 'as it tries the new code', when: ({ input }: Asked) => input.includes('"airdock-trial-'), who: 'caller' },
   { at: 'while helm goes on', when: isHelm, who: 'caller' },
   { at: 'and helm with it', when: isHelm, who: 'both' },
+  { at: 'by Ctrl-C while helm works', when: isHelm, who: 'asked' },
 ] as const;
 
 /** Declares it, for one helm and one place of the database. */
@@ -115,13 +117,13 @@ export function wholeWay({ helm, database }: Kind): void {
       expect((await cluster.airdock('status')).json).toMatchObject({ interrupted: { kind: 'upgrade', to: '0.4.0' } });
       const other = await cluster.upgrade('0.4.0', '--no-rehearsal');
       expect([other.exitCode, other.json['code']], other.stderr).toEqual([8, 'LOCKED']);
-      const { resumed } = (await succeed(cluster.airdock('resume'))) as { resumed: { outcome: string } };
+      const { resumed } = (await succeed(cluster.airdock('resume', '--yes'))) as { resumed: { outcome: string } };
       const serves = resumed.outcome === 'done' ? '0.4.0' : '0.3.0';
       expect(await cluster.answering()).toBe(serves);
       expect(await cluster.fingerprint()).toBe(now);
       expect(await cluster.replicas()).toBe(before);
       expect((await cluster.airdock('status')).json).toMatchObject({ current: serves, interrupted: null, drift: [] });
-      expect((await succeed(cluster.airdock('resume')))['resumed']).toBeNull();
+      expect((await succeed(cluster.airdock('resume', '--yes')))['resumed']).toBeNull();
       expect(await cluster.kubectl('get', 'pods', '-l', 'airdock.dev/release', '-o', 'name')).toBe('');
       if (serves === '0.4.0') await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
     });
