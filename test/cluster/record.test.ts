@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type ClusterRecord, openTransaction, RecordStore } from '../../src/cluster/record.ts';
+import { helmResume } from '../../src/cluster/resume.ts';
 import type { ClusterSite } from '../../src/cluster/site.ts';
 import { begin, end, failed, note } from '../../src/cluster/transaction.ts';
 import { AirdockError } from '../../src/errors.ts';
@@ -129,4 +130,39 @@ test('a record of a newer airdock is not touched', async () => {
   const data = { record: gzipSync(JSON.stringify({ ...empty, schema: 'airdock.cluster/2' })).toString('base64') };
   secret.kept = { ...secret.kept!, data };
   await expect(site('ben@there').records.read()).rejects.toMatchObject({ code: 'STATE_TOO_NEW' });
+});
+
+test('a resume takes a transaction over by a write: whoever was at it after all stops with its next one, and undoes nothing', async () => {
+  const anna = site('anna@here');
+  const running = await begin(anna, empty, what);
+  const ben = site('ben@there');
+  const record = (await ben.records.read())!;
+  await note(ben, { record, transaction: openTransaction(record)! }, { operator: 'ben@there', pid: 7 });
+  const noticed = await note(anna, running, { rehearsed: true }).catch((error: unknown) => error);
+  expect(noticed).toMatchObject({ code: 'LOCKED', message: expect.stringContaining('took transaction 1 over') });
+  let undone = false;
+  const undo = async () => ((undone = true), { outcome: 'undone' as const, summary: '' });
+  await expect(failed(anna, running, noticed, undo)).rejects.toBe(noticed);
+  expect(undone).toBe(false);
+  expect(openTransaction((await ben.records.read())!)).toMatchObject({ operator: 'ben@there', pid: 7 });
+});
+
+test('resume: one that runs on this machine is left alone, and anybody else’s is asked about, before anything is touched', async () => {
+  await begin(site('anna@here'), empty, what);
+  const before = structuredClone(secret.kept);
+  const at = (operator: string, runs: boolean): ClusterSite => {
+    const one = site(operator);
+    return { ...one, host: { ...one.host, runs: async () => runs } };
+  };
+  const asked: string[] = [];
+  const consent = async (text: string): Promise<void> => {
+    asked.push(text);
+    throw new AirdockError('CONSENT_NEEDED', 'no');
+  };
+  await expect(helmResume(at('anna@here', true), { consent })).rejects.toMatchObject({ code: 'LOCKED' });
+  expect(asked).toEqual([]);
+  await expect(helmResume(at('anna@here', false), { consent })).rejects.toMatchObject({ code: 'CONSENT_NEEDED' });
+  await expect(helmResume(at('ben@there', true), { consent })).rejects.toMatchObject({ code: 'CONSENT_NEEDED' });
+  expect(asked[1]).toContain('transaction 1 (upgrade 0.3.0) by anna@here, since 2026-11-27T02:14:00Z');
+  expect(secret.kept).toEqual(before);
 });

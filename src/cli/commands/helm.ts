@@ -105,7 +105,11 @@ async function prepare(context: CliContext, file: string, flags: UpgradeFlags): 
       rehearsed,
       values,
     };
-    const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\nTell your controller the chart's version ${plan.to}, and these values:\n${values}`;
+    const stops =
+      plan.class === 'irreversible'
+        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade, or stop what writes to the database first; the backup ${backup} is the way back.\n`
+        : '';
+    const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\n${stops}Tell your controller the chart's version ${plan.to}, and these values:\n${values}`;
     context.result({ schema: 'airdock.helm-prepare/1', ...done }, text);
     return undefined;
   });
