@@ -113,8 +113,10 @@ export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
     const made = transactions.find(({ revisions: { after } }) => after === revision);
     return { ...rowOf(made), revision, status, version, at: updated };
   });
-  const without = transactions.filter(({ revisions: { after } }) => after === null);
-  for (const one of without) rows.push({ ...rowOf(one), revision: null, status: null, version: one.to, at: one.startedAt });
+  // helm forgets its oldest revisions, airdock not what it did
+  const kept = new Set<number | null>(revisions.map(({ revision }) => revision));
+  for (const one of transactions.filter(({ revisions: { after } }) => !kept.has(after)))
+    rows.push({ ...rowOf(one), revision: one.revisions.after, status: null, version: one.to, at: one.startedAt });
   return {
     schema: 'airdock.helm-history/1',
     release: site.release,
