@@ -33,15 +33,14 @@ export async function quiesce(
   writers: readonly Workload[],
 ): Promise<void> {
   const replicas: Record<string, number> = {};
-  const stopped = running.record.transactions.findLast(({ outcome }) => outcome !== null)?.undo;
+  const stopped = leftStopped(running.record);
   for (const workload of writers) {
     const live = await site.kubectl.get<{ kind: string; metadata: { name: string }; spec: { replicas?: number } }>(
       workload.kind.toLowerCase(),
       workload.name,
     );
     const count = live?.spec.replicas ?? 1;
-    // none: an upgrade that ended with 7 left it so
-    replicas[key(workload)] = count > 0 ? count : (stopped?.replicas[key(workload)] ?? 0);
+    replicas[key(workload)] = count > 0 ? count : (stopped[key(workload)] ?? 0);
   }
   const cluster = clusterOf(target, running);
   const live = found(await databases(cluster), target.database);
@@ -49,6 +48,11 @@ export async function quiesce(
   for (const { kind, name } of writers) await site.kubectl.scale(kind.toLowerCase(), name, 0);
   await waitGone(site.kubectl, writers, goneMs);
   await fence(cluster, live.name);
+}
+
+/** What writers had when an upgrade that ended with 7 left them at none: whatever failed since, but nothing that went well. */
+export function leftStopped({ transactions }: Pick<ClusterRecord, 'transactions'>): Undo['replicas'] {
+  return transactions.findLast(({ outcome, undo }) => outcome === 'done' || undo !== null)?.undo?.replicas ?? {};
 }
 
 /** As they were before. */

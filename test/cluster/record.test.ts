@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { type ClusterRecord, openTransaction, RecordStore } from '../../src/cluster/record.ts';
 import { helmResume } from '../../src/cluster/resume.ts';
 import type { ClusterSite } from '../../src/cluster/site.ts';
+import { leftStopped } from '../../src/cluster/swap.ts';
 import { begin, end, failed, note } from '../../src/cluster/transaction.ts';
 import { AirdockError } from '../../src/errors.ts';
 import type { KubeObject, Kubectl } from '../../src/io/kubectl.ts';
@@ -165,4 +166,19 @@ test('resume: one that runs on this machine is left alone, and anybody else’s 
   await expect(helmResume(at('ben@there', true), { consent })).rejects.toMatchObject({ code: 'CONSENT_NEEDED' });
   expect(asked[1]).toContain('transaction 1 (upgrade 0.3.0) by anna@here, since 2026-11-27T02:14:00Z');
   expect(secret.kept).toEqual(before);
+});
+
+test('replicas that an upgrade with exit 7 left at none are known until one goes well, whatever fails in between', async () => {
+  const here = site('anna@here');
+  const undo = { replicas: { 'deployment/shop-api': 3 }, live: null, next: null, aside: null };
+  const left = async () => leftStopped((await here.records.read())!);
+  const first = await begin(here, empty, what);
+  await end(here, first, 'failed', { undo });
+  expect(await left()).toEqual(undo.replicas);
+  const second = await begin(here, first.record, what);
+  await end(here, second, 'undone');
+  expect(await left()).toEqual(undo.replicas);
+  const third = await begin(here, second.record, what);
+  await end(here, third, 'done');
+  expect(await left()).toEqual({});
 });
