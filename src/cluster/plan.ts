@@ -5,6 +5,7 @@ import { runsOn } from '../bundle/class-of-path.ts';
 import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
+import { flagsOf } from './site.ts';
 
 /** What `airdock helm upgrade` is about to do, as data. */
 export const helmPlanDocument = z.strictObject({
@@ -42,6 +43,7 @@ type Wanted = {
 export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
   const { manifest, release, namespace, registry, rehearse } = wanted;
   const { from, pathClass, database, deployed } = facts;
+  const flags = flagsOf({ release, kubectl: { namespace } });
   const swaps = pathClass === 'irreversible' && database !== undefined;
   const steps = [
     ...(registry === undefined ? [] : ['push']),
@@ -67,8 +69,8 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
       from === null
         ? 'none: this is the first install'
         : swaps
-          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database --release ${release} -n ${namespace}`
-          : `to ${from} by code alone: airdock helm rollback ${from} --release ${release} -n ${namespace}`,
+          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database ${flags}`
+          : `to ${from} by code alone: airdock helm rollback ${from} ${flags}`,
     findings: findingsOf(facts, wanted),
   };
 }
@@ -84,6 +86,7 @@ function nameOf(place: DatabasePlace): string {
 function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
   const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
   const { manifest, release, namespace, registry, allowDowngrade } = wanted;
+  const flags = flagsOf({ release, kubectl: { namespace } });
   const findings: HelmPlan['findings'] = [];
   const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
   if (record && record.product !== manifest.product)
@@ -111,7 +114,7 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
     refuse(
       'DOWNGRADE_REFUSED',
       `${manifest.version} does not run on the database of ${schema}, which is here`,
-      `To go back with its database: airdock helm rollback ${manifest.version} --restore-database --release ${release} -n ${namespace}`,
+      `To go back with its database: airdock helm rollback ${manifest.version} --restore-database ${flags}`,
     );
   else if (highest !== null && semver.lt(manifest.version, highest) && !allowDowngrade)
     refuse(
@@ -119,7 +122,7 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
       `${manifest.version} is older than ${highest}, which ran here`,
       from !== null && semver.gt(manifest.version, from)
         ? '--allow-downgrade installs it all the same: its code runs on the database that is here.'
-        : `To go back: airdock helm rollback ${manifest.version} --release ${release} -n ${namespace}; if helm does not keep it: --allow-downgrade`,
+        : `To go back: airdock helm rollback ${manifest.version} ${flags}; if helm does not keep it: --allow-downgrade`,
     );
   if (from !== null && !semver.satisfies(from, manifest.upgrade.from, { includePrerelease: true }))
     refuse(

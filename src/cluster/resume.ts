@@ -16,7 +16,8 @@ import { chartObjects } from './workloads.ts';
 export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
 
 export type ResumeOptions = {
-  /** Shows whose it is and asks. @throws CONSENT_NEEDED */ consent: (text: string) => Promise<void>;
+  /** Shows whose it is and asks. @throws CONSENT_NEEDED */
+  consent: (text: string) => Promise<void>;
 };
 
 /**

@@ -25,8 +25,8 @@ export type ClusterSite = {
 };
 
 /** What every command line for this release has, for those that a person is to run. */
-export function flagsOf({ release, kubectl }: Pick<ClusterSite, 'release' | 'kubectl'>): string {
-  return `--release ${release} -n ${kubectl.namespace}`;
+export function flagsOf({ release, kubectl: { namespace } }: { release: string; kubectl: Pick<Kubectl, 'namespace'> }): string {
+  return `--release ${release} -n ${namespace}`;
 }
 
 /** UTC, whole seconds. */

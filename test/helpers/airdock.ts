@@ -81,7 +81,7 @@ export async function airdock(host: Host, args: readonly string[], options: RunO
 }
 
 /** Every document that any test sees has the shape that docs/schemas says. */
-function parsed(stdout: string): Record<string, unknown> {
+export function parsed(stdout: string): Record<string, unknown> {
   const document = JSON.parse(stdout) as Record<string, unknown>;
   const name = /^airdock\.([a-z-]+)\/1$/.exec(String(document['schema']))?.[1] as keyof typeof documents;
   documents[name].parse(document);

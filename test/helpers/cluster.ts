@@ -3,8 +3,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { documents } from '../../src/cli/documents/all.ts';
-import { executable } from './airdock.ts';
+import { executable, parsed } from './airdock.ts';
 import { makeNamespace, makeOutsideDatabase, makeUser, removeNamespace, type Owner } from './cluster-namespace.ts';
 import { devFolder } from './dev-folder.ts';
 import type { Asked } from './recording.ts';
@@ -111,10 +110,7 @@ export class Cluster {
   async airdock(...args: string[]): Promise<Answer> {
     this.#standIn.scene();
     const result = await this.#run(await executable(), ['helm', ...args, ...this.#site(), '--json'], this.#asOperator());
-    const json = JSON.parse(result.stdout) as Record<string, unknown>;
-    const name = /^airdock\.([a-z-]+)\/1$/.exec(String(json['schema']))?.[1] as keyof typeof documents;
-    documents[name].parse(json);
-    return { ...result, json };
+    return { ...result, json: parsed(result.stdout) };
   }
 
   /** Ends the program when it makes that call: see `Kill`. */

@@ -1,6 +1,7 @@
 import type { HelmPlan } from '../../cluster/plan.ts';
 import type { HelmHistory, HelmStatus } from '../../cluster/status.ts';
 import { bytesText } from '../../units.ts';
+import { flagsOf } from '../../cluster/site.ts';
 
 /** Documents of `airdock helm` as an operator reads them. */
 
@@ -33,7 +34,7 @@ export function helmStatusText(status: HelmStatus): string {
   for (const text of status.drift) lines.push(`  ! ${text}`);
   if (status.interrupted)
     lines.push(
-      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. Is nobody at work on it: airdock helm resume --release ${status.release} -n ${status.namespace}`,
+      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. Is nobody at work on it: airdock helm resume ${flagsOf({ release: status.release, kubectl: status })}`,
     );
   for (const { name, release, keptAt } of status.keptDatabases) lines.push(`  kept: ${name}, of ${release}, since ${keptAt}`);
   const ways = { code: 'by code alone', database: 'with its database', none: '' };
