@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { bundleSources, type Bundled } from './bundle.ts';
 import { licensesText } from './licenses.ts';
+import { withLoader, writeParts } from './parts.ts';
 import { nodeBinary, type Arch, type NodeBinary } from './node-binary.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -31,20 +32,22 @@ async function make(arch: Arch, bundled: Bundled, node: NodeBinary): Promise<voi
   const folder = await mkdtemp(join(tmpdir(), 'airdock-installer-'));
   try {
     const licenses = await licensesText(root, bundled.modules, node);
-    await writeFile(join(folder, 'main.mjs'), bundled.code);
+    await writeFile(join(folder, 'main.cjs'), withLoader(bundled.main));
     await writeFile(join(folder, 'licenses.txt'), licenses);
     await writeFile(join(folder, 'about.json'), JSON.stringify({ revision }));
+    const execArgv = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
+    // of no use to another machine's V8
+    const compiled = arch === process.arch;
+    const parts = await writeParts(folder, bundled.parts, compiled ? execArgv : undefined);
     // relative names: what lies where on this machine is not part of the executable
     const config = {
-      main: 'main.mjs',
-      mainFormat: 'module',
+      main: 'main.cjs',
       executable: node.path,
       output: 'airdock',
       disableExperimentalSEAWarning: true,
-      // of no use to another machine's V8; --predictable gives it the same bytes each time
-      useCodeCache: arch === process.arch,
-      execArgv: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'],
-      assets: { 'licenses.txt': 'licenses.txt', 'about.json': 'about.json' },
+      useCodeCache: compiled,
+      execArgv,
+      assets: Object.fromEntries(['licenses.txt', 'about.json', ...parts].map((name) => [name, name])),
     };
     await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
     await execa(process.execPath, ['--predictable', '--build-sea', 'sea.json'], { cwd: folder });

@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { rolldown, type Plugin } from 'rolldown';
 
-/** All that the executable runs, as one ES module. */
+/** All that the executable runs, in parts: what starts, and what it loads when a command line asks for it. */
 
 /** Never reached: engines are talked to over unix sockets, and nothing builds images. */
 const leftOut = ['ssh2', 'cpu-features', 'pg-native', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
@@ -12,7 +12,13 @@ const leftOut = ['ssh2', 'cpu-features', 'pg-native', '@grpc/grpc-js', '@grpc/pr
  */
 const lazyBuiltin = (id: string): string => `module.exports = process.getBuiltinModule(${JSON.stringify(id)});`;
 
-export type Bundled = { code: string; /** Files that are in it. */ modules: string[] };
+export type Bundled = {
+  /** CommonJS, and so are the parts; `require('./NAME')` in them is one of the parts. */
+  main: string;
+  parts: ReadonlyMap<string, string>;
+  /** Files that are in them. */
+  modules: string[];
+};
 
 export async function bundleSources(root: string): Promise<Bundled> {
   await using build = await rolldown({
@@ -33,10 +39,16 @@ export async function bundleSources(root: string): Promise<Bundled> {
       throw new Error(`rolldown, ${level}: ${log.message}`);
     },
   });
-  const { output } = await build.generate({ format: 'esm', minify: true, codeSplitting: false });
-  const [chunk, ...others] = output;
-  if (others.length > 0) throw new Error(`more than one file came out: ${others.map(({ fileName }) => fileName).join(', ')}`);
-  return { code: ascii(chunk.code), modules: Object.keys(chunk.modules).filter((id) => !id.startsWith('\0')) };
+  const { output } = await build.generate({ format: 'cjs', minify: true, chunkFileNames: '[name].js' });
+  const chunks = output.filter((one) => one.type === 'chunk');
+  const main = chunks.find(({ isEntry }) => isEntry);
+  if (!main || chunks.length < output.length)
+    throw new Error(`this came out: ${output.map(({ fileName }) => fileName).join(', ')}`);
+  return {
+    main: ascii(main.code),
+    parts: new Map(chunks.filter((chunk) => chunk !== main).map(({ fileName, code }) => [fileName, ascii(code)])),
+    modules: chunks.flatMap(({ modules }) => Object.keys(modules)).filter((id) => !id.startsWith('\0')),
+  };
 }
 
 /** One byte a character, which V8 reads faster than two. All that is not ASCII stands in strings and patterns. */

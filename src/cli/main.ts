@@ -12,10 +12,11 @@ const start = {
   env: process.env,
   self: runningSelf(),
 };
-process.exitCode = await run(process.argv.slice(2), start, async () => {
+// no top-level await: in the executable this is a CommonJS module
+void run(process.argv.slice(2), start, async () => {
   const { processRuntime } = await import('./process-runtime.ts');
   return processRuntime(start);
-});
+}).then((code) => (process.exitCode = code));
 
 function writeOut(text: string): void {
   try {
