@@ -1,7 +1,7 @@
 import type { TableDifference } from '../database/difference.ts';
 import type { Plan } from '../install/plan-document.ts';
 import type { Recovered } from '../install/recovery.ts';
-import { differenceLines } from '../install/restore-text.ts';
+import { differenceLines } from '../database/table-differences.ts';
 import type { Finished } from '../install/runner.ts';
 import type { OutcomeDocument, ResumeDocument } from './documents/outcome.ts';
 

@@ -9,7 +9,11 @@ import type { ChartObjects } from './workloads.ts';
  * The release's checks, through the API server's proxy of its Services: no pod is needed for it, no port is opened. An external
  * check goes to the first traffic service that has one. @throws HEALTH_FAILED
  */
-export async function waitHealthy(site: ClusterSite, manifest: BundleManifest, objects: ChartObjects): Promise<string> {
+export async function waitHealthy(
+  site: ClusterSite,
+  manifest: Pick<BundleManifest, 'health' | 'traffic'>,
+  objects: ChartObjects,
+): Promise<string> {
   const asked = manifest.health.flatMap((check) => {
     const path = proxyPath(site, manifest, objects, check);
     return path === undefined ? [] : [{ check, path }];
@@ -34,7 +38,7 @@ export async function waitHealthy(site: ClusterSite, manifest: BundleManifest, o
 
 function proxyPath(
   { kubectl }: ClusterSite,
-  { traffic }: BundleManifest,
+  { traffic }: Pick<BundleManifest, 'traffic'>,
   { services }: ChartObjects,
   { scope, service, url }: HealthCheck,
 ): string | undefined {

@@ -5,6 +5,7 @@ import type { MigrationClass } from '../bundle/manifest.ts';
 import type { Revision } from '../io/helm-releases.ts';
 import type { KubeObject } from '../io/kubectl.ts';
 import { fieldConflicts } from './conflicts.ts';
+import { missingSecrets } from './needed-secrets.ts';
 import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
 import type { ClusterRecord } from './record.ts';
 import { deployedOf } from './revisions.ts';
@@ -28,15 +29,22 @@ export type ClusterFacts = {
   databaseBytes: number | null;
   /** Who else owns what helm and airdock would change. */
   owners: Owner[];
-  /** Fields that others own and the chart sets otherwise. */
+  /** Fields that others own and the chart sets otherwise; not asked where they are taken over. */
   conflicts: string[];
+  /** Secrets that pods would wait for. */
+  missing: string[];
   mayNot: string[];
 };
 
 export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
 
 /** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
-export async function look(site: ClusterSite, manifest: BundleManifest, rendered: string): Promise<ClusterFacts> {
+export async function look(
+  site: ClusterSite,
+  manifest: BundleManifest,
+  rendered: string,
+  { forceConflicts }: { forceConflicts: boolean },
+): Promise<ClusterFacts> {
   const { kubectl, helm, release } = site;
   const record = await site.records.read();
   const revisions = await helm.history(release);
@@ -60,7 +68,8 @@ export async function look(site: ClusterSite, manifest: BundleManifest, rendered
     database,
     databaseBytes: database ? await sizeOf(site, database) : null,
     owners: deployed ? await ownersOf(site, seen.workloads) : [],
-    conflicts: deployed ? await fieldConflicts(site, rendered) : [],
+    conflicts: deployed && !forceConflicts ? await fieldConflicts(site, rendered) : [],
+    missing: await missingSecrets(kubectl, rendered, target),
     mayNot: await missingRights(site),
   };
 

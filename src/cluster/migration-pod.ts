@@ -42,15 +42,6 @@ export async function runMigration(
   }
 }
 
-/** What a hook's Job printed, of its youngest pod; '' when it is gone. */
-export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): Promise<string> {
-  const pods = await kubectl.list<Pod>('pods', { 'job-name': migration.metadata.name });
-  const youngest = pods
-    .toSorted((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
-    .at(-1);
-  return youngest ? kubectl.logs(youngest.metadata.name, { tail: 200 }) : '';
-}
-
 function podOf(spec: PodSpec, { name, labels, env, secret = {}, only = false, spec: besides = {} }: MigrationRun): KubeObject {
   const [container, ...others] = spec.containers;
   if (!container) throw new AirdockError('CHART_INVALID', 'the migration’s Job has no container');

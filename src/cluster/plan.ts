@@ -2,6 +2,7 @@ import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../bundle/manifest.ts';
 import { runsOn } from '../bundle/class-of-path.ts';
+import { tableDifferences } from '../database/table-differences.ts';
 import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
@@ -17,13 +18,17 @@ export const helmPlanDocument = z.strictObject({
   from: z.string().nullable(),
   to: z.string(),
   class: migrationClass,
-  /** helm's revision that runs. */
+  /** helm's revision that runs, and, of a rollback, the one that it goes to. */
   revision: z.int().nullable(),
+  toRevision: z.int().nullable(),
   /** Null where there is none to back up yet; `bytes` null where it is elsewhere. */
   database: z.strictObject({ place: z.string(), name: z.string(), bytes: z.int().nullable() }).nullable(),
   steps: z.array(z.string()),
   /** Whom users cannot reach meanwhile. */
   stops: z.array(z.string()),
+  /** Of a rollback that takes the database along: what comes back, in words, and what today's has that it has not (null: not known). */
+  comesBack: z.string().nullable(),
+  since: tableDifferences.nullable(),
   rollback: z.string(),
   findings: z.array(z.strictObject({ code: z.string(), text: z.string(), fix: z.string() })),
 });
@@ -37,7 +42,6 @@ type Wanted = {
   registry: string | undefined;
   rehearse: boolean;
   allowDowngrade: boolean;
-  forceConflicts: boolean;
 };
 
 export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
@@ -62,25 +66,28 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
     to: manifest.version,
     class: pathClass,
     revision: deployed?.revision ?? null,
-    database: database ? { place: placeText(database), name: nameOf(database), bytes: facts.databaseBytes } : null,
+    toRevision: null,
+    database: databaseOf(database, facts.databaseBytes),
     steps,
     stops: swaps ? manifest.writers : [],
+    comesBack: null,
+    since: null,
     rollback:
       from === null
         ? 'none: this is the first install'
-        : swaps
-          ? `to ${from} with its database: airdock helm rollback ${from} --restore-database ${flags}`
-          : `to ${from} by code alone: airdock helm rollback ${from} ${flags}`,
+        : from === manifest.version
+          ? 'none: this version is what runs'
+          : swaps
+            ? `to ${from} with its database: airdock helm rollback ${from} --restore-database ${flags}`
+            : `to ${from} by code alone: airdock helm rollback ${from} ${flags}`,
     findings: findingsOf(facts, wanted),
   };
 }
 
-function placeText(place: DatabasePlace): string {
-  return place.kind === 'pod' ? place.workload.name : `${place.url.host}:${place.url.port}`;
-}
-
-function nameOf(place: DatabasePlace): string {
-  return place.kind === 'pod' ? place.name : place.url.name;
+export function databaseOf(place: DatabasePlace | undefined, bytes: number | null): HelmPlan['database'] {
+  if (!place) return null;
+  if (place.kind === 'pod') return { place: place.workload.name, name: place.name, bytes };
+  return { place: `${place.url.host}:${place.url.port}`, name: place.url.name, bytes };
 }
 
 function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
@@ -149,7 +156,13 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
         `Suspend it first: kubectl delete hpa ${owner.name} (keep its manifest), and apply it again afterwards.`,
       );
   }
-  for (const conflict of wanted.forceConflicts ? [] : facts.conflicts)
+  for (const what of facts.missing)
+    refuse(
+      'SECRET_MISSING',
+      `there is no ${what.replace(/^the /, '')}, which pods of this release want`,
+      `Make it: kubectl -n ${namespace} create secret generic …; values-template.yaml in the bundle says what goes in.`,
+    );
+  for (const conflict of facts.conflicts)
     refuse(
       'OWNED_BY_ANOTHER',
       `somebody else set what the chart sets otherwise, and helm would be refused: ${conflict}`,

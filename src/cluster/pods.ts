@@ -62,6 +62,22 @@ export async function waitPod(
   }
 }
 
+/** Of those that are not ready: `nodepad-api-7c: CreateContainerConfigError: secret "nodepad" not found`, one a pod. */
+export async function whyNotReady(kubectl: Kubectl, selectors: readonly Workload['selector'][]): Promise<string[]> {
+  const pods = (await Promise.all(selectors.map((selector) => podsOf(kubectl, { selector })))).flat();
+  return pods
+    .filter((pod) => !isReady(pod) && pod.status?.phase !== 'Succeeded')
+    .flatMap((pod) => {
+      const states = pod.status?.containerStatuses?.map(({ state }) => state?.['waiting'] ?? state?.['terminated']) ?? [];
+      const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+      const why = [
+        ...states.flatMap((state) => (state?.reason === undefined ? [] : [[state.reason, state.message]])),
+        ...(unscheduled ? [['no node takes it', unscheduled.message]] : []),
+      ];
+      return why.map((words) => `${pod.metadata.name}: ${words.filter(Boolean).join(': ')}`);
+    });
+}
+
 function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map((pair) => pair.join('='))

@@ -3,7 +3,8 @@ import { asStep } from '../events.ts';
 import { withDatabase } from './database.ts';
 import type { HelmPlan } from './plan.ts';
 import type { ClusterSite } from './site.ts';
-import { planOf, refuse } from './upgrade.ts';
+import { refuse } from './refuse.ts';
+import { planOf } from './upgrade.ts';
 import { databaseImage, type UpgradeOptions } from './upgrade-options.ts';
 import { backUp, rehearse } from './upgrade-steps.ts';
 

@@ -49,6 +49,8 @@ const record = z.strictObject({
     .pick({ writers: true, database: true })
     .extend({ /** Whose tools reach a database that is elsewhere. */ databaseImage: z.string().nullable() })
     .nullable(),
+  /** How each release that was here is asked whether it is well. */
+  checks: z.array(bundleManifest.pick({ version: true, health: true, traffic: true })).default([]),
   current: version.nullable(),
   /** The highest release whose migrations the live database may have. */
   schemaRelease: version.nullable(),
@@ -61,6 +63,7 @@ export type ClusterRecord = z.infer<typeof record>;
 
 const secretName = (release: string): string => `airdock.${release}`;
 const keptTransactions = 100;
+const keptChecks = 30;
 
 /** The record with the version of the Secret that it was read from: a write is refused when somebody else wrote meanwhile. */
 export class RecordStore {
@@ -89,7 +92,7 @@ export class RecordStore {
 
   /** @throws LOCKED when it was changed since it was read */
   async write(next: ClusterRecord): Promise<void> {
-    const kept = { ...next, transactions: next.transactions.slice(-keptTransactions) };
+    const kept = { ...next, transactions: next.transactions.slice(-keptTransactions), checks: next.checks.slice(-keptChecks) };
     const secret: KubeObject & { type: string; data: Record<string, string> } = {
       apiVersion: 'v1',
       kind: 'Secret',

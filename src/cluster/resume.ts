@@ -3,6 +3,7 @@ import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { databasePlace, withDatabase } from './database.ts';
 import { openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
+import { stopHook } from './migration-hook.ts';
 import { deployedOf } from './revisions.ts';
 import { removeScratch } from './scratch-pod.ts';
 import { flagsOf, type ClusterSite } from './site.ts';
@@ -99,6 +100,9 @@ async function finishHelm(site: ClusterSite, running: Running): Promise<{ outcom
 async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
   const { undo, revisions, from } = running.transaction;
   try {
+    const last = (await site.helm.history(site.release)).at(-1);
+    const begun = last !== undefined && last.revision > (revisions.before ?? 0);
+    if (begun) await stopHook(site, chartObjects(await site.helm.hooks(site.release, last.revision)).migration);
     const objects = chartObjects(await site.helm.manifest(site.release, revisions.before ?? undefined));
     if (undo?.live) {
       const shape = shapeOf(running.record);
@@ -106,8 +110,7 @@ async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: '
         if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
       });
     }
-    const last = (await site.helm.history(site.release)).at(-1);
-    if (revisions.before !== null && last && last.revision > revisions.before && last.status !== 'deployed')
+    if (revisions.before !== null && begun && last.status !== 'deployed')
       await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
     if (undo) await bringUp(site, objects.workloads, undo, 600_000);
   } catch (cause) {

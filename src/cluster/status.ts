@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { migrationClass } from '../bundle/manifest.ts';
 import { runsOn } from '../bundle/class-of-path.ts';
+import { AirdockError } from '../errors.ts';
+import type { KubeObject } from '../io/kubectl.ts';
+import { databasePlace, withDatabase } from './database.ts';
+import { keptThere } from './swap.ts';
 import { isReady, podsOf } from './pods.ts';
-import { openTransaction } from './record.ts';
+import { openTransaction, type ClusterRecord } from './record.ts';
 import { deployedOf, ranOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
-import { chartObjects } from './workloads.ts';
+import { chartObjects, type ChartObjects } from './workloads.ts';
 
 export const helmStatusDocument = z.strictObject({
   schema: z.literal('airdock.helm-status/1'),
@@ -40,6 +44,8 @@ export const helmHistoryDocument = z.strictObject({
     z.strictObject({
       revision: z.int().nullable(),
       status: z.string().nullable(),
+      /** helm's own words of it. */
+      description: z.string().nullable(),
       version: z.string(),
       transaction: z.int().nullable(),
       kind: z.string().nullable(),
@@ -48,20 +54,21 @@ export const helmHistoryDocument = z.strictObject({
       operator: z.string().nullable(),
       backup: z.string().nullable(),
       rehearsed: z.boolean().nullable(),
+      error: z.string().nullable(),
       at: z.string(),
     }),
   ),
 });
 export type HelmHistory = z.infer<typeof helmHistoryDocument>;
 
-/** Read only. */
+/** Read only. @throws NOT_A_DEPLOYMENT when neither helm nor airdock knows it */
 export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
   const { kubectl, helm, release } = site;
-  const record = await site.records.read();
-  const revisions = await helm.history(release);
+  const { record, revisions } = await known(site);
   const deployed = deployedOf(revisions);
   const last = revisions.at(-1);
-  const { workloads } = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : { workloads: [] };
+  const objects = chartObjects(deployed ? await helm.manifest(release, deployed.revision) : '');
+  const { workloads } = objects;
   const open = record && openTransaction(record);
   const drift: string[] = [];
   if (record?.current && deployed && deployed.app_version !== record.current)
@@ -72,6 +79,9 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
     shown.push({ name: workload.name, service: workload.service, image: workload.image, wanted: workload.replicas, ready });
     if (!open && workload.replicas !== null && ready < workload.replicas)
       drift.push(`${workload.name}: ${ready} of ${workload.replicas} pods ready`);
+    const live = await liveOf(site, workload);
+    if (!live) drift.push(`${workload.kind} ${workload.name} is not there: somebody deleted it`);
+    else if (live !== workload.image) drift.push(`${workload.name} runs ${live}, the release has ${workload.image}`);
   }
   const usable = ranOf(revisions);
   const versions = new Map(usable.map((one) => [one.app_version, one.revision]));
@@ -90,7 +100,7 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
     interrupted: open
       ? { transaction: open.id, kind: open.kind, to: open.to, operator: open.operator, since: open.startedAt }
       : null,
-    keptDatabases: (record?.kept ?? []).map(({ name, release: of, keptAt }) => ({ name, release: of, keptAt })),
+    keptDatabases: (await keptOf(site, record, objects)).map(({ name, release: of, keptAt }) => ({ name, release: of, keptAt })),
     releases: [...versions].map(([version, revision]) => ({
       version,
       revision,
@@ -104,19 +114,55 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
   };
 }
 
-/** Read only. */
-export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
+async function known(site: ClusterSite) {
   const record = await site.records.read();
-  const transactions = record?.transactions ?? [];
   const revisions = await site.helm.history(site.release);
-  const rows: HelmHistory['history'] = revisions.map(({ revision, status, app_version: version, updated }) => {
+  if (record || revisions.length > 0) return { record, revisions };
+  throw new AirdockError('NOT_A_DEPLOYMENT', `there is no release ${site.release} in ${site.kubectl.namespace}`, {
+    hint: 'helm list -A shows what there is, and where.',
+  });
+}
+
+/** The image that the cluster was told last, by whomever; undefined when the workload is gone. */
+async function liveOf({ kubectl }: ClusterSite, { kind, name, container }: ChartObjects['workloads'][number]) {
+  type Live = KubeObject & { spec: { template: { spec: { containers: { name: string; image: string }[] } } } };
+  const live = await kubectl.get<Live>(kind.toLowerCase(), name);
+  return live?.spec.template.spec.containers.find((one) => one.name === container)?.image;
+}
+
+/** Without those that were dropped by hand, where the database is in a pod that can be asked. */
+async function keptOf(
+  site: ClusterSite,
+  record: ClusterRecord | undefined,
+  objects: ChartObjects,
+): Promise<ClusterRecord['kept']> {
+  if (!record?.shape || record.kept.length === 0) return record?.kept ?? [];
+  const place = await databasePlace(site, record.shape, objects).catch(() => undefined);
+  if (place?.kind !== 'pod') return record.kept;
+  return withDatabase(site, place, undefined, async (database) =>
+    database ? keptThere(database, record).catch(() => record.kept) : record.kept,
+  );
+}
+
+/** Read only. @throws NOT_A_DEPLOYMENT */
+export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
+  const { record, revisions } = await known(site);
+  const transactions = record?.transactions ?? [];
+  const rows: HelmHistory['history'] = revisions.map(({ revision, status, description, app_version: version, updated }) => {
     const made = transactions.find(({ revisions: { after } }) => after === revision);
-    return { ...rowOf(made), revision, status, version, at: updated };
+    return { ...rowOf(made), revision, status, description, version, at: updated };
   });
   // helm forgets its oldest revisions, airdock not what it did
   const kept = new Set<number | null>(revisions.map(({ revision }) => revision));
   for (const one of transactions.filter(({ revisions: { after } }) => !kept.has(after)))
-    rows.push({ ...rowOf(one), revision: one.revisions.after, status: null, version: one.to, at: one.startedAt });
+    rows.push({
+      ...rowOf(one),
+      revision: one.revisions.after,
+      status: null,
+      description: null,
+      version: one.to,
+      at: one.startedAt,
+    });
   return {
     schema: 'airdock.helm-history/1',
     release: site.release,
@@ -128,7 +174,7 @@ export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
 type Row = HelmHistory['history'][number];
 function rowOf(
   one: NonNullable<Awaited<ReturnType<ClusterSite['records']['read']>>>['transactions'][number] | undefined,
-): Omit<Row, 'revision' | 'status' | 'version' | 'at'> {
+): Omit<Row, 'revision' | 'status' | 'description' | 'version' | 'at'> {
   return {
     transaction: one?.id ?? null,
     kind: one?.kind ?? null,
@@ -137,5 +183,6 @@ function rowOf(
     operator: one?.operator ?? null,
     backup: one?.backup ?? null,
     rehearsed: one?.rehearsed ?? null,
+    error: one?.error ?? null,
   };
 }

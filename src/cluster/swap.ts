@@ -137,6 +137,13 @@ export function keptBy(site: ClusterSite, { record, transaction: { undo } }: Run
   return [{ name, oid, release, schemaRelease: record.schemaRelease ?? release, keptAt: now(site) }];
 }
 
+/** Of the databases that were put aside those that are still there: one may have been dropped by hand. */
+export async function keptThere(target: DatabaseTarget, { kept }: ClusterRecord): Promise<ClusterRecord['kept']> {
+  const { tools, service, user, database } = target;
+  const there = await databases({ tools, service, user, database, applicationName: 'airdock-look' });
+  return kept.filter((one) => there.some(({ name, oid }) => name === one.name && oid === one.oid));
+}
+
 function undoOf({ transaction }: Running): Undo {
   return transaction.undo ?? { replicas: {}, live: null, next: null, aside: null };
 }

@@ -6,7 +6,9 @@ import { bytesText, durationText } from '../units.ts';
 import { leadTo, type LiveDatabase } from './database.ts';
 import { makeClusterBackup, proveAndRehearse } from './backup.ts';
 import type { ClusterFacts } from './look.ts';
-import { hookLog, runMigration } from './migration-pod.ts';
+import { hookLog, stopHook } from './migration-hook.ts';
+import { runMigration } from './migration-pod.ts';
+import { whyNotReady } from './pods.ts';
 import { insideLabels, type ClusterSite } from './site.ts';
 import { copy, open, quiesce, swapIn, writersOf } from './swap.ts';
 import { note, type Running } from './transaction.ts';
@@ -107,18 +109,34 @@ export async function helmOrHook(
 ): Promise<void> {
   try {
     const { release, helm } = site;
-    const forced = forceConflicts && (await helm.appliesServerSide(release));
-    await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts: forced, signal: site.host.signal });
+    await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal });
   } catch (error) {
-    const log = target.migration && isHook(error) ? await hookLog(site, target.migration) : '';
-    throw log === ''
-      ? error
-      : migrationFailed(
-          bundle.manifest.version,
-          log,
-          'Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues.',
-        );
+    throw await explained(site, target, bundle.manifest.version, error);
   }
+}
+
+/** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended. */
+async function explained(site: ClusterSite, target: ClusterFacts['target'], version: string, error: unknown): Promise<unknown> {
+  const { migration, workloads } = target;
+  const asked = isHook(error)
+    ? [{ 'job-name': migration?.metadata.name ?? '' }]
+    : isAirdockError(error, 'UP_FAILED')
+      ? workloads.map(({ selector }) => selector)
+      : [];
+  const log = migration && isHook(error) ? await hookLog(site, migration) : '';
+  const why = (await whyNotReady(site.kubectl, asked)).join('\n');
+  const stopped = await stopHook(site, migration);
+  if (isAirdockError(error, 'UP_FAILED') && why !== '')
+    return new AirdockError('UP_FAILED', `${error.message}\n${why}`, { hint: error.hint ?? '', cause: error });
+  if (!isHook(error) || log + why === '') return error;
+  const rest = stopped
+    ? 'It had not come to its end in time (--timeout), and was ended.'
+    : `All that it printed: kubectl -n ${site.kubectl.namespace} logs job/${migration?.metadata.name}`;
+  return migrationFailed(
+    version,
+    log || why,
+    `Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues. ${rest}`,
+  );
 }
 
 export function isHook(error: unknown): boolean {

@@ -1,11 +1,12 @@
 import semver from 'semver';
 import { signerPins } from './pins.ts';
-import { AirdockError, isAirdockError } from '../errors.ts';
+import { isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import { withDatabase, type LiveDatabase } from './database.ts';
 import { waitHealthy } from './health.ts';
 import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
+import { refuse } from './refuse.ts';
 import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { bringUp, keptBy } from './swap.ts';
@@ -25,7 +26,7 @@ export async function planOf(site: ClusterSite, options: UpgradeOptions): Promis
   const record = await site.records.read();
   if (record) refuseOpen(site, record);
   const rendered = await site.helm.template({ release: site.release, chart, values, set });
-  const facts = await look(site, manifest, rendered);
+  const facts = await look(site, manifest, rendered, options);
   const needed = [
     ...manifest.writers,
     ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
@@ -113,28 +114,6 @@ function later(known: string | null, version: string): string {
   return known !== null && semver.gt(known, version) ? known : version;
 }
 
-export function refuse(plan: HelmPlan): void {
-  const [first, ...others] = plan.findings;
-  if (!first) return;
-  const code = others.length === 0 && isCode(first.code) ? first.code : 'PREFLIGHT_FAILED';
-  throw new AirdockError(code, plan.findings.map(({ text }) => text).join('\n'), {
-    hint: plan.findings.map(({ fix }) => fix).join('\n'),
-    details: { findings: plan.findings },
-  });
-}
-
-const codes = [
-  'PRODUCT_MISMATCH',
-  'LOCKED',
-  'UPGRADE_PATH_REFUSED',
-  'DOWNGRADE_REFUSED',
-  'OWNED_BY_ANOTHER',
-  'CLUSTER_FORBIDDEN',
-] as const;
-function isCode(code: string): code is (typeof codes)[number] {
-  return (codes as readonly string[]).includes(code);
-}
-
 function emptyRecord(product: string): ClusterRecord {
   return {
     schema: 'airdock.cluster/1',
@@ -142,6 +121,7 @@ function emptyRecord(product: string): ClusterRecord {
     trust: [],
     migrations: [],
     shape: null,
+    checks: [],
     current: null,
     schemaRelease: null,
     highestGood: null,
@@ -154,8 +134,10 @@ function emptyRecord(product: string): ClusterRecord {
 /** What the bundle says of keys and migrations is remembered, whatever becomes of it. */
 function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
   const { bundle } = options;
+  const { version, health, traffic } = bundle.manifest;
   return {
     ...record,
+    checks: [...record.checks.filter((one) => one.version !== version), { version, health, traffic }],
     trust: signerPins(record.trust, bundle.signer),
     migrations: union(record.migrations, bundle.manifest.migrations),
     shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },

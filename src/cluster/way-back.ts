@@ -2,6 +2,7 @@ import semver from 'semver';
 import { runsOn } from '../bundle/class-of-path.ts';
 import { AirdockError } from '../errors.ts';
 import type { ClusterRecord, ClusterTransaction } from './record.ts';
+import type { Revision } from '../io/helm-releases.ts';
 import { ranOf } from './revisions.ts';
 import { flagsOf, type ClusterSite } from './site.ts';
 
@@ -12,18 +13,19 @@ export type Way = {
   version: string;
   from: string;
   kept: ClusterRecord['kept'][number] | undefined;
-  backup: string | undefined;
+  /** With who made it: it lies on that machine. */
+  backup: (Pick<ClusterTransaction, 'operator'> & { id: string }) | undefined;
   swaps: boolean;
 };
 
 /** @throws ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE */
-export async function wayBack(
+export function wayBack(
   site: ClusterSite,
   record: ClusterRecord,
+  revisions: readonly Revision[],
   { to, restoreDatabase }: { to: string | undefined; restoreDatabase: boolean },
-): Promise<Way> {
+): Way {
   const from = record.current ?? '';
-  const revisions = await site.helm.history(site.release);
   const usable = ranOf(revisions);
   const target =
     to === undefined
@@ -55,10 +57,11 @@ export async function wayBack(
     });
   }
   const kept = record.kept.findLast(({ schemaRelease }) => runsOn(record.migrations, version, schemaRelease));
-  const backup =
-    record.transactions.findLast(
-      (one: ClusterTransaction) => one.backup !== null && one.from !== null && runsOn(record.migrations, version, one.from),
-    )?.backup ?? undefined;
+  const backup = record.transactions
+    .flatMap(({ backup: id, from: of, operator }) =>
+      id !== null && of !== null && runsOn(record.migrations, version, of) ? [{ id, operator }] : [],
+    )
+    .at(-1);
   const crossing = `${from} -> ${version} crosses a migration that code alone cannot: ${version} does not run on the schema of ${schema}`;
   if (!kept && backup === undefined)
     throw new AirdockError('ROLLBACK_REFUSED', `${crossing}, and no database is kept, nor a backup on record, that it runs on`, {
@@ -66,20 +69,12 @@ export async function wayBack(
     });
   const found = { ...way, kept, backup, swaps: true };
   if (restoreDatabase) return found;
-  throw new AirdockError('RESTORE_DATABASE_NEEDED', `${crossing}. The database must go back too.\n${describe(found)}`, {
+  throw new AirdockError('RESTORE_DATABASE_NEEDED', `${crossing}. The database must go back too: ${comesBack(found)} would.`, {
     hint: `To go on: airdock helm rollback ${to ?? version} --restore-database ${flagsOf(site)}`,
   });
 }
 
-/** As an operator reads it. */
-export function describe({ version, from, revision, kept, backup, swaps }: Way): string {
-  const lines = [`${from} -> ${version}, as helm's revision ${revision} was`];
-  if (!swaps) return [...lines, 'the database stays as it is; the old code runs on it'].join('\n');
-  const source = kept ? `${kept.name}, as it was at ${kept.keptAt}` : `backup ${backup}`;
-  return [
-    ...lines,
-    `the database goes back to ${source}`,
-    `what was written since is kept beside it, and is not in what serves`,
-    'writers stop meanwhile',
-  ].join('\n');
+/** Which database, in words. */
+export function comesBack({ kept, backup }: Pick<Way, 'kept' | 'backup'>): string {
+  return kept ? `${kept.name}, as it was at ${kept.keptAt}` : `the backup ${backup?.id}, made by ${backup?.operator}`;
 }

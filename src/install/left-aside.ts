@@ -1,4 +1,6 @@
 import path from 'node:path';
+import { differenceLines } from '../database/table-differences.ts';
+import { countedStep } from '../database/counted-step.ts';
 import { compareWithSpool, type Spool, spoolRows, type TableDifference } from '../database/difference.ts';
 import { openFor } from '../database/open-for.ts';
 import { AirdockError } from '../errors.ts';
@@ -6,10 +8,8 @@ import { removeTree } from '../io/files.ts';
 import { clusterOfKept } from './dump-kept.ts';
 import type { Plan } from './plan-document.ts';
 import { writeReport } from './report.ts';
-import { differenceLines } from './restore-text.ts';
 import type { ManagedSite } from './site.ts';
 import type { KeptDatabase } from './state.ts';
-import { asStep } from '../events.ts';
 import { asideName } from '../database/swap-names.ts';
 
 /**
@@ -40,7 +40,7 @@ export async function lookAside(
   const next = (site.journal.all().at(-1)?.id ?? 0) + 1;
   const seconds = Math.max(0, Math.round((site.host.clock().getTime() - Date.parse(kept.keptAt)) / 1000));
   const aside = { name: asideName(live.database, site.state.deployment()?.current ?? '', next), seconds };
-  const made = await counting(site, 'compare', async () => {
+  const made = await countedStep(site.host.listener, 'compare', async () => {
     const spool = await openFor(live, kept, () => spoolRows({ ...live, database: name }, live, scratch(site)));
     return { spool, rows: await compareWithSpool(spool, live) };
   });
@@ -50,7 +50,7 @@ export async function lookAside(
 
 /** The rows of what transaction `id` put aside, which are final now; into its report too. Null as above, never an error. */
 export async function countAside(site: ManagedSite, id: number, spool: Spool): Promise<TableDifference[] | null> {
-  const made = await counting(site, 'left aside', async () => {
+  const made = await countedStep(site.host.listener, 'left aside', async () => {
     const kept = keptBy(site, (one) => one.transaction === id);
     const cluster = { ...(await clusterOfKept(site, kept)), signal: site.host.signal };
     const rows = await openFor(cluster, kept, () => compareWithSpool(spool, { ...cluster, database: kept.name }));
@@ -65,18 +65,4 @@ function keptBy(site: ManagedSite, which: (kept: KeptDatabase) => boolean): Kept
   const kept = site.state.keptDatabases().find(which);
   if (!kept) throw new AirdockError('INTERNAL', 'the database that was put aside is not on record');
   return kept;
-}
-
-function counting<T extends { rows: TableDifference[] }>(
-  site: ManagedSite,
-  step: string,
-  work: () => Promise<T>,
-): Promise<T | null> {
-  const shown = async () => {
-    const made = await work();
-    return { ...made, summary: differenceLines(made.rows).join('\n') };
-  };
-  const sad = (error: unknown) =>
-    `the rows that differ could not be counted: ${error instanceof Error ? error.message : String(error)}`;
-  return asStep(site.host.listener, step, shown, sad).catch(() => null);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tableDifferences } from '../database/table-differences.ts';
 import { migrationClass } from '../bundle/manifest.ts';
 
 /**
@@ -30,19 +31,6 @@ export type StepId = z.infer<typeof stepId>;
 
 const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
 export type Finding = z.infer<typeof finding>;
-
-/**
- * By table (with its schema, quoted as SQL wants it), only those with a difference: rows that the database which is put aside has
- * and the one that comes back has not; that both have, with other values; that only the one that comes back has.
- */
-export const tableDifferences = z.array(
-  z.strictObject({
-    table: z.string(),
-    gained: z.int().nonnegative(),
-    changed: z.int().nonnegative(),
-    lost: z.int().nonnegative(),
-  }),
-);
 
 export const planDocument = z.strictObject({
   schema: z.literal('airdock.plan/1'),

@@ -1,10 +1,9 @@
-import type { TableDifference } from '../database/difference.ts';
+import { differenceLines } from '../database/table-differences.ts';
 import { durationText } from '../units.ts';
 import type { Plan } from './plan-document.ts';
 
 /** What a rollback across an irreversible migration does to the databases, in words (JOURNEY "Back across …"). */
 
-const width = 72;
 const keptAside: [string, string] = ['kept aside', "today's database: what was written since the backup stays in there"];
 
 /** Pairs of a label and a text; a line that goes on has no label. Empty when the database stays. */
@@ -22,18 +21,4 @@ export function restoreLines({ restore, aside, since }: Pick<Plan, 'restore' | '
     ['kept aside', `today's database, as ${aside.name}: ${holds}`],
     ...(since ? differenceLines(since) : ['which rows could not be counted']).map((line): [string, string] => ['', `  ${line}`]),
   ];
-}
-
-/** `notes +1,204 ~88 -3    members +2`: gained, changed, lost. The schema `public` is left out. */
-export function differenceLines(rows: readonly TableDifference[]): string[] {
-  const lines: string[] = [];
-  for (const { table, gained, changed, lost } of rows) {
-    const signs = [['+', gained] as const, ['~', changed] as const, ['-', lost] as const].filter(([, count]) => count > 0);
-    const numbers = signs.map(([sign, count]) => sign + count.toLocaleString('en-US'));
-    const text = [table.replace(/^public\./, ''), ...numbers].join(' ');
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + text.length + 4 <= width) lines[lines.length - 1] = `${last}    ${text}`;
-    else lines.push(text);
-  }
-  return lines.length === 0 ? ['no table differs'] : lines;
 }

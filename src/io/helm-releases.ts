@@ -22,7 +22,7 @@ export type ChartRun = {
   values: readonly string[];
   set: Readonly<Record<string, string>>;
   timeoutSeconds: number;
-  /** Takes over what others set; of no meaning where helm does not apply server-side. */
+  /** Takes over what others set. Where helm does not apply server-side there is nothing to take over, and helm 3 has no such flag. */
   forceConflicts: boolean;
   signal?: AbortSignal | undefined;
 };
@@ -33,10 +33,12 @@ export type RollbackRun = Pick<ChartRun, 'timeoutSeconds'> & Partial<Pick<ChartR
 export interface HelmReleases {
   /** Empty when there is no such release. */
   history(release: string): Promise<Revision[]>;
-  /** Whether helm applies it server-side; never so where helm 3 is asked. */
+  /** Whether helm applies it server-side; never so where helm 3 is asked. Asked once. */
   appliesServerSide(release: string): Promise<boolean>;
   /** What it made, hooks left out. */
   manifest(release: string, revision?: number): Promise<string>;
+  /** Its hooks alone. */
+  hooks(release: string, revision: number): Promise<string>;
   /** Hooks too. @throws CHART_INVALID with helm's own words */
   template(run: Omit<ChartRun, 'timeoutSeconds' | 'forceConflicts'>): Promise<string>;
   /** `upgrade --install --wait`. @throws what `helmError` tells apart */
@@ -60,6 +62,24 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
     ...values.flatMap((file) => ['--values', file]),
     ...Object.entries(set).flatMap(([key, value]) => ['--set-string', `${key}=${value}`]),
   ];
+  const applied = new Map<string, Promise<boolean>>();
+  const serverSide = (release: string): Promise<boolean> => {
+    const known = applied.get(release) ?? asksServerSide(release);
+    applied.set(release, known);
+    return known;
+  };
+  async function asksServerSide(release: string): Promise<boolean> {
+    const result = await call(['get', 'metadata', release, '-o', 'json']);
+    if (result.exitCode !== 0 && /release: not found/.test(result.stderr)) return false;
+    if (result.exitCode !== 0) throw helmError(`read what helm knows of ${release}`, result);
+    return (JSON.parse(result.stdout) as { applyMethod?: string }).applyMethod === 'ssa';
+  }
+  const waiting = async (release: string, seconds: number, forced: boolean): Promise<string[]> => [
+    '--wait',
+    '--timeout',
+    `${seconds}s`,
+    ...(forced && (await serverSide(release)) ? ['--force-conflicts'] : []),
+  ];
   const aborting = (signal: AbortSignal | undefined): RunOptions => (signal ? { signal } : {});
 
   return {
@@ -69,12 +89,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
       if (result.exitCode !== 0) throw helmError(`ask for the history of ${release}`, result);
       return (JSON.parse(result.stdout) as Revision[]).toSorted((a, b) => a.revision - b.revision);
     },
-    async appliesServerSide(release) {
-      const result = await call(['get', 'metadata', release, '-o', 'json']);
-      if (result.exitCode !== 0 && /release: not found/.test(result.stderr)) return false;
-      if (result.exitCode !== 0) throw helmError(`read what helm knows of ${release}`, result);
-      return (JSON.parse(result.stdout) as { applyMethod?: string }).applyMethod === 'ssa';
-    },
+    appliesServerSide: serverSide,
     manifest: (release, revision) =>
       must(`read the manifest of ${release}`, [
         'get',
@@ -82,6 +97,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
         release,
         ...(revision === undefined ? [] : ['--revision', String(revision)]),
       ]),
+    hooks: (release, revision) => must(`read the hooks of ${release}`, ['get', 'hooks', release, '--revision', String(revision)]),
     async template({ release, chart, signal, ...rest }) {
       const result = await call(['template', release, chart, ...valuesOf(rest)], aborting(signal));
       if (result.exitCode === 0) return result.stdout;
@@ -92,7 +108,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
     upgrade: async ({ release, chart, timeoutSeconds, forceConflicts, signal, ...rest }) =>
       void (await must(
         `upgrade ${release}`,
-        ['upgrade', '--install', release, chart, ...waiting(timeoutSeconds, forceConflicts), ...valuesOf(rest)],
+        ['upgrade', '--install', release, chart, ...(await waiting(release, timeoutSeconds, forceConflicts)), ...valuesOf(rest)],
         aborting(signal),
       )),
     rollback: async (release, revision, { timeoutSeconds, forceConflicts = false }) =>
@@ -100,18 +116,10 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
         'rollback',
         release,
         String(revision),
-        ...waiting(timeoutSeconds, forceConflicts),
+        ...(await waiting(release, timeoutSeconds, forceConflicts)),
       ])),
   };
 }
-
-// helm 3 does not know the last one; nothing conflicts there
-const waiting = (seconds: number, forceConflicts: boolean): string[] => [
-  '--wait',
-  '--timeout',
-  `${seconds}s`,
-  ...(forceConflicts ? ['--force-conflicts'] : []),
-];
 
 const words = ({ stderr }: RunResult): string =>
   stderr

@@ -20,8 +20,12 @@ export type Pod = KubeObject & {
   metadata: { deletionTimestamp?: string; creationTimestamp?: string };
   status?: {
     phase?: string;
-    conditions?: { type: string; status: string }[];
-    containerStatuses?: { name: string; image: string; state?: Record<string, { exitCode?: number; reason?: string }> }[];
+    conditions?: { type: string; status: string; message?: string }[];
+    containerStatuses?: {
+      name: string;
+      image: string;
+      state?: Record<string, { exitCode?: number; reason?: string; message?: string }>;
+    }[];
   };
 };
 
@@ -35,8 +39,8 @@ export interface Kubectl {
   create(object: KubeObject): Promise<KubeObject>;
   /** The same. @throws LOCKED when it was changed since the `resourceVersion` in it was read */
   replace(object: KubeObject): Promise<KubeObject>;
-  /** Absent is fine. It is gone when this returns. */
-  remove(kind: string, name: string): Promise<void>;
+  /** Absent is fine. It is gone when this returns, and with `owned` what belongs to it (the pods of a Job). */
+  remove(kind: string, name: string, options?: { owned: true }): Promise<void>;
   scale(kind: string, name: string, replicas: number): Promise<void>;
   /** What that manager would be refused if it applied them, in the API server's words; undefined when nothing. Changes nothing. */
   conflicts(objects: readonly KubeObject[], manager: string): Promise<string | undefined>;
@@ -101,8 +105,10 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
     },
     create: (object) => write('create', object),
     replace: (object) => write('replace', object),
-    remove: async (kind, name) =>
-      void (await must(`delete ${kind} ${name}`, ['delete', kind, name, '--ignore-not-found', '--wait', '--timeout', '120s'])),
+    remove: async (kind, name, options) => {
+      const flags = ['--ignore-not-found', '--wait', '--timeout', '120s', ...(options?.owned ? ['--cascade=foreground'] : [])];
+      await must(`delete ${kind} ${name}`, ['delete', kind, name, ...flags]);
+    },
     scale: async (kind, name, replicas) =>
       void (await must(`scale ${kind} ${name}`, ['scale', `${kind}/${name}`, `--replicas=${replicas}`])),
     async conflicts(objects, manager) {

@@ -34,6 +34,7 @@ const empty: ClusterRecord = {
   trust: [],
   migrations: [],
   shape: null,
+  checks: [],
   current: '0.2.4',
   schemaRelease: '0.2.4',
   highestGood: '0.2.4',

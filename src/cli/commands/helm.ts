@@ -4,6 +4,7 @@ import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
 import { pinnedOf } from '../../cluster/pins.ts';
 import type { HelmPlan } from '../../cluster/plan.ts';
 import { helmPrepare } from '../../cluster/prepare.ts';
+import { withLookBack } from '../../cluster/look-back.ts';
 import { helmResume } from '../../cluster/resume.ts';
 import { helmRollback } from '../../cluster/rollback.ts';
 import type { ClusterSite } from '../../cluster/site.ts';
@@ -32,7 +33,13 @@ type UpgradeFlags = ClusterFlags &
     yes?: true;
   };
 type ResumeFlags = ClusterFlags & { yes?: true };
-type RollbackFlags = ClusterFlags & { restoreDatabase?: true; timeout: number; forceConflicts?: true; yes?: true };
+type RollbackFlags = ClusterFlags & {
+  restoreDatabase?: true;
+  timeout: number;
+  forceConflicts?: true;
+  plan?: true;
+  yes?: true;
+};
 
 export function declare(command: Command, act: Act): void {
   command.description(
@@ -66,6 +73,7 @@ export function declare(command: Command, act: Act): void {
     .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
     .addOption(timeout)
     .addOption(force)
+    .option('--plan', 'only show what would be done')
     .option('--yes', 'do not ask')
     .action(act(rollback));
   one('resume', 'Finishes or undoes what was interrupted, on this machine or another.')
@@ -82,7 +90,7 @@ async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): 
     const { release, kubectl } = site;
     const { from, to: current, class: pathClass } = plan;
     const done = { release, namespace: kubectl.namespace, from, current, class: pathClass, transaction, backup, revision };
-    const back = from === null ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')}\n`;
+    const back = from === null || from === current ? '' : `Back again: ${plan.rollback.replace(/^.*?: /, '')}\n`;
     context.result(
       { schema: 'airdock.helm-upgrade/1', ...done },
       `${plan.product} ${current} is serving, as revision ${revision}.\n${back}`,
@@ -158,14 +166,15 @@ async function openFor(context: CliContext, site: ClusterSite, file: string, fla
   return openBundle(at(context, file), { authorize, signal: context.signal });
 }
 
-async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<void> {
+async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<number | undefined> {
   const site = await clusterSite(context, flags);
+  const { restoreDatabase = false, forceConflicts = false } = flags;
+  const way = { to, restoreDatabase, forceConflicts };
+  if (flags.plan) return withLookBack(site, way, async ({ plan }) => showPlan(context, plan));
   const done = await helmRollback(site, {
-    to,
-    restoreDatabase: flags.restoreDatabase ?? false,
+    ...way,
     timeoutSeconds: flags.timeout,
-    forceConflicts: flags.forceConflicts ?? false,
-    consent: (text) => agreed(context, `${text}\n`, `Roll ${site.release} back?`, flags.yes),
+    consent: (plan) => agreed(context, helmPlanText(plan), `Roll ${site.release} back?`, flags.yes),
   });
   context.result(
     {
@@ -177,9 +186,11 @@ async function rollback(context: CliContext, to: string | undefined, flags: Roll
       transaction: done.transaction,
       revision: done.revision,
       keptDatabase: done.database,
+      leftAside: done.leftAside,
     },
     `${done.to} is serving, as revision ${done.revision}.\n${done.database === null ? '' : `Today’s database is kept as ${done.database}.\n`}`,
   );
+  return undefined;
 }
 
 async function agreed(context: CliContext, shown: string, question: string, yes: boolean | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { migrationClass } from '../../bundle/manifest.ts';
+import { tableDifferences } from '../../database/table-differences.ts';
 
 /** What `airdock helm` did. */
 
@@ -26,6 +27,8 @@ export const helmRollbackDocument = z.strictObject({
   revision: z.int().nullable(),
   /** Where today's database is kept, when another one came back. */
   keptDatabase: z.string().nullable(),
+  /** What that one has and the one that came back has not; null when none came back, or it could not be counted. */
+  leftAside: tableDifferences.nullable(),
 });
 
 export const helmResumeDocument = z.strictObject({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { tableDifferences } from '../../install/plan-document.ts';
+import { tableDifferences } from '../../database/table-differences.ts';
 
 const recovered = z
   .strictObject({

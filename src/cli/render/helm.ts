@@ -1,19 +1,26 @@
 import type { HelmPlan } from '../../cluster/plan.ts';
 import type { HelmHistory, HelmStatus } from '../../cluster/status.ts';
+import { differenceLines } from '../../database/table-differences.ts';
 import { bytesText } from '../../units.ts';
 import { flagsOf } from '../../cluster/site.ts';
 
 /** Documents of `airdock helm` as an operator reads them. */
 
 export function helmPlanText(plan: HelmPlan): string {
+  return plan.kind === 'rollback' ? rollbackText(plan) : upgradeText(plan);
+}
+
+function upgradeText(plan: HelmPlan): string {
   const lines = [`${plan.product} ${plan.from ?? '(nothing)'} -> ${plan.to}, release ${plan.release} in ${plan.namespace}`];
   const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
   line('migration', plan.class);
   line(
     '',
-    plan.stops.length === 0
-      ? 'the old version serves until its pods are replaced'
-      : `${plan.stops.join(', ')} stop while the database changes`,
+    plan.from === null
+      ? 'nothing serves yet'
+      : plan.stops.length === 0
+        ? 'the old version serves until its pods are replaced'
+        : `${plan.stops.join(', ')} stop while the database changes`,
   );
   if (plan.database)
     line(
@@ -22,6 +29,23 @@ export function helmPlanText(plan: HelmPlan): string {
     );
   line('steps', plan.steps.join(', '));
   line('rollback', plan.rollback);
+  for (const { text, fix } of plan.findings) lines.push(`  ! ${text}`, `      ${fix}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function rollbackText(plan: HelmPlan): string {
+  const lines = [`${plan.product} ${plan.from} -> ${plan.to}, release ${plan.release} in ${plan.namespace}`];
+  const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
+  line('code', `as helm’s revision ${plan.toRevision} was`);
+  if (plan.comesBack === null) line('database', 'stays as it is; the old code runs on it');
+  else {
+    line('comes back', plan.comesBack);
+    line('kept aside', 'today’s database: what was written since stays in there, and is not in what serves');
+    for (const text of plan.since ? differenceLines(plan.since) : ['which rows could not be counted']) line('', `  ${text}`);
+    line('', `${plan.stops.join(', ')} stop meanwhile`);
+  }
+  line('steps', plan.steps.join(', '));
+  line('forward', plan.rollback);
   for (const { text, fix } of plan.findings) lines.push(`  ! ${text}`, `      ${fix}`);
   return `${lines.join('\n')}\n`;
 }
@@ -44,17 +68,21 @@ export function helmStatusText(status: HelmStatus): string {
 }
 
 export function helmHistoryText({ history }: HelmHistory): string {
-  const rows = history.map((one) =>
-    [
-      one.revision ?? '–',
-      one.at,
-      one.version,
-      one.kind ?? 'helm',
-      one.class ?? '',
-      one.outcome ?? one.status ?? '',
-      one.operator ?? '',
-      one.backup ?? '',
-    ].join('  '),
-  );
+  const rows = history.flatMap((one) => {
+    const { kind, error } = one;
+    const did =
+      kind === null
+        ? [`helm: ${one.description ?? one.status ?? ''}`]
+        : [
+            kind,
+            one.class,
+            one.outcome ?? 'under way',
+            `by ${one.operator}`,
+            one.backup === null ? null : `backup ${one.backup}`,
+            kind === 'upgrade' && !one.rehearsed ? 'not rehearsed' : null,
+          ];
+    const row = [one.revision ?? '–', one.at.slice(0, 19).replace('T', ' '), one.version, ...did.filter((word) => word !== null)];
+    return [row.join('  '), ...(error === null ? [] : [`     ${error.split('\n')[0]}`])];
+  });
   return `${rows.join('\n')}\n`;
 }

@@ -46,12 +46,20 @@ describe('errors of helm 4 and kubectl', () => {
 
   test('no such release: history and the way back', async () => {
     expect(refused(await cluster.airdock('rollback', '--yes'), 'NOT_A_DEPLOYMENT', 5)).toContain('nodepad');
+    expect(refused(await cluster.airdock('status'), 'NOT_A_DEPLOYMENT', 5)).toMatch(/helm list -A/);
+    expect(refused(await cluster.airdock('history'), 'NOT_A_DEPLOYMENT', 5)).toContain('nodepad');
     expect((await cluster.airdock('resume')).json['resumed']).toBeNull();
   });
 
   test('values that the chart does not take', async () => {
     const answer = await cluster.upgradeWith('api: { replicas: many }\n', '0.2.4');
     expect(refused(answer, 'CHART_INVALID', 3)).toMatch(/replicas/);
+  });
+
+  test('a Secret that nobody made: told before anything is done', async () => {
+    const answer = await cluster.upgradeWith('secret: { name: other }\n', '0.2.4');
+    expect(refused(answer, 'PREFLIGHT_FAILED', 5)).toMatch(/no Secret other.*create secret generic/s);
+    expect(await cluster.kubectl('get', 'secrets', '-l', 'owner=helm', '-o', 'name')).toBe('');
   });
 
   test('a first install whose pods find no room: told, and the next try is an install again', async () => {
@@ -61,10 +69,23 @@ describe('errors of helm 4 and kubectl', () => {
       '--timeout',
       '20',
     );
-    expect(refused(answer, 'UP_FAILED', 6)).toMatch(/describe pod/);
+    expect(refused(answer, 'UP_FAILED', 6)).toMatch(/nodepad-frontend-\S+: no node takes it: .*cpu.*describe pod/s);
     const done = await cluster.upgrade('0.2.4');
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);
     expect(await cluster.answering()).toBe('0.2.4');
+  });
+
+  test('a migration that does not come to its end: it is ended before anybody says that 0.2.4 is untouched', async () => {
+    await cluster.sql(
+      `CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); END';
+       CREATE EVENT TRIGGER slow ON ddl_command_start EXECUTE FUNCTION slow()`,
+    );
+    const answer = await cluster.upgrade('0.3.0', '--no-rehearsal', '--timeout', '20');
+    expect(refused(answer, 'MIGRATION_FAILED', 6)).toMatch(/was ended/);
+    expect(await cluster.kubectl('get', 'jobs', '-o', 'name')).toBe('');
+    expect(await cluster.kubectl('get', 'pods', '-l', 'job-name', '-o', 'name')).toBe('');
+    expect(await cluster.answering()).toBe('0.2.4');
+    await cluster.sql('DROP EVENT TRIGGER slow; DROP FUNCTION slow');
   });
 
   test('an upgrade whose pods find no room: rolled back, 0.2.4 serves all the time', async () => {
@@ -98,6 +119,11 @@ describe('errors of helm 4 and kubectl', () => {
     await writeFile(file, JSON.stringify(theirs));
     await cluster.kubectl('apply', '--server-side', '--force-conflicts', '--field-manager=somebody', '-f', file);
     const revisions = await cluster.helm('history', 'nodepad', '-o', 'json');
+    const { exitCode, json } = await cluster.airdock('status');
+    expect([exitCode, json['drift']]).toEqual([
+      5,
+      expect.arrayContaining([expect.stringContaining('registry.elsewhere/frontend:1')]),
+    ]);
     const answer = await cluster.upgrade('0.3.0', '--no-rehearsal');
     expect(refused(answer, 'OWNED_BY_ANOTHER', 5)).toMatch(/nodepad-frontend: .*somebody.*image.*--force-conflicts/s);
     expect(await cluster.helm('history', 'nodepad', '-o', 'json')).toBe(revisions);

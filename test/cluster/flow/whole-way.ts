@@ -1,5 +1,7 @@
 // The whole way on a cluster: install, upgrades of every class, what fails and who keeps serving, the way back with the database.
 // `./scripts/test --cluster` has a real one; elsewhere what it said is played back.
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Cluster, type Answer, type Kind } from '../../helpers/cluster.ts';
 import type { Asked } from '../../helpers/recording.ts';
@@ -94,8 +96,22 @@ export function wholeWay({ helm, database }: Kind): void {
       expect([refused.exitCode, refused.json['code']]).toEqual([2, 'RESTORE_DATABASE_NEEDED']);
       expect(await cluster.answering()).toBe('0.4.0');
       const before = await cluster.replicas();
-      const done = await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
-      expect(done).toMatchObject({ from: '0.4.0', current: '0.3.0' });
+      const since = [{ table: 'public.notes', gained: 7, changed: 0, lost: 0 }];
+      const plan = await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--plan'));
+      expect(plan).toMatchObject({
+        kind: 'rollback',
+        from: '0.4.0',
+        to: '0.3.0',
+        stops: ['api', 'worker', 'beat'],
+        since,
+        findings: [],
+      });
+      expect(plan['steps']).toEqual(['quiesce', 'swap', 'rollback', 'health']);
+      expect(await cluster.answering()).toBe('0.4.0');
+      const back = await cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes');
+      expect(back.stderr).toMatch(/"step":"health","outcome":"done","summary":"\d checks green/);
+      const done = await succeed(Promise.resolve(back));
+      expect(done).toMatchObject({ from: '0.4.0', current: '0.3.0', leftAside: since });
       expect(await cluster.answering()).toBe('0.3.0');
       expect(await cluster.fingerprint()).toBe(rows);
       expect(await cluster.replicas()).toBe(before);
@@ -126,6 +142,29 @@ export function wholeWay({ helm, database }: Kind): void {
       expect((await succeed(cluster.airdock('resume', '--yes')))['resumed']).toBeNull();
       expect(await cluster.kubectl('get', 'pods', '-l', 'airdock.dev/release', '-o', 'name')).toBe('');
       if (serves === '0.4.0') await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+    });
+
+    test('a kept database that was dropped by hand: nobody offers it, and the backup comes back', async () => {
+      const now = await cluster.fingerprint();
+      await succeed(cluster.upgrade('0.4.0', '--no-rehearsal'));
+      const kept = async () =>
+        ((await cluster.airdock('status')).json['keptDatabases'] as { name: string }[]).map(({ name }) => name);
+      const name = (await kept()).at(-1) ?? '';
+      await cluster.sql(`DROP DATABASE "${name}"`, 'postgres');
+      // one that is elsewhere is not asked for a status
+      expect((await kept()).includes(name)).toBe(database === 'external');
+      const [backups, away] = [join(cluster.folder, 'backups'), join(cluster.folder, 'away')];
+      await rename(backups, away);
+      const elsewhere = await cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes');
+      expect([elsewhere.exitCode, elsewhere.json['code']]).toEqual([5, 'ROLLBACK_REFUSED']);
+      expect(elsewhere.json['message']).toMatch(/is not in .*backups: .*@.* made it/);
+      await rename(away, backups);
+      expect(await cluster.answering()).toBe('0.4.0');
+      const plan = await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--plan'));
+      expect(plan).toMatchObject({ comesBack: expect.stringMatching(/^the backup nodepad-/), since: null });
+      await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+      expect(await cluster.answering()).toBe('0.3.0');
+      expect(await cluster.fingerprint()).toBe(now);
     });
 
     test('what a GitOps controller owns is refused, and prepare does all but the upgrade', async () => {

@@ -1,0 +1,110 @@
+import path from 'node:path';
+import { AirdockError } from '../errors.ts';
+import { readIfExists } from '../io/files.ts';
+import { conflictFix, fieldConflicts } from './conflicts.ts';
+import { databasePlace, sizeOf, withDatabase, type LiveDatabase } from './database.ts';
+import { withRowsSince, type RowsSince } from './left-aside.ts';
+import { databaseOf, type HelmPlan } from './plan.ts';
+import { shapeOf, type ClusterRecord } from './record.ts';
+import { deployedOf } from './revisions.ts';
+import { flagsOf, type ClusterSite } from './site.ts';
+import { keptThere } from './swap.ts';
+import { refuseOpen } from './transaction.ts';
+import { comesBack, wayBack, type Way } from './way-back.ts';
+import { chartObjects, type ChartObjects } from './workloads.ts';
+
+export type WayOptions = { to: string | undefined; restoreDatabase: boolean; forceConflicts: boolean };
+
+/** What is known of a rollback before anybody agrees to it. */
+export type LookBack = {
+  record: ClusterRecord;
+  way: Way;
+  plan: HelmPlan;
+  /** As they are now. */
+  objects: ChartObjects;
+  /** Where it goes back, too. */
+  database: LiveDatabase | undefined;
+  rows: RowsSince | undefined;
+};
+
+/**
+ * Reads only; a kept database is opened for as long as its rows are read. A database that is elsewhere stays within reach for `work`.
+ * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE, DATABASE_UNREACHABLE
+ */
+export async function withLookBack<T>(site: ClusterSite, options: WayOptions, work: (look: LookBack) => Promise<T>): Promise<T> {
+  const { release, helm, kubectl } = site;
+  const record = await site.records.read();
+  if (!record?.current)
+    throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${release} in ${kubectl.namespace}`, {
+      hint: 'helm rollback takes the code back; whether the old code runs on this schema, only the vendor knows.',
+    });
+  refuseOpen(site, record);
+  const revisions = await helm.history(release);
+  const way = wayBack(site, record, revisions, options);
+  const objects = chartObjects(await helm.manifest(release));
+  const conflicts = options.forceConflicts ? [] : await fieldConflicts(site, await helm.manifest(release, way.revision));
+  const revision = deployedOf(revisions)?.revision ?? null;
+  const base = planRollback(site, record, way, { conflicts, revision });
+  if (!way.swaps) return work({ record, way, objects, plan: base, database: undefined, rows: undefined });
+  const shape = shapeOf(record);
+  const place = await databasePlace(site, shape, objects);
+  return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
+    if (!place || !database)
+      throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release is not within reach', {
+        hint: 'Restore it by hand: the operator’s book, section 10.',
+      });
+    const known = { ...record, kept: await keptThere(database, record) };
+    const found = wayBack(site, known, revisions, options);
+    if (!found.kept) await assertBackupHere(site, found);
+    return withRowsSince(site, database, found.kept, async (rows) => {
+      const plan: HelmPlan = {
+        ...planRollback(site, known, found, { conflicts, revision }),
+        database: databaseOf(place, await sizeOf(site, place)),
+        comesBack: comesBack(found),
+        since: rows?.since ?? null,
+      };
+      return work({ record: known, way: found, objects, plan, database, rows });
+    });
+  });
+}
+
+async function assertBackupHere({ backupDirectory }: ClusterSite, { backup }: Way): Promise<void> {
+  if (!backup || (await readIfExists(path.join(backupDirectory, backup.id, 'metadata.json')))) return;
+  throw new AirdockError(
+    'ROLLBACK_REFUSED',
+    `no database is kept to go back to, and the backup ${backup.id} is not in ${backupDirectory}: ${backup.operator} made it`,
+    { hint: 'Copy its folder from that machine, or say with --backup-dir where it lies. Nothing was changed.' },
+  );
+}
+
+function planRollback(
+  site: ClusterSite,
+  { product, shape }: ClusterRecord,
+  { from, version, swaps, kept, revision: toRevision }: Way,
+  { conflicts, revision }: { conflicts: readonly string[]; revision: number | null },
+): HelmPlan {
+  const forward = `to ${from} again: airdock helm rollback ${from}${swaps ? ' --restore-database' : ''} ${flagsOf(site)}`;
+  return {
+    schema: 'airdock.helm-plan/1',
+    product,
+    release: site.release,
+    namespace: site.kubectl.namespace,
+    kind: 'rollback',
+    from,
+    to: version,
+    class: swaps ? 'irreversible' : 'expand',
+    revision,
+    toRevision,
+    database: null,
+    steps: [...(swaps ? [...(kept ? [] : ['restore']), 'quiesce', 'swap'] : []), 'rollback', 'health'],
+    stops: swaps ? (shape?.writers ?? []) : [],
+    comesBack: null,
+    since: null,
+    rollback: forward,
+    findings: conflicts.map((conflict) => ({
+      code: 'OWNED_BY_ANOTHER',
+      text: `somebody else set what helm would set otherwise: ${conflict}`,
+      fix: conflictFix,
+    })),
+  };
+}
