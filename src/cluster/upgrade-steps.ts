@@ -111,7 +111,8 @@ export async function helmOrHook(
     const { release, helm } = site;
     await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal });
   } catch (error) {
-    throw await explained(site, target, bundle.manifest.version, error);
+    // what cannot be found out is no reason to forget why
+    throw await explained(site, target, bundle.manifest.version, error).catch(() => error);
   }
 }
 
