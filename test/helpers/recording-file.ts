@@ -1,5 +1,6 @@
 // test/fixtures/cluster/*.jsonl: a call a line, for whoever reads what changed in a recording. Of a loop that asks the same again and
-// again only the first and the last answer are kept, of a long text that comes again the line that has it, and JSON without its blanks.
+// again only the first and the last answer are kept, and none that is as the one before it was; of a long text that comes again the
+// line that has it; and JSON without its blanks.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { changes, type Call } from './recording.ts';
@@ -11,11 +12,7 @@ type Kept = Omit<Call, 'input' | 'stdout'> & { input: Text; stdout: Text };
 const long = 100;
 
 export async function writeRecording(file: string, calls: readonly Call[]): Promise<void> {
-  const key = (at: number): string => {
-    const { scene, tool, args, input } = calls[at] ?? {};
-    return JSON.stringify([scene, tool, args, input]);
-  };
-  const kept = calls.filter((call, at) => changes(call) || key(at) !== key(at - 1) || key(at) !== key(at + 1));
+  const kept = withoutRepeats(calls);
   const [inputs, outputs] = [new Map<string, number>(), new Map<string, number>()];
   const lines = kept.map(({ input, stdout, ...call }, at): Kept => ({
     ...call,
@@ -24,6 +21,27 @@ export async function writeRecording(file: string, calls: readonly Call[]): Prom
   }));
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+/** The same may be asked more often than was recorded, and is answered as it was last. */
+function withoutRepeats(calls: readonly Call[]): Call[] {
+  const questionAt = (at: number): string => {
+    const { scene, tool, args, input } = calls[at] ?? {};
+    return JSON.stringify([scene, tool, args, input]);
+  };
+  let said = new Map<string, string>();
+  return calls.filter((call, at) => {
+    const question = questionAt(at);
+    if (changes(call)) {
+      said = new Map();
+      return true;
+    }
+    const { exitCode, stdout, stderr, early } = call;
+    const answer = JSON.stringify([exitCode, stdout, stderr]);
+    const again = early === undefined && said.get(question) === answer;
+    said.set(question, answer);
+    return !again && (question !== questionAt(at - 1) || question !== questionAt(at + 1));
+  });
 }
 
 export async function readRecording(file: string): Promise<Call[]> {

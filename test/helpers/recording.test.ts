@@ -157,3 +157,25 @@ test('a file has each answer once, JSON without blanks, and of a loop its first 
   const read = await readRecording(file);
   expect(read.map(({ stdout }) => stdout.slice(0, 10))).toEqual(['{"text":"x', 'a', 'd', '{"text":"x', '']);
 });
+
+test('of polls that take turns only what is new is kept, up to the next change; a session is never left out', async () => {
+  await using folder = await temporaryFolder();
+  const file = folder.file('a.jsonl');
+  const round = (text: string) => ['a', 'b'].map((name) => call(1, `kubectl get pod ${name}`, text));
+  const session = () => call(1, 'kubectl exec db', 'x', { input: 'SELECT 1', early: 8 });
+  const calls = [...round('0'), ...round('0'), ...round('1'), ...round('1'), call(1, 'kubectl scale a'), ...round('1')];
+  await writeRecording(file, [...calls, session(), call(1, 'kubectl get c'), session()]);
+  const read = await readRecording(file);
+  expect(read.map(({ args, stdout }) => `${args.slice(1).join(' ')} ${stdout}`)).toEqual([
+    'pod a 0',
+    'pod b 0',
+    'pod a 1',
+    'pod b 1',
+    'a ',
+    'pod a 1',
+    'pod b 1',
+    'db x',
+    'c ',
+    'db x',
+  ]);
+});
