@@ -54,7 +54,9 @@ export function helmStatusText(status: HelmStatus): string {
   const lines = [
     `${status.product ?? status.release} ${status.current ?? 'is not installed'} (revision ${status.revision ?? '–'}, ${status.helm ?? 'none'}) in ${status.namespace}`,
   ];
-  for (const { name, image, wanted, ready } of status.workloads) lines.push(`  ${name}  ${ready}/${wanted ?? '–'}  ${image}`);
+  const width = Math.max(0, ...status.workloads.map(({ name }) => name.length));
+  for (const { name, image, wanted, ready } of status.workloads)
+    lines.push(`  ${name.padEnd(width)}  ${ready}/${wanted ?? '–'}  ${image}`);
   for (const text of status.drift) lines.push(`  ! ${text}`);
   if (status.interrupted)
     lines.push(
