@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Compose } from '../io/compose.ts';
 import { databaseServiceOf } from './plan.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
 import type { ManagedSite, Site } from './site.ts';
-
-const settling = 2000;
+import { startServices } from './start-services.ts';
 
 /** Bringing services up and taking them away, the same in every direction of a transaction. */
 
@@ -34,7 +32,7 @@ type UpWith = {
 };
 
 /**
- * `up` for everything but the database, which is started if it stopped and otherwise left alone. Tried twice.
+ * `up` for everything but the database, which is started if it stopped and otherwise left alone.
  * Dependencies are left out only where compose would recreate the database: with --no-deps the containers get another
  * configuration hash than a plain `up` by hand computes, and that would recreate them.
  */
@@ -47,18 +45,10 @@ export async function bringUp(
   const { all, rolled: every, database } = await servicesOf(compose, manifest);
   const rolled = every.filter((service) => !without.includes(service));
   const options = signal ? { signal } : {};
-  const up = async () => {
-    if (database !== undefined) await compose.up([database], { ...options, noDeps: true, noRecreate: true });
-    const noDeps = database !== undefined && (await differs(site, compose, database));
-    const scaled = Object.fromEntries(Object.entries(scale).filter(([service, count]) => count > 1 && rolled.includes(service)));
-    if (rolled.length > 0) await compose.up(rolled, { ...options, noDeps, scale: scaled });
-  };
-  await up().catch(async () => {
-    signal?.throwIfAborted();
-    // after a kill the engine may still be at what the killed compose had asked for
-    await sleep(settling);
-    await up();
-  });
+  if (database !== undefined) await startServices(site, compose, [database], { ...options, noDeps: true, noRecreate: true });
+  const noDeps = database !== undefined && (await differs(site, compose, database));
+  const scaled = Object.fromEntries(Object.entries(scale).filter(([service, count]) => count > 1 && rolled.includes(service)));
+  if (rolled.length > 0) await startServices(site, compose, rolled, { ...options, noDeps, scale: scaled });
   return all.filter((service) => !without.includes(service));
 }
 

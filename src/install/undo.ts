@@ -12,6 +12,7 @@ import type { Plan } from './plan-document.ts';
 import { databaseServiceOf } from './plan.ts';
 import { bringUp, takeAway } from './services.ts';
 import { readEnv, type ManagedSite } from './site.ts';
+import { startServices } from './start-services.ts';
 import type { StoredRelease } from './state.ts';
 import { quiesceOf, swapOf } from './swap-record.ts';
 import { dropSides, putSide, sideDigest } from './switch-files.ts';
@@ -85,7 +86,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   const compose = await site.compose();
   const database = databaseServiceOf(previous.manifest);
   if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent'))
-    await compose.up([database], { noDeps: true });
+    await startServices(site, compose, [database], { noDeps: true });
   await databaseBack(site, record);
   const services = await bringUp(site, compose, previous.manifest, { scale: quiesceOf(site, record.id)?.services ?? {} });
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');

@@ -108,6 +108,10 @@ class Engine implements Docker {
     }
   }
 
+  async renameContainer(id: string, name: string): Promise<void> {
+    await this.#find(this.#api.getContainer(id).rename({ name }));
+  }
+
   async probeImage(reference: string): Promise<string | undefined> {
     let id: string;
     try {

@@ -55,6 +55,8 @@ export interface Docker {
   containers(filter?: ContainerFilter): Promise<ContainerInfo[]>;
   /** Stops and removes it; volumes stay, but anonymous ones when that is asked for. Absent is fine. */
   removeContainer(id: string, options?: { anonymousVolumes?: boolean }): Promise<void>;
+  /** Absent is fine; a name that another container has is not. */
+  renameContainer(id: string, name: string): Promise<void>;
   /**
    * The reason why no container can be made of that image, undefined when one can: creates one (never started, labelled
    * `airdock.probe`) and removes it. On the containerd store this alone finds a tagged image with missing layers.

@@ -54,6 +54,7 @@ export class FakeEngine {
             (label === undefined || Object.hasOwn(one.labels, label.split('=')[0] ?? '')),
         ),
       removeContainer: async (id) => void (this.containers = this.containers.filter((one) => one.id !== id)),
+      renameContainer: async () => {},
       probeImage: async (reference) => (named(reference) ? undefined : 'no such image'),
       volumes: async () => [],
       volumeNames: async () => [],

@@ -6,6 +6,7 @@ import type { Plan } from '../plan-document.ts';
 import { durationText } from '../../units.ts';
 import { bringUp, dependencyServices, servicesOf, takeAway } from '../services.ts';
 import { readEnv, type ManagedSite } from '../site.ts';
+import { startServices } from '../start-services.ts';
 import { clusterOf, quiesceOf, swapOf } from '../swap-record.ts';
 import type { TransactionRecord } from '../journal.ts';
 import type { Transaction } from '../transaction.ts';
@@ -18,7 +19,7 @@ export async function startDependencies(transaction: Transaction): Promise<strin
   const { all } = await servicesOf(compose, target.manifest);
   const services = dependencyServices(target.manifest, all);
   if (services.length === 0) return 'none';
-  await compose.up(services, { noDeps: true, ...(signal ? { signal } : {}) });
+  await startServices(site, compose, services, { noDeps: true, ...(signal ? { signal } : {}) });
   await containersWell(transaction, services);
   return services.join(', ');
 }
@@ -27,8 +28,8 @@ export async function startDependencies(transaction: Transaction): Promise<strin
 export async function recreateDatabase(transaction: Transaction): Promise<string> {
   const service = databaseServiceOf(transaction.target.manifest);
   if (service === undefined) return 'none';
-  const { signal } = transaction;
-  await (await transaction.site.compose()).up([service], { noDeps: true, ...(signal ? { signal } : {}) });
+  const { site, signal } = transaction;
+  await startServices(site, await site.compose(), [service], { noDeps: true, ...(signal ? { signal } : {}) });
   await containersWell(transaction, [service]);
   return service;
 }
