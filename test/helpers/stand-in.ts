@@ -1,11 +1,12 @@
 // kubectl and helm for the cluster suite: executables on PATH that hand each call to this process. It asks the real ones, and keeps
 // what they said where a recording is made; or it answers with a recording, where there is no cluster.
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { readRecording, writeRecording } from './recording-file.ts';
 import { Replay, Words, type Answer, type Asked, type Call, type Tool } from './recording.ts';
+import { receive, type Received, type Reply } from './stand-in-connection.ts';
 
 /** `real`: a cluster answers. `record`: and what it said is kept. `replay`: there is none. */
 export type Mode = 'real' | 'record' | 'replay';
@@ -50,16 +51,16 @@ export class StandIn {
     await mkdir(options.folder, { recursive: true });
     const socket = join(options.folder, 'socket');
     await rm(socket, { force: true });
-    const client = JSON.stringify(join(import.meta.dirname, 'stand-in-client.cjs'));
+    const client = join(import.meta.dirname, 'stand-in-client.pl');
     for (const tool of ['kubectl', 'helm']) {
       const file = join(options.folder, tool);
-      await writeFile(file, `#!${process.execPath}\nrequire(${client})('${tool}', ${JSON.stringify(socket)});\n`);
+      await writeFile(file, `#!/usr/bin/perl\nour ($tool, $path) = ('${tool}', '${socket}');\ndo '${client}' or die $@;\n`);
       await chmod(file, 0o755);
     }
     if (options.mode === 'replay') standIn.#replay = new Replay(await readRecording(options.recording), standIn.#words);
-    standIn.#server = createServer((request, response) => {
+    standIn.#server = createServer((connection) => {
       // whoever asked was ended, or does not listen any more
-      const work = standIn.#take(request, response).catch(() => {});
+      const work = standIn.#take(connection).catch(() => {});
       standIn.#atWork.add(work);
       void work.finally(() => standIn.#atWork.delete(work));
     });
@@ -100,20 +101,17 @@ export class StandIn {
     this.#replay?.finish();
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const call = JSON.parse(Buffer.from(request.url?.slice(1) ?? '', 'base64url').toString()) as Omit<Asked, 'input'> & {
-      env: Record<string, string>;
-    };
-    const reply = new Reply(response);
-    if (this.#replay) await this.#playBack(this.#replay, call, request, reply);
-    else await this.#askReal(call, request, reply);
-    response.end();
+  async #take(connection: Socket): Promise<void> {
+    const call = await receive(connection);
+    if (this.#replay) await this.#playBack(this.#replay, call);
+    else await this.#askReal(call);
+    connection.end();
   }
 
-  async #playBack(replay: Replay, call: Omit<Asked, 'input'>, input: AsyncIterable<Buffer>, reply: Reply): Promise<void> {
+  async #playBack(replay: Replay, { input, reply, ...call }: Received): Promise<void> {
     const parts: Buffer[] = [];
     let session: ReturnType<Replay['answerBefore']>;
-    for await (const part of input) {
+    for await (const part of input as AsyncIterable<Buffer>) {
       parts.push(part);
       if (session) continue;
       session = replay.answerBefore({ ...call, input: Buffer.concat(parts) });
@@ -130,12 +128,8 @@ export class StandIn {
     return reply.exit(exitCode);
   }
 
-  async #askReal(
-    call: Omit<Asked, 'input'> & { env: Record<string, string> },
-    input: IncomingMessage,
-    reply: Reply,
-  ): Promise<void> {
-    const { tool, args, env } = call;
+  async #askReal({ env, input, reply, ...call }: Received): Promise<void> {
+    const { tool, args } = call;
     const scene = this.#scene;
     const place = this.#calls.push(undefined) - 1;
     const child = execa(this.#options.tools[tool], args, {
@@ -195,27 +189,5 @@ export class StandIn {
 
   #kept({ exitCode, stdout, stderr }: Answer): Pick<Call, 'exitCode' | 'stdout' | 'stderr'> {
     return { exitCode, stdout: this.#words.kept(stdout), stderr: this.#words.kept(stderr) };
-  }
-}
-
-/** What stand-in-client.cjs reads. */
-class Reply {
-  readonly #response: ServerResponse;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-    response.on('error', () => {});
-  }
-
-  out = (bytes: Buffer): void => this.#line('o', bytes);
-  err = (bytes: Buffer): void => this.#line('e', bytes);
-  exit = (code: number): void => this.#line('x', Buffer.from(String(code)));
-  kill = (): void => this.#line('k', Buffer.alloc(0));
-  interrupt = (): void => this.#line('i', Buffer.alloc(0));
-  /** Whoever asked is gone. */
-  closed = (): Promise<void> => new Promise((resolve) => void this.#response.on('close', resolve));
-
-  #line(letter: string, bytes: Buffer): void {
-    this.#response.write(`${letter}${bytes.toString('base64')}\n`);
   }
 }
