@@ -38,7 +38,6 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
   test.each(
     cases(
       [
-        ['import:effect', '0.2.4'],
         ['load:effect', '0.2.4'],
         ['backup:300', '0.2.4'],
         ['rehearse:2000', '0.2.4'],
@@ -49,6 +48,7 @@ describe('an upgrade of class expand, 0.2.4 -> 0.3.0', () => {
         ['up:900', '0.3.0'],
         ['health:effect', '0.3.0'],
         ['good:effect', '0.3.0'],
+        ['import:effect', '0.2.4'],
         ['import:intent', '0.2.4'],
         ['load:intent', '0.2.4'],
         ['backup:intent', '0.2.4'],
