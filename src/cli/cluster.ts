@@ -40,6 +40,7 @@ export async function clusterSite(context: CliContext, flags: ClusterFlags): Pro
       runs: isAirdock,
       listener: context.listener,
       signal: context.signal,
+      patience: { forMs: 180_000, everyMs: 5000 },
     },
   };
 }

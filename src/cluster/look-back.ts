@@ -1,19 +1,21 @@
 import path from 'node:path';
+import { runsOn } from '../bundle/class-of-path.ts';
 import { AirdockError } from '../errors.ts';
 import { readIfExists } from '../io/files.ts';
 import { conflictFix, fieldConflicts } from './conflicts.ts';
 import { databasePlace, sizeOf, withDatabase, type LiveDatabase } from './database.ts';
 import { withRowsSince, type RowsSince } from './left-aside.ts';
+import { ownerFindings, ownersOf } from './owners.ts';
 import { databaseOf, type HelmPlan } from './plan.ts';
 import { shapeOf, type ClusterRecord } from './record.ts';
-import { deployedOf } from './revisions.ts';
+import { servingOf } from './revisions.ts';
 import { flagsOf, type ClusterSite } from './site.ts';
 import { keptThere } from './swap.ts';
 import { refuseOpen } from './transaction.ts';
 import { comesBack, wayBack, type Way } from './way-back.ts';
 import { chartObjects, type ChartObjects } from './workloads.ts';
 
-export type WayOptions = { to: string | undefined; restoreDatabase: boolean; forceConflicts: boolean };
+export type WayOptions = { to: string | undefined; restoreDatabase: boolean; forceConflicts: boolean; ownerSuspended: boolean };
 
 /** What is known of a rollback before anybody agrees to it. */
 export type LookBack = {
@@ -25,6 +27,8 @@ export type LookBack = {
   /** Where it goes back, too. */
   database: LiveDatabase | undefined;
   rows: RowsSince | undefined;
+  /** helm's, as it was looked at. */
+  last: number | null;
 };
 
 /**
@@ -43,9 +47,15 @@ export async function withLookBack<T>(site: ClusterSite, options: WayOptions, wo
   const way = wayBack(site, record, revisions, options);
   const objects = chartObjects(await helm.manifest(release));
   const conflicts = options.forceConflicts ? [] : await fieldConflicts(site, await helm.manifest(release, way.revision));
-  const revision = deployedOf(revisions)?.revision ?? null;
-  const base = planRollback(site, record, way, { conflicts, revision });
-  if (!way.swaps) return work({ record, way, objects, plan: base, database: undefined, rows: undefined });
+  const owners = ownerFindings(await ownersOf(site, objects.workloads), {
+    irreversible: way.swaps,
+    suspended: options.ownerSuspended,
+    instead: 'Go back there.',
+  });
+  const revision = servingOf(revisions, record)?.revision ?? null;
+  const base = planRollback(site, record, way, { conflicts, owners, revision });
+  const last = revisions.at(-1)?.revision ?? null;
+  if (!way.swaps) return work({ record, last, way, objects, plan: base, database: undefined, rows: undefined });
   const shape = shapeOf(record);
   const place = await databasePlace(site, shape, objects);
   return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
@@ -55,21 +65,34 @@ export async function withLookBack<T>(site: ClusterSite, options: WayOptions, wo
       });
     const known = { ...record, kept: await keptThere(database, record) };
     const found = wayBack(site, known, revisions, options);
-    if (!found.kept) await assertBackupHere(site, found);
+    if (!found.kept) await assertBackupHere(site, known, found);
     return withRowsSince(site, database, found.kept, async (rows) => {
       const plan: HelmPlan = {
-        ...planRollback(site, known, found, { conflicts, revision }),
+        ...planRollback(site, known, found, { conflicts, owners, revision }),
         database: databaseOf(place, await sizeOf(site, place)),
         comesBack: comesBack(found),
         since: rows?.since ?? null,
       };
-      return work({ record: known, way: found, objects, plan, database, rows });
+      return work({ record: known, last, way: found, objects, plan, database, rows });
     });
   });
 }
 
-async function assertBackupHere({ backupDirectory }: ClusterSite, { backup }: Way): Promise<void> {
-  if (!backup || (await readIfExists(path.join(backupDirectory, backup.id, 'metadata.json')))) return;
+async function assertBackupHere(
+  { backupDirectory }: ClusterSite,
+  { migrations }: ClusterRecord,
+  { backup, version }: Way,
+): Promise<void> {
+  if (!backup) return;
+  const metadata = await readIfExists(path.join(backupDirectory, backup.id, 'metadata.json'));
+  const { schemaRelease } = metadata ? (JSON.parse(metadata.toString()) as { schemaRelease?: string | null }) : {};
+  if (typeof schemaRelease === 'string' && !runsOn(migrations, version, schemaRelease))
+    throw new AirdockError(
+      'ROLLBACK_REFUSED',
+      `the backup ${backup.id} has the schema of ${schemaRelease}, which ${version} does not run on`,
+      { hint: 'Nothing was changed. By hand, from an older one: the operator’s book, section 10.' },
+    );
+  if (metadata) return;
   throw new AirdockError(
     'ROLLBACK_REFUSED',
     `no database is kept to go back to, and the backup ${backup.id} is not in ${backupDirectory}: ${backup.operator} made it`,
@@ -81,7 +104,7 @@ function planRollback(
   site: ClusterSite,
   { product, shape }: ClusterRecord,
   { from, version, swaps, kept, revision: toRevision }: Way,
-  { conflicts, revision }: { conflicts: readonly string[]; revision: number | null },
+  { conflicts, owners, revision }: { conflicts: readonly string[]; owners: HelmPlan['findings']; revision: number | null },
 ): HelmPlan {
   const forward = `to ${from} again: airdock helm rollback ${from}${swaps ? ' --restore-database' : ''} ${flagsOf(site)}`;
   return {
@@ -101,10 +124,13 @@ function planRollback(
     comesBack: null,
     since: null,
     rollback: forward,
-    findings: conflicts.map((conflict) => ({
-      code: 'OWNED_BY_ANOTHER',
-      text: `somebody else set what helm would set otherwise: ${conflict}`,
-      fix: conflictFix,
-    })),
+    findings: [
+      ...owners,
+      ...conflicts.map((conflict) => ({
+        code: 'OWNED_BY_ANOTHER',
+        text: `somebody else set what helm would set otherwise: ${conflict}`,
+        fix: conflictFix,
+      })),
+    ],
   };
 }

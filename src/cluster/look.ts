@@ -3,20 +3,21 @@ import type { BundleManifest } from '../bundle/manifest.ts';
 import { classOfPath, type KnownMigration } from '../bundle/class-of-path.ts';
 import type { MigrationClass } from '../bundle/manifest.ts';
 import type { Revision } from '../io/helm-releases.ts';
-import type { KubeObject } from '../io/kubectl.ts';
 import { fieldConflicts } from './conflicts.ts';
 import { missingSecrets } from './needed-secrets.ts';
 import { databasePlace, sizeOf, type DatabasePlace } from './database.ts';
+import { ownersOf, versionWithoutHelm, type Owner } from './owners.ts';
 import type { ClusterRecord } from './record.ts';
-import { deployedOf } from './revisions.ts';
+import { servingOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
-import { chartObjects, type ChartObjects, type Workload } from './workloads.ts';
+import { writersOf } from './swap.ts';
+import { chartObjects, type ChartObjects } from './workloads.ts';
 
 /** What is there before anything is done. */
 export type ClusterFacts = {
   record: ClusterRecord | undefined;
   revisions: Revision[];
-  /** The one whose pods run; undefined before the first install. */
+  /** The one whose pods run; undefined before the first install, and where somebody else than helm made them. */
   deployed: Revision | undefined;
   from: string | null;
   pathClass: MigrationClass;
@@ -36,8 +37,6 @@ export type ClusterFacts = {
   mayNot: string[];
 };
 
-export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
-
 /** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
 export async function look(
   site: ClusterSite,
@@ -48,14 +47,17 @@ export async function look(
   const { kubectl, helm, release } = site;
   const record = await site.records.read();
   const revisions = await helm.history(release);
-  const deployed = deployedOf(revisions);
+  const deployed = servingOf(revisions, record);
   const target = chartObjects(rendered);
   const running = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : emptyChart;
-  const from = deployed ? semver.valid(deployed.app_version) : null;
+  const from = deployed
+    ? semver.valid(deployed.app_version)
+    : await versionWithoutHelm(site, revisions, writersOf(manifest, target));
+  const there = deployed !== undefined || from !== null;
   const migrations = union(record?.migrations ?? [], manifest.migrations);
   // a chart of before the labels: its workloads have the names that they will have
   const seen = running.workloads.length > 0 || !deployed ? running : target;
-  const database = deployed ? await databasePlace(site, manifest, seen) : undefined;
+  const database = there ? await databasePlace(site, manifest, seen) : undefined;
   return {
     record,
     revisions,
@@ -67,7 +69,7 @@ export async function look(
     target,
     database,
     databaseBytes: database ? await sizeOf(site, database) : null,
-    owners: deployed ? await ownersOf(site, seen.workloads) : [],
+    owners: there ? await ownersOf(site, seen.workloads) : [],
     conflicts: deployed && !forceConflicts ? await fieldConflicts(site, rendered) : [],
     missing: await missingSecrets(kubectl, rendered, target),
     mayNot: await missingRights(site),
@@ -82,25 +84,10 @@ export async function look(
       ['get', 'services/proxy'],
       ['patch', 'deployments.apps/scale'],
       ['create', 'networkpolicies.networking.k8s.io'],
+      ['delete', 'jobs.batch'],
     ] as const;
     const allowed = await Promise.all(needed.map(([verb, resource]) => asked.may(verb, resource)));
     return needed.filter((_one, index) => !allowed[index]).map((one) => one.join(' '));
-  }
-
-  async function ownersOf(_site: ClusterSite, workloads: readonly Workload[]): Promise<Owner[]> {
-    const owners: Owner[] = [];
-    type Scaler = KubeObject & { spec: { scaleTargetRef: { kind: string; name: string } } };
-    for (const { metadata, spec } of await kubectl.list<Scaler>('horizontalpodautoscalers'))
-      if (workloads.some(({ kind, name }) => kind === spec.scaleTargetRef.kind && name === spec.scaleTargetRef.name))
-        owners.push({ kind: 'HorizontalPodAutoscaler', name: metadata.name, of: spec.scaleTargetRef.name });
-    for (const { kind, name } of workloads) {
-      const { labels = {}, annotations = {} } = (await kubectl.get(kind.toLowerCase(), name))?.metadata ?? {};
-      const argo = labels['argocd.argoproj.io/instance'] ?? annotations['argocd.argoproj.io/tracking-id'];
-      const flux = labels['helm.toolkit.fluxcd.io/name'] ?? labels['kustomize.toolkit.fluxcd.io/name'];
-      if (argo !== undefined) owners.push({ kind: 'Argo CD', name: argo.split(':')[0] ?? argo, of: name });
-      if (flux !== undefined) owners.push({ kind: 'Flux', name: flux, of: name });
-    }
-    return owners;
   }
 }
 

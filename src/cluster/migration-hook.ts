@@ -12,20 +12,22 @@ export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): 
   return youngest ? kubectl.logs(youngest.metadata.name, { tail: 200 }) : '';
 }
 
-/**
- * helm does not end a Job that it stopped waiting for (its time was up, Ctrl-C, a kill): it would go on migrating behind whatever
- * is done next. Nothing to do where it came to its end, and its pods stay to be looked at.
- * @returns whether it was at work
- */
-export async function stopHook({ kubectl }: ClusterSite, migration: KubeObject | undefined): Promise<boolean> {
-  const name = migration?.metadata.name;
-  const job = name === undefined ? undefined : await kubectl.get<Job>('job', name);
+/** Whether it has not come to its end. */
+export async function hookAtWork({ kubectl }: ClusterSite, migration: KubeObject | undefined): Promise<boolean> {
+  const job = migration && (await kubectl.get<Job>('job', migration.metadata.name));
   const ended = job?.status?.conditions?.some(
     ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
   );
-  if (name === undefined || !job || ended) return false;
-  await kubectl.remove('job', name, { owned: true });
-  return true;
+  return job !== undefined && !ended;
+}
+
+/**
+ * helm does not end a Job that it stopped waiting for (its time was up, Ctrl-C, a kill): it would go on migrating behind whatever
+ * is done next. Nothing to do where it came to its end, and its pods stay to be looked at.
+ */
+export async function stopHook(site: ClusterSite, migration: KubeObject | undefined): Promise<void> {
+  if (migration && (await hookAtWork(site, migration)))
+    await site.kubectl.remove('job', migration.metadata.name, { owned: true });
 }
 
 type Job = KubeObject & { status?: { conditions?: { type: string; status: string }[] } };

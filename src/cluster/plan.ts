@@ -6,7 +6,8 @@ import { tableDifferences } from '../database/table-differences.ts';
 import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from './database.ts';
 import type { ClusterFacts } from './look.ts';
-import { flagsOf } from './site.ts';
+import { ownerFindings } from './owners.ts';
+import { flagsOf, kubectlFlags } from './site.ts';
 
 /** What `airdock helm upgrade` is about to do, as data. */
 export const helmPlanDocument = z.strictObject({
@@ -37,17 +38,20 @@ export type HelmPlan = z.infer<typeof helmPlanDocument>;
 type Wanted = {
   release: string;
   namespace: string;
+  /** Of the kubeconfig, where one was named. */
+  context?: string | undefined;
   manifest: BundleManifest;
   /** `HOST/PATH`; undefined where the images are elsewhere. */
   registry: string | undefined;
   rehearse: boolean;
   allowDowngrade: boolean;
+  ownerSuspended: boolean;
 };
 
 export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
-  const { manifest, release, namespace, registry, rehearse } = wanted;
+  const { manifest, release, namespace, context, registry, rehearse } = wanted;
   const { from, pathClass, database, deployed } = facts;
-  const flags = flagsOf({ release, kubectl: { namespace } });
+  const flags = flagsOf({ release, kubectl: { namespace, context } });
   const swaps = pathClass === 'irreversible' && database !== undefined;
   const steps = [
     ...(registry === undefined ? [] : ['push']),
@@ -92,8 +96,8 @@ export function databaseOf(place: DatabasePlace | undefined, bytes: number | nul
 
 function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
   const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
-  const { manifest, release, namespace, registry, allowDowngrade } = wanted;
-  const flags = flagsOf({ release, kubectl: { namespace } });
+  const { manifest, release, namespace, context, registry, allowDowngrade } = wanted;
+  const flags = flagsOf({ release, kubectl: { namespace, context } });
   const findings: HelmPlan['findings'] = [];
   const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
   if (record && record.product !== manifest.product)
@@ -131,6 +135,24 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
         ? '--allow-downgrade installs it all the same: its code runs on the database that is here.'
         : `To go back: airdock helm rollback ${manifest.version} ${flags}; if helm does not keep it: --allow-downgrade`,
     );
+  if (record?.securityFloor != null && semver.lt(manifest.version, record.securityFloor))
+    refuse(
+      'DOWNGRADE_REFUSED',
+      `${manifest.version} is below the security floor ${record.securityFloor}`,
+      `Install ${record.securityFloor} or later.`,
+    );
+  if (pathClass !== 'none' && !target.migration)
+    refuse(
+      'CHART_UNLABELLED',
+      `the way to ${manifest.version} changes the schema (${pathClass}), and with these values the chart has no Job labelled airdock.dev/migration=true`,
+      'Leave migrations in the values (migration.enabled of NodePad’s chart), or ask the vendor for a chart that labels its Job.',
+    );
+  if (pathClass === 'irreversible' && !facts.database && manifest.database !== 'none')
+    refuse(
+      'DATABASE_UNREACHABLE',
+      `the way to ${manifest.version} cannot be taken back by code, and the database of this release was not found`,
+      'The bundle says which workload it is, and which variable has its URL: ask the vendor whether the chart that runs fits it.',
+    );
   if (from !== null && !semver.satisfies(from, manifest.upgrade.from, { includePrerelease: true }))
     refuse(
       'UPGRADE_PATH_REFUSED',
@@ -141,26 +163,24 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
     from === null ? undefined : manifest.upgrade.stops.find((one) => semver.gt(one, from) && semver.lt(one, manifest.version));
   if (stop !== undefined)
     refuse('UPGRADE_PATH_REFUSED', `the way from ${from} to ${manifest.version} stops at ${stop}`, `Install ${stop} first.`);
-  for (const owner of owners) {
-    const text = `${owner.kind} ${owner.name} looks after ${owner.of}`;
-    if (owner.kind !== 'HorizontalPodAutoscaler')
-      refuse(
-        'OWNED_BY_ANOTHER',
-        `${text}, and would undo what is done here`,
-        'airdock helm prepare does all but the upgrade, and prints the values for it.',
-      );
-    else if (pathClass === 'irreversible')
-      refuse(
-        'OWNED_BY_ANOTHER',
-        `${text}, and would bring writers back while the database changes`,
-        `Suspend it first: kubectl delete hpa ${owner.name} (keep its manifest), and apply it again afterwards.`,
-      );
-  }
+  findings.push(
+    ...ownerFindings(owners, {
+      irreversible: pathClass === 'irreversible',
+      suspended: wanted.ownerSuspended,
+      instead: 'airdock helm prepare does all but the upgrade, and prints the values for it.',
+    }),
+  );
+  if (!deployed && from !== null && owners.length === 0)
+    refuse(
+      'OWNED_BY_ANOTHER',
+      `${from} runs in ${namespace}, and helm has no release ${release} of it: somebody else put it there`,
+      'Is it a controller that renders the chart: airdock helm prepare does all but the upgrade. Else the name of the release may be another one: helm list -A.',
+    );
   for (const what of facts.missing)
     refuse(
       'SECRET_MISSING',
       `there is no ${what.replace(/^the /, '')}, which pods of this release want`,
-      `Make it: kubectl -n ${namespace} create secret generic …; values-template.yaml in the bundle says what goes in.`,
+      `Make it: kubectl ${kubectlFlags({ kubectl: { namespace, context } })} create secret generic …; values-template.yaml in the bundle says what goes in.`,
     );
   for (const conflict of facts.conflicts)
     refuse(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../errors.ts';
 import type { Kubectl, Pod } from '../io/kubectl.ts';
+import { kubectlFlags } from './site.ts';
 import type { Workload } from './workloads.ts';
 
 /** The pods of a workload that are not on their way out, the ready ones first. */
@@ -20,14 +21,15 @@ export async function readyPod(kubectl: Kubectl, workload: Workload): Promise<st
   const [pod] = await podsOf(kubectl, workload);
   if (pod && isReady(pod)) return pod.metadata.name;
   throw new AirdockError('DATABASE_UNREACHABLE', `no pod of ${workload.kind} ${workload.name} is ready`, {
-    hint: `Look at it: kubectl -n ${kubectl.namespace} describe pod -l ${labelsText(workload.selector)}`,
+    hint: `Look at it: kubectl ${kubectlFlags({ kubectl })} describe pod -l ${labelsText(workload.selector)}`,
   });
 }
 
-/** Until the pods of these workloads are gone, those on their way out, too: their connections are. */
+/** Until the pods of these workloads are gone, those on their way out, too: their connections are. Evicted ones lie about, and have none. */
 export async function waitGone(kubectl: Kubectl, workloads: readonly Workload[], timeoutMs: number): Promise<void> {
   for (const end = performance.now() + timeoutMs; ; await sleep(500)) {
-    const left = (await Promise.all(workloads.map(({ selector }) => kubectl.list<Pod>('pods', selector)))).flat();
+    const pods = (await Promise.all(workloads.map(({ selector }) => kubectl.list<Pod>('pods', selector)))).flat();
+    const left = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
     if (left.length === 0) return;
     if (performance.now() < end) continue;
     throw new AirdockError('STEP_FAILED', `pods do not go away: ${left.map(({ metadata }) => metadata.name).join(', ')}`, {

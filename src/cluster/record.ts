@@ -1,4 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
+import semver from 'semver';
 import { z } from 'zod';
 import { bundleManifest, productName, migrationClass, migrationEntry, timestamp, version } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
@@ -13,8 +14,8 @@ const transaction = z.strictObject({
   from: version.nullable(),
   to: version,
   class: migrationClass,
-  /** helm's, before it and after it. */
-  revisions: z.strictObject({ before: z.int().nullable(), after: z.int().nullable() }),
+  /** helm's: the one in place before it, the last one there was before it (a failed one may be above it), the one after it. */
+  revisions: z.strictObject({ before: z.int().nullable(), last: z.int().nullable().default(null), after: z.int().nullable() }),
   operator: z.string(),
   /** Of airdock on the operator's machine. */
   pid: z.int().nullable().default(null),
@@ -108,6 +109,11 @@ export class RecordStore {
     const written = await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
     this.#version = written.metadata.resourceVersion;
   }
+}
+
+/** A downgrade that was allowed takes nothing back of what the database has, nor of the floor. */
+export function later(known: string | null, reached: string): string {
+  return known !== null && semver.gt(known, reached) ? known : reached;
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
+import type { Revision } from '../io/helm-releases.ts';
 import { databasePlace, withDatabase } from './database.ts';
-import { openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
+import { later, openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
 import { stopHook } from './migration-hook.ts';
-import { deployedOf } from './revisions.ts';
+import { madeBy } from './revisions.ts';
 import { removeScratch } from './scratch-pod.ts';
-import { flagsOf, type ClusterSite } from './site.ts';
-import { bringUp, keptBy, swapBack } from './swap.ts';
+import { flagsOf, kubectlFlags, type ClusterSite } from './site.ts';
+import { bringUp, keptBy, stoppedBy, stopWriters, swapBack } from './swap.ts';
 import { end, note, type Running } from './transaction.ts';
 import { removeTools } from './tools-pod.ts';
 import { removeTrials } from './trial.ts';
@@ -25,12 +26,17 @@ export type ResumeOptions = {
  * Finishes or undoes what was killed, on this machine or another (docs/adr/0013-cluster.md). helm's own revisions tell how far it
  * came, the OID under the live name which database is there.
  * @returns undefined when nothing is open
+ * @throws NOT_A_DEPLOYMENT without a record
  * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
  */
 export async function helmResume(site: ClusterSite, options: ResumeOptions): Promise<Resumed | undefined> {
   const record = await site.records.read();
-  const open = record && openTransaction(record);
-  if (!record || !open) return undefined;
+  if (!record)
+    throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${site.release} in ${site.kubectl.namespace}`, {
+      hint: 'helm list -A shows what there is, and where.',
+    });
+  const open = openTransaction(record);
+  if (!open) return undefined;
   const whose = `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator}, since ${open.startedAt}`;
   if (open.pid !== null && open.operator === site.host.operator && (await site.host.runs(open.pid)))
     throw new AirdockError('LOCKED', `${whose}, is under way: it is process ${open.pid} of this machine`, {
@@ -47,20 +53,30 @@ export async function helmResume(site: ClusterSite, options: ResumeOptions): Pro
   for (const { metadata } of await site.kubectl.list('pods', { 'airdock.dev/transaction': `${site.release}-${open.id}` }))
     await site.kubectl.remove('pod', metadata.name);
   const outcome = await asStep(site.host.listener, 'undo', async () => {
-    await helmSettled(site);
-    const deployed = deployedOf(await site.helm.history(site.release));
-    const arrived = deployed && deployed.app_version === open.to && deployed.revision > (open.revisions.before ?? 0);
-    if (arrived) return goOn(site, running, deployed.revision);
-    if (await usersMayHaveWritten(site, running)) return finishHelm(site, running);
-    return goBack(site, running);
+    const revisions = await settled(site);
+    if (revisions.length === 0) return nothingLeft(site, running);
+    const made = madeBy(open, revisions);
+    // a revision above it is that of an undo that had begun
+    if (made?.status === 'deployed' && made === revisions.at(-1)) return goOn(site, running, made.revision);
+    // pods of the new release may have let users in, to a database that was swapped in and opened
+    if (made && open.kind === 'upgrade' && open.undo?.next) return finishHelm(site, running, made);
+    return goBack(site, running, made);
   });
   return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
 }
 
-/** A helm that outlived its airdock may still be at work: a minute for it to come to its end. */
-async function helmSettled(site: ClusterSite): Promise<void> {
-  for (const until = performance.now() + 60_000; performance.now() < until; await sleep(2000))
-    if (!(await site.helm.history(site.release)).at(-1)?.status.startsWith('pending')) return;
+/** helm's history, once it came to its end: a helm that outlived its airdock may still be at work, and has a minute. */
+async function settled({ helm, release }: ClusterSite): Promise<Revision[]> {
+  for (const until = performance.now() + 60_000; ; await sleep(2000)) {
+    const revisions = await helm.history(release);
+    if (!revisions.at(-1)?.status.startsWith('pending') || performance.now() > until) return revisions;
+  }
+}
+
+/** Killed before helm had begun with a first install, or uninstalled since: there is nothing to bring back. */
+async function nothingLeft(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
 }
 
 async function goOn(site: ClusterSite, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
@@ -73,52 +89,58 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
   const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
   const revisions = { ...transaction.revisions, after: revision };
   const source = record.kept.find(({ oid }) => oid === undo?.next?.oid);
-  const schemaRelease = transaction.kind === 'rollback' ? (undo ? (source?.schemaRelease ?? to) : record.schemaRelease) : to;
-  const highestGood = transaction.kind === 'rollback' ? record.highestGood : to;
+  const back = transaction.kind === 'rollback';
+  const schemaRelease = back
+    ? undo?.live
+      ? (source?.schemaRelease ?? to)
+      : record.schemaRelease
+    : later(record.schemaRelease, to);
+  const highestGood = back ? record.highestGood : later(record.highestGood, to);
   await end(site, running, 'done', { revisions }, { current: to, schemaRelease, highestGood, kept });
   return { outcome: 'done', summary: `${transaction.to} is serving` };
 }
 
-/** helm had begun on a database that was swapped in and opened: pods of the new release may have let users in. */
-async function usersMayHaveWritten(site: ClusterSite, { transaction: { kind, undo, revisions } }: Running): Promise<boolean> {
-  if (kind !== 'upgrade' || !undo?.next) return false;
-  return ((await site.helm.history(site.release)).at(-1)?.revision ?? 0) > (revisions.before ?? 0);
-}
-
 /** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
-async function finishHelm(site: ClusterSite, running: Running): Promise<{ outcome: 'done'; summary: string }> {
-  const last = (await site.helm.history(site.release)).at(-1);
+async function finishHelm(
+  site: ClusterSite,
+  running: Running,
+  { revision }: Revision,
+): Promise<{ outcome: 'done'; summary: string }> {
   try {
-    if (last?.app_version !== running.transaction.to) throw new Error('helm did not come to its end');
-    await site.helm.rollback(site.release, last.revision, { timeoutSeconds: 600 });
-    return await goOn(site, running, last.revision + 1);
+    await site.helm.rollback(site.release, revision, { timeoutSeconds: 600, forceConflicts: true });
+    const done = (await site.helm.history(site.release)).at(-1);
+    return await goOn(site, running, done?.revision ?? revision);
   } catch (error) {
     throw await openButUnwell(site, running, error);
   }
 }
 
-async function goBack(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+async function goBack(
+  site: ClusterSite,
+  running: Running,
+  made: Revision | undefined,
+): Promise<{ outcome: 'rolled-back'; summary: string }> {
   const { undo, revisions, from } = running.transaction;
   try {
-    const last = (await site.helm.history(site.release)).at(-1);
-    const begun = last !== undefined && last.revision > (revisions.before ?? 0);
-    if (begun) await stopHook(site, chartObjects(await site.helm.hooks(site.release, last.revision)).migration);
+    if (made) await stopHook(site, chartObjects(await site.helm.hooks(site.release, made.revision)).migration);
     const objects = chartObjects(await site.helm.manifest(site.release, revisions.before ?? undefined));
     if (undo?.live) {
+      // what helm brought up never meets the database that comes back
+      if (made) await stopWriters(site, stoppedBy(undo, objects));
       const shape = shapeOf(running.record);
       await withDatabase(site, await databasePlace(site, shape, objects), shape.databaseImage ?? undefined, async (database) => {
         if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
       });
     }
-    if (revisions.before !== null && begun && last.status !== 'deployed')
-      await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
-    if (undo) await bringUp(site, objects.workloads, undo, 600_000);
+    if (revisions.before !== null && made)
+      await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
+    if (undo?.live) await bringUp(site, objects.workloads, undo, 600_000);
   } catch (cause) {
     throw new AirdockError(
       'UNDO_FAILED',
       `the previous state could not be brought back: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
+        hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
         cause,
       },
     );

@@ -13,7 +13,7 @@ import { shapeOf } from './record.ts';
 import { refuse } from './refuse.ts';
 import { deployedOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
-import { bringUp, clusterOf, keptBy, open, quiesce, scaleBack, swapBack, swapIn, writersOf } from './swap.ts';
+import { bringUp, clusterOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn, writersOf } from './swap.ts';
 import { begin, end, failed, type Running } from './transaction.ts';
 import { chartObjects } from './workloads.ts';
 
@@ -45,6 +45,7 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
       to,
       class: swaps ? 'irreversible' : 'expand',
       before: look.plan.revision,
+      last: look.last,
     });
     const { database } = look;
     return database ? databaseToo(site, options, { ...look, database }, running) : codeAlone(site, options, look, running);
@@ -62,7 +63,7 @@ async function codeAlone(site: ClusterSite, options: RollbackOptions, look: Look
     await well(site, look);
   } catch (error) {
     return failed(site, running, error, async () => {
-      if (before !== null) await site.helm.rollback(site.release, before, options);
+      if (before !== null) await site.helm.rollback(site.release, before, { ...options, forceConflicts: true });
       return { outcome: 'rolled-back', summary: `${way.from} is serving again` };
     });
   }
@@ -105,9 +106,11 @@ async function databaseToo(
     return failed(site, running, error, async () => {
       const { undo } = running.transaction;
       if (!undo) return { outcome: 'undone', summary: `${way.from} is serving, untouched` };
+      // what came back never meets today's database
+      if (opened) await stopWriters(site, writers);
       // once it was open somebody may have written to it
       await swapBack(database, running, opened || way.kept !== undefined);
-      if (before !== null) await site.helm.rollback(site.release, before, options);
+      if (opened && before !== null) await site.helm.rollback(site.release, before, { ...options, forceConflicts: true });
       await scaleBack(site, undo);
       const left = opened && !way.kept ? `; what came back was open for a while and is left as ${undo.next?.name}` : '';
       return { outcome: 'rolled-back', summary: `${way.from} is serving again${left}` };
@@ -153,7 +156,7 @@ async function finish(
     site,
     running,
     'done',
-    { revisions: { before: transaction.revisions.before, after: revision } },
+    { revisions: { ...transaction.revisions, after: revision } },
     {
       current: way.version,
       ...(way.swaps ? { schemaRelease: way.kept?.schemaRelease ?? way.version } : {}),

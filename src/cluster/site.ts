@@ -21,12 +21,21 @@ export type ClusterSite = {
     runs: (pid: number) => Promise<boolean>;
     listener: Listener;
     signal: AbortSignal;
+    /** How long what must be done (an undo, the end of a transaction) is tried again while the cluster does not answer. */
+    patience: { forMs: number; everyMs: number };
   };
 };
 
 /** What every command line for this release has, for those that a person is to run. */
-export function flagsOf({ release, kubectl: { namespace } }: { release: string; kubectl: Pick<Kubectl, 'namespace'> }): string {
-  return `--release ${release} -n ${namespace}`;
+export function flagsOf({ release, kubectl: { namespace, context } }: Named): string {
+  return `--release ${release} -n ${namespace}${context === undefined ? '' : ` --kube-context ${context}`}`;
+}
+
+type Named = { release: string; kubectl: Pick<Kubectl, 'namespace'> & Partial<Pick<Kubectl, 'context'>> };
+
+/** Of kubectl, for the same. */
+export function kubectlFlags({ kubectl: { namespace, context } }: Pick<Named, 'kubectl'>): string {
+  return `-n ${namespace}${context === undefined ? '' : ` --context ${context}`}`;
 }
 
 /** UTC, whole seconds. */

@@ -45,9 +45,19 @@ export async function quiesce(
   const cluster = clusterOf(target, running);
   const live = found(await databases(cluster), target.database);
   await note(site, running, { undo: { replicas, live, next: null, aside: null } });
+  await stopWriters(site, writers);
+  await fence(cluster, live.name);
+}
+
+/** To none, and until their connections are gone. */
+export async function stopWriters(site: ClusterSite, writers: readonly Workload[]): Promise<void> {
   for (const { kind, name } of writers) await site.kubectl.scale(kind.toLowerCase(), name, 0);
   await waitGone(site.kubectl, writers, goneMs);
-  await fence(cluster, live.name);
+}
+
+/** Those that a transaction stopped. */
+export function stoppedBy({ replicas }: Undo, { workloads }: ChartObjects): Workload[] {
+  return workloads.filter((one) => key(one) in replicas);
 }
 
 /** What writers had when an upgrade that ended with 7 left them at none: whatever failed since, but nothing that went well. */

@@ -26,9 +26,10 @@ export async function withToolsPod<T>(
     envFrom: [{ secretRef: { name } }],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
   };
+  let mine: string | undefined;
   try {
     await kubectl.create({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', stringData: login });
-    await kubectl.create({
+    const made = await kubectl.create({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata,
@@ -40,10 +41,12 @@ export async function withToolsPod<T>(
         containers: [container],
       },
     });
+    mine = made.metadata.uid;
     await waitPod(kubectl, name, { until: 'ready', timeoutMs: 180_000, signal: site.host.signal });
     return await work({ exec: (_service, command, options) => kubectl.exec(name, 'tools', command, options) });
   } finally {
-    await removeTools(site);
+    // another command that looked at the same time took this one's away, and has its own by that name
+    if ((await kubectl.get('pod', name))?.metadata.uid === mine) await removeTools(site);
   }
 }
 

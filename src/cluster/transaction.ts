@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
-import { flagsOf, now, type ClusterSite } from './site.ts';
+import { flagsOf, kubectlFlags, now, type ClusterSite } from './site.ts';
 
 /** A transaction in the record of the cluster: begun by a write that only one can make, ended by another. */
 export type Running = {
@@ -10,15 +12,23 @@ export type Running = {
   takenOver?: true;
 };
 
-type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & { before: number | null };
+type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & {
+  before: number | null;
+  last: number | null;
+  undo?: ClusterTransaction['undo'];
+};
 
 /** @throws LOCKED when one is open, or another one began meanwhile */
-export async function begin(site: ClusterSite, record: ClusterRecord, { before, ...what }: Begin): Promise<Running> {
+export async function begin(
+  site: ClusterSite,
+  record: ClusterRecord,
+  { before, last, undo = null, ...what }: Begin,
+): Promise<Running> {
   refuseOpen(site, record);
   const transaction: ClusterTransaction = {
     id: (record.transactions.at(-1)?.id ?? 0) + 1,
     ...what,
-    revisions: { before, after: null },
+    revisions: { before, last, after: null },
     operator: site.host.operator,
     pid: process.pid,
     startedAt: now(site),
@@ -27,7 +37,7 @@ export async function begin(site: ClusterSite, record: ClusterRecord, { before, 
     error: null,
     backup: null,
     rehearsed: false,
-    undo: null,
+    undo,
   };
   const next = { ...record, transactions: [...record.transactions, transaction] };
   await site.records.write(next);
@@ -60,6 +70,7 @@ export async function note(
     await site.records.write(record);
   } catch (error) {
     if (!isAirdockError(error, 'LOCKED')) throw error;
+    if (await stillOurs(site, running, record)) return void Object.assign(running, { record, transaction });
     running.takenOver = true;
     throw new AirdockError('LOCKED', `somebody else took transaction ${transaction.id} over: airdock helm resume`, {
       hint: `Leave it to them: airdock helm status ${flagsOf(site)}`,
@@ -69,6 +80,28 @@ export async function note(
   Object.assign(running, { record, transaction });
 }
 
+/** The answer to a write may be lost, and the write not: what is there is what was there, or what was to be. */
+async function stillOurs(site: ClusterSite, running: Running, next: ClusterRecord): Promise<boolean> {
+  const there = await site.records.read();
+  if (isDeepStrictEqual(there, next)) return true;
+  if (!isDeepStrictEqual(there, running.record)) return false;
+  await site.records.write(next);
+  return true;
+}
+
+/** The cluster may be away for a while, and a pod on its way to another node. */
+async function patiently<T>({ host: { listener, patience } }: ClusterSite, work: () => Promise<T>): Promise<T> {
+  for (const until = performance.now() + patience.forMs; ; await sleep(patience.everyMs)) {
+    try {
+      return await work();
+    } catch (error) {
+      const away = isAirdockError(error, 'CLUSTER_UNREACHABLE') || isAirdockError(error, 'DATABASE_UNREACHABLE');
+      if (!away || performance.now() > until) throw error;
+      listener({ type: 'warning', text: `${error.message}; trying again` });
+    }
+  }
+}
+
 export async function end(
   site: ClusterSite,
   running: Running,
@@ -76,7 +109,7 @@ export async function end(
   change: Partial<ClusterTransaction> = {},
   more: Partial<ClusterRecord> = {},
 ): Promise<void> {
-  await note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more);
+  await patiently(site, () => note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more));
 }
 
 /** What serves afterwards. @throws UNDO_FAILED; the transaction then stays open */
@@ -90,15 +123,18 @@ export async function failed(
   const said = error instanceof Error ? error.message : String(error);
   let undone: Awaited<ReturnType<typeof undo>>;
   try {
-    undone = await undo();
+    undone = await patiently(site, undo);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AirdockError('UNDO_FAILED', `${said}\nand the previous state could not be brought back: ${why}`, {
-      hint: `Look at what stands in the way (kubectl -n ${site.kubectl.namespace} get pods), put it right, then run: airdock helm resume ${flagsOf(site)}`,
+      hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, then run: airdock helm resume ${flagsOf(site)}`,
       cause,
     });
   }
   await end(site, running, undone.outcome, { error: said.slice(0, 2000) });
   site.host.listener({ type: 'note', text: undone.summary });
+  // exit codes of what is found before anything is done
+  if (undone.outcome === 'rolled-back' && isAirdockError(error) && [3, 5, 8].includes(error.exitCode))
+    throw new AirdockError('STEP_FAILED', said, { hint: error.hint ?? '', cause: error });
   throw error;
 }

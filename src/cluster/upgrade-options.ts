@@ -14,6 +14,8 @@ export type UpgradeOptions = {
   allowDowngrade: boolean;
   /** Fields that others set are taken over; else such an upgrade is refused before anything is done. */
   forceConflicts: boolean;
+  /** The GitOps controller that owns it is, says the operator. */
+  ownerSuspended: boolean;
   /** Puts the release into the registry. */
   push: (() => Promise<string>) | undefined;
   /** Shows the plan and asks. @throws CONSENT_NEEDED */

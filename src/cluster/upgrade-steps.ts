@@ -6,10 +6,10 @@ import { bytesText, durationText } from '../units.ts';
 import { leadTo, type LiveDatabase } from './database.ts';
 import { makeClusterBackup, proveAndRehearse } from './backup.ts';
 import type { ClusterFacts } from './look.ts';
-import { hookLog, stopHook } from './migration-hook.ts';
+import { hookAtWork, hookLog } from './migration-hook.ts';
 import { runMigration } from './migration-pod.ts';
 import { whyNotReady } from './pods.ts';
-import { insideLabels, type ClusterSite } from './site.ts';
+import { insideLabels, kubectlFlags, type ClusterSite } from './site.ts';
 import { copy, open, quiesce, swapIn, writersOf } from './swap.ts';
 import { note, type Running } from './transaction.ts';
 import { trial } from './trial.ts';
@@ -67,9 +67,11 @@ export async function changeDatabase(
   const { manifest } = options.bundle;
   const { target, running: serving } = facts;
   const { migration } = target;
-  if (!migration) return;
+  if (!migration) throw new AirdockError('CHART_UNLABELLED', 'the chart has no migration Job', { hint: 'Ask the vendor.' });
+  // a writer that only one of the two has, too
+  const writers = { writers: [...new Set([...manifest.writers, ...(facts.record?.shape?.writers ?? [])])] };
   await asStep(listener, 'quiesce', async () => {
-    await quiesce(site, running, database, writersOf(manifest, serving));
+    await quiesce(site, running, database, writersOf(writers, serving));
     return { summary: `${manifest.writers.join(', ')} stopped` };
   });
   await asStep(listener, 'copy', async () => {
@@ -116,7 +118,7 @@ export async function helmOrHook(
   }
 }
 
-/** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended. */
+/** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended by the undo (`bringBack`). */
 async function explained(site: ClusterSite, target: ClusterFacts['target'], version: string, error: unknown): Promise<unknown> {
   const { migration, workloads } = target;
   const asked = isHook(error)
@@ -126,28 +128,34 @@ async function explained(site: ClusterSite, target: ClusterFacts['target'], vers
       : [];
   const log = migration && isHook(error) ? await hookLog(site, migration) : '';
   const why = (await whyNotReady(site.kubectl, asked)).join('\n');
-  const stopped = await stopHook(site, migration);
+  const working = isHook(error) && (await hookAtWork(site, migration));
   if (isAirdockError(error, 'UP_FAILED') && why !== '')
     return new AirdockError('UP_FAILED', `${error.message}\n${why}`, { hint: error.hint ?? '', cause: error });
   if (!isHook(error) || log + why === '') return error;
-  const rest = stopped
+  const rest = working
     ? 'It had not come to its end in time (--timeout), and was ended.'
-    : `All that it printed: kubectl -n ${site.kubectl.namespace} logs job/${migration?.metadata.name}`;
+    : `All that it printed: kubectl ${kubectlFlags(site)} logs job/${migration?.metadata.name}`;
   return migrationFailed(
     version,
     log || why,
     `Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues. ${rest}`,
+    podsRolled(error),
   );
+}
+
+/** It was a hook of after the new pods. */
+export function podsRolled(error: unknown): boolean {
+  return isAirdockError(error) && error.details?.['rolled'] === true;
 }
 
 export function isHook(error: unknown): boolean {
   return isAirdockError(error, 'MIGRATION_FAILED');
 }
 
-function migrationFailed(version: string, output: string, hint: string): AirdockError {
+function migrationFailed(version: string, output: string, hint: string, rolled = false): AirdockError {
   const name = lastMigration(output);
   return new AirdockError('MIGRATION_FAILED', `${name ?? 'the migration'} of ${version} failed: ${lastWords(output)}`, {
     hint,
-    details: { migration: name ?? null },
+    details: { migration: name ?? null, rolled },
   });
 }

@@ -1,27 +1,46 @@
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 import type { LiveDatabase } from './database.ts';
 import type { ClusterFacts } from './look.ts';
-import { flagsOf, type ClusterSite } from './site.ts';
+import { flagsOf, kubectlFlags, type ClusterSite } from './site.ts';
+import { stopHook } from './migration-hook.ts';
+import { madeBy } from './revisions.ts';
 import { bringUp, keptBy, swapBack } from './swap.ts';
 import { end, type Running } from './transaction.ts';
+import { isHook, podsRolled } from './upgrade-steps.ts';
 
 /** What becomes of an upgrade that fails (docs/adr/0013-cluster.md, "Steps"). */
 
-/** `rolled`: pods may have rolled, so helm goes back too. */
+/** How far it came: pods may have rolled, so helm goes back too; helm was asked at all, so its hook may be at work. */
+export type Came = 'before-helm' | 'in-its-hook' | 'to-the-pods';
+
+/** May be repeated. */
 export async function bringBack(
   site: ClusterSite,
   facts: ClusterFacts,
   database: LiveDatabase | undefined,
   running: Running,
-  rolled: boolean,
+  came: Came,
 ): Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }> {
   const { undo, revisions } = running.transaction;
+  const rolled = came === 'to-the-pods';
+  if (came !== 'before-helm') await stopHook(site, facts.target.migration);
   if (undo?.live && database) await swapBack(database, running, false);
-  if (rolled && revisions.before !== null) await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600 });
-  if (undo) await bringUp(site, facts.running.workloads, undo, 600_000);
+  if (rolled && revisions.before !== null)
+    await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
+  if (undo?.live) await bringUp(site, facts.running.workloads, undo, 600_000);
   const serves =
-    facts.from === null ? 'nothing was installed before' : `${facts.from} is serving${rolled || undo ? ' again' : ', untouched'}`;
-  return { outcome: rolled || undo ? 'rolled-back' : 'undone', summary: serves };
+    facts.from === null
+      ? 'nothing was installed before'
+      : `${facts.from} is serving${rolled || undo?.live ? ' again' : ', untouched'}`;
+  return { outcome: rolled || undo?.live ? 'rolled-back' : 'undone', summary: serves };
+}
+
+/** After helm failed: by the words that it has for its hooks, and by whether it began at all. What cannot be known has rolled. */
+export async function cameTo(site: ClusterSite, { transaction }: Running, error: unknown): Promise<Came> {
+  if (isHook(error)) return podsRolled(error) ? 'to-the-pods' : 'in-its-hook';
+  if (isAirdockError(error, 'LOCKED')) return 'before-helm';
+  const revisions = await site.helm.history(site.release).catch(() => undefined);
+  return revisions && !madeBy(transaction, revisions) ? 'before-helm' : 'to-the-pods';
 }
 
 /** The new database is open and users may have written: nothing is swapped by itself. */
@@ -41,7 +60,7 @@ export async function openButUnwell(site: ClusterSite, running: Running, error: 
     'OPEN_BUT_UNHEALTHY',
     `${running.transaction.to} is in place with its database, users may have written, and it is not well: ${said}`,
     {
-      hint: `Put it right (kubectl -n ${site.kubectl.namespace} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
+      hint: `Put it right (kubectl ${kubectlFlags(site)} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
       cause: error,
     },
   );

@@ -1,4 +1,3 @@
-import semver from 'semver';
 import { signerPins } from './pins.ts';
 import { isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
@@ -7,13 +6,13 @@ import { waitHealthy } from './health.ts';
 import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
 import { refuse } from './refuse.ts';
-import type { ClusterRecord } from './record.ts';
+import { later, type ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
-import { bringUp, keptBy } from './swap.ts';
+import { bringUp, keptBy, leftStopped } from './swap.ts';
 import { begin, end, failed, note, refuseOpen } from './transaction.ts';
 import { databaseImage, type UpgradeOptions } from './upgrade-options.ts';
-import { changeDatabase, helmOrHook, isHook, prepare } from './upgrade-steps.ts';
-import { bringBack, goesOn, openButUnwell } from './upgrade-undo.ts';
+import { changeDatabase, helmOrHook, prepare } from './upgrade-steps.ts';
+import { bringBack, cameTo, goesOn, openButUnwell } from './upgrade-undo.ts';
 import { assertLabelled } from './workloads.ts';
 
 export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
@@ -32,7 +31,8 @@ export async function planOf(site: ClusterSite, options: UpgradeOptions): Promis
     ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
   ];
   assertLabelled(facts.target, needed, chart);
-  const wanted = { ...options, release: site.release, namespace: site.kubectl.namespace, manifest };
+  const { namespace, context } = site.kubectl;
+  const wanted = { ...options, release: site.release, namespace, context, manifest };
   const plan = helmPlanDocument.parse(planUpgrade(facts, wanted));
   return { plan, facts };
 }
@@ -60,26 +60,32 @@ async function transact(
   const { manifest } = options.bundle;
   const record = facts.record ?? emptyRecord(manifest.product);
   const before = facts.deployed?.revision ?? null;
+  const swaps = plan.steps.includes('swap');
+  // replicas that an upgrade with exit 7 left at none come back with this one
+  const stopped = leftStopped(record);
   const running = await begin(site, learnt(record, options), {
     kind: plan.kind === 'install' ? 'install' : 'upgrade',
     from: facts.from,
     to: manifest.version,
     class: facts.pathClass,
     before,
+    last: facts.revisions.at(-1)?.revision ?? null,
+    undo: swaps || Object.keys(stopped).length === 0 ? null : { replicas: stopped, live: null, next: null, aside: null },
   });
   try {
     await prepare(site, options, facts, database, running);
-    if (plan.steps.includes('swap') && database) await changeDatabase(site, options, facts, database, running);
+    if (swaps && database) await changeDatabase(site, options, facts, database, running);
     // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
     else if (facts.pathClass !== 'none')
       await note(site, running, {}, { schemaRelease: later(record.schemaRelease, manifest.version) });
   } catch (error) {
-    return failed(site, running, error, () => bringBack(site, facts, database, running, false));
+    return failed(site, running, error, () => bringBack(site, facts, database, running, 'before-helm'));
   }
-  let revision: number | null = null;
+  let [revision, helmDone]: [number | null, boolean] = [null, false];
   try {
     await asStep(listener, 'upgrade', async () => {
       await helmOrHook(site, options, facts);
+      helmDone = true;
       const { undo } = running.transaction;
       if (undo) await bringUp(site, facts.target.workloads, undo, options.timeoutSeconds * 1000);
       revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
@@ -88,30 +94,28 @@ async function transact(
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
     // interrupted in the midst of helm's work: what is left is helm's, and resume has it done
-    if (running.transaction.undo && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
-    if (running.transaction.undo && !isHook(error)) throw await openButUnwell(site, running, error);
-    return failed(site, running, error, () => bringBack(site, facts, database, running, !isHook(error)));
+    const swapped = running.transaction.undo?.next != null;
+    if (swapped && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
+    const came = helmDone ? 'to-the-pods' : await cameTo(site, running, error);
+    if (swapped && came === 'to-the-pods') throw await openButUnwell(site, running, error);
+    return failed(site, running, error, () => bringBack(site, facts, database, running, came));
   }
   const kept = keptBy(site, running, facts.from ?? manifest.version);
   await end(
     site,
     running,
     'done',
-    { revisions: { before, after: revision } },
+    { revisions: { ...running.transaction.revisions, after: revision } },
     {
       current: manifest.version,
       schemaRelease: later(record.schemaRelease, manifest.version),
       highestGood: later(record.highestGood, manifest.version),
-      securityFloor: manifest.securityFloor ?? record.securityFloor,
+      securityFloor:
+        manifest.securityFloor === undefined ? record.securityFloor : later(record.securityFloor, manifest.securityFloor),
       kept: [...record.kept, ...kept],
     },
   );
   return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
-}
-
-/** A downgrade that was allowed takes nothing back of what the database has. */
-function later(known: string | null, version: string): string {
-  return known !== null && semver.gt(known, version) ? known : version;
 }
 
 function emptyRecord(product: string): ClusterRecord {

@@ -144,8 +144,14 @@ export function helmError(what: string, result: RunResult): AirdockError {
       'somebody else owns fields that the chart sets',
       'It names them and who it is: let go of them there (kubectl get … --show-managed-fields), or leave them out of the values.',
     );
-  if (/hooks? failed|pre-upgrade hooks|post-install hooks|pre-install hooks/.test(said))
-    return fail('MIGRATION_FAILED', 'a hook of the chart failed', 'The report has the last lines of its log.');
+  // `pre-upgrade hooks failed: …`; of a first install, `failed pre-install: …`
+  const hook = /(pre|post)-\w+ hooks failed|failed (pre|post)-install|hooks? failed/.exec(said);
+  if (hook)
+    return new AirdockError('MIGRATION_FAILED', `a hook of the chart failed: ${said}`, {
+      hint: 'The report has the last lines of its log.',
+      // the pods are the new ones by then
+      details: { said, rolled: hook.slice(1).includes('post') },
+    });
   if (/timed out|deadline exceeded|not ready|context deadline/i.test(said))
     return fail(
       'UP_FAILED',

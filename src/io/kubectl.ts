@@ -9,6 +9,7 @@ export type KubeObject = {
   metadata: {
     name: string;
     namespace?: string;
+    uid?: string;
     resourceVersion?: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
@@ -32,6 +33,8 @@ export type Pod = KubeObject & {
 /** The cluster's API by the operator's own kubectl, for one namespace. */
 export interface Kubectl {
   readonly namespace: string;
+  /** Of the kubeconfig; undefined for the current one. */
+  readonly context: string | undefined;
   /** Undefined when there is none of that name. */
   get<T extends KubeObject>(kind: string, name: string): Promise<T | undefined>;
   list<T extends KubeObject>(kind: string, labels?: Readonly<Record<string, string>>): Promise<T[]>;
@@ -82,7 +85,6 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
     if (result.exitCode !== 0) throw clusterError(what, result);
     return result.stdout;
   };
-  const absent = (result: RunResult): boolean => result.exitCode !== 0 && /\(NotFound\)|not found$/m.test(result.stderr);
   const write = async (verb: string, object: KubeObject): Promise<KubeObject> =>
     JSON.parse(
       await must(`${verb} ${object.kind} ${object.metadata.name}`, [verb, '-f', '-', '-o', 'json'], {
@@ -92,11 +94,10 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
 
   return {
     namespace,
+    context,
     async get<T>(kind: string, name: string) {
-      const result = await call(['get', kind, name, '-o', 'json']);
-      if (absent(result)) return undefined;
-      if (result.exitCode !== 0) throw clusterError(`get ${kind} ${name}`, result);
-      return JSON.parse(result.stdout) as T;
+      const said = await must(`get ${kind} ${name}`, ['get', kind, name, '--ignore-not-found', '-o', 'json']);
+      return said.trim() === '' ? undefined : (JSON.parse(said) as T);
     },
     async list<T>(kind: string, labels: Readonly<Record<string, string>> = {}) {
       const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);

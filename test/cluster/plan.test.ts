@@ -15,6 +15,7 @@ const workload = (service: string, kind: Workload['kind'] = 'Deployment'): Workl
   image: `${registry}/example/shop-${service}:0.3.0`,
   spec: { containers: [] },
 });
+const migration = { kind: 'Job', metadata: { name: 'shop-migrate' }, spec: { template: { spec: { containers: [] } } } };
 const workloads = [workload('api'), workload('web'), workload('db', 'StatefulSet')];
 const revision = (number: number, status: string, version: string) => ({
   revision: number,
@@ -32,7 +33,7 @@ const facts: ClusterFacts = {
   pathClass: 'expand',
   migrations: [],
   running: { workloads, migration: undefined, services: [] },
-  target: { workloads, migration: undefined, services: [] },
+  target: { workloads, migration, services: [] },
   database: { kind: 'pod', service: 'db', workload: workloads[2]!, user: 'shop', name: 'shop' },
   databaseBytes: 5,
   owners: [],
@@ -51,6 +52,7 @@ const plan = (change: Partial<ClusterFacts> = {}, more: Partial<Parameters<typeo
       registry,
       rehearse: true,
       allowDowngrade: false,
+      ownerSuspended: false,
       ...more,
     },
   );
@@ -95,6 +97,12 @@ test.each([
   ['a right that is missing', { mayNot: ['create pods/exec'] }, 'CLUSTER_FORBIDDEN'],
 ])('%s is refused', (_what, change, code) => {
   expect(codes(change as Partial<ClusterFacts>)).toContain(code);
+});
+
+test('a controller that is suspended, says the operator, keeps nothing away; what a controller rendered without helm is not upgraded by it', () => {
+  const owners = [{ kind: 'Argo CD' as const, name: 'shop', of: 'shop-api' }];
+  expect(codes({ owners }, { ownerSuspended: true })).toEqual([]);
+  expect(codes({ deployed: undefined, revisions: [] })).toEqual(['OWNED_BY_ANOTHER']);
 });
 
 test('an autoscaler may look after replicas, but not while the database changes', () => {
@@ -142,6 +150,34 @@ test('values that lead elsewhere than to the registry are told, by their images'
   const { findings } = plan({}, { registry: 'other.internal/shop' });
   expect(findings.map(({ code }) => code)).toEqual(['IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND']);
   expect(findings[0]?.text).toContain('registry.internal/shop/example/shop-api:0.3.0');
+});
+
+test('a schema that changes without a Job that is known as its migration is no upgrade to begin with', () => {
+  const target = { ...facts.target, migration: undefined };
+  expect(codes({ target })).toEqual(['CHART_UNLABELLED']);
+  expect(codes({ target, pathClass: 'irreversible' })).toEqual(['CHART_UNLABELLED']);
+  expect(codes({ target, pathClass: 'none' })).toEqual([]);
+});
+
+test('an irreversible one without a database to copy is refused, and not carried out in place', () => {
+  expect(codes({ database: undefined, pathClass: 'irreversible' })).toEqual(['DATABASE_UNREACHABLE']);
+  expect(codes({ database: undefined })).toEqual([]);
+});
+
+test('nothing below the security floor, whatever is allowed', () => {
+  const record = {
+    product: 'shop',
+    schemaRelease: '0.2.4',
+    highestGood: '0.2.4',
+    securityFloor: '0.3.1',
+  } as ClusterFacts['record'];
+  expect(codes({ record }, { allowDowngrade: true })).toEqual(['DOWNGRADE_REFUSED']);
+});
+
+test('a context of the kubeconfig that was named is in every command that is printed', () => {
+  const { rollback, findings } = plan({ missing: ['the Secret shop'] }, { context: 'prod-b' });
+  expect(rollback).toContain('-n prod --kube-context prod-b');
+  expect(findings[0]?.fix).toContain('kubectl -n prod --context prod-b create secret');
 });
 
 test('another product under that name', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { whyNotReady } from '../../src/cluster/pods.ts';
+import { waitGone, whyNotReady } from '../../src/cluster/pods.ts';
+import type { Workload } from '../../src/cluster/workloads.ts';
 import type { Kubectl, Pod } from '../../src/io/kubectl.ts';
 
 const pod = (name: string, status: NonNullable<Pod['status']>): Pod => ({ kind: 'Pod', metadata: { name }, status });
@@ -28,4 +29,11 @@ test('each pod that is not ready says what it waits for; those on their way out,
     'api-2: CreateContainerConfigError: secret "shop" not found',
     'api-3: no node takes it: 0/1 nodes are available: 1 Insufficient cpu.',
   ]);
+});
+
+test('pods that were evicted or came to their end lie about, and have no connections: nobody waits for them', async () => {
+  const workload = { selector: { app: 'api' } } as unknown as Workload;
+  const gone = (left: Pod[]) => waitGone({ list: async () => left } as unknown as Kubectl, [workload], 0);
+  await gone([pod('api-1', { phase: 'Failed' }), pod('api-2', { phase: 'Succeeded' })]);
+  await expect(gone([pod('api-1', { phase: 'Failed' }), pod('api-3', { phase: 'Running' })])).rejects.toThrow(/api-3$/);
 });

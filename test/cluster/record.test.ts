@@ -42,13 +42,13 @@ const empty: ClusterRecord = {
   transactions: [],
   kept: [],
 };
-const what = { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', before: 1 } as const;
+const what = { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', before: 1, last: 1 } as const;
 const site = (operator: string): ClusterSite =>
   ({
     release: 'shop',
     kubectl: { namespace: 'prod' },
     records: new RecordStore(secret as unknown as Kubectl, 'shop'),
-    host: { clock: () => new Date('2026-11-27T02:14:00Z'), operator, listener: () => {} },
+    host: { clock: () => new Date('2026-11-27T02:14:00Z'), operator, listener: () => {}, patience: { forMs: 200, everyMs: 10 } },
   }) as unknown as ClusterSite;
 
 beforeEach(() => {
@@ -114,15 +114,57 @@ test('a failure that was taken back is thrown as it was; one that was not leaves
 });
 
 test('what somebody else writes right behind us is noticed, and not written over', async () => {
-  const here = site('anna@here');
+  const [here, ben] = [site('anna@here'), site('ben@there')];
   const { create } = secret;
   secret.create = async (object) => {
     const written = await create(object);
-    await secret.replace(secret.kept!);
+    const record = (await ben.records.read())!;
+    await note(ben, { record, transaction: openTransaction(record)! }, { operator: 'ben@there', pid: 7 });
     return written;
   };
   const running = await begin(here, empty, what);
   await expect(note(here, running, { rehearsed: true })).rejects.toMatchObject({ code: 'LOCKED' });
+});
+
+test('a write whose answer was lost is no other one’s, and nor is a label that somebody puts on the Secret', async () => {
+  const here = site('anna@here');
+  const running = await begin(here, empty, what);
+  const { replace } = secret;
+  secret.replace = async (object) => {
+    await replace(object);
+    secret.replace = replace;
+    throw new AirdockError('LOCKED', 'EOF, and kubectl asks again');
+  };
+  await note(here, running, { rehearsed: true });
+  await secret.replace(secret.kept!);
+  await note(here, running, { backup: 'shop-1' });
+  expect(await site('x').records.read()).toEqual(running.record);
+  expect(running).toMatchObject({ transaction: { rehearsed: true, backup: 'shop-1' } });
+});
+
+test('an undo is tried again while the cluster does not answer, and so is the end', async () => {
+  const here = site('anna@here');
+  const running = await begin(here, empty, what);
+  const away = () => new AirdockError('CLUSTER_UNREACHABLE', 'no route');
+  const { replace } = secret;
+  let tries = 0;
+  secret.replace = async (object) => {
+    if ((tries += 1) % 2 === 1) throw away();
+    return replace(object);
+  };
+  let undone = 0;
+  const undo = async () => {
+    if ((undone += 1) < 3) throw away();
+    return { outcome: 'rolled-back' as const, summary: '0.2.4 is serving again' };
+  };
+  // it came of something that is found before anything is done, and was found after
+  await expect(failed(here, running, away(), undo)).rejects.toMatchObject({
+    code: 'STEP_FAILED',
+    exitCode: 6,
+    message: 'no route',
+  });
+  expect([undone, tries]).toEqual([3, 2]);
+  expect(await site('x').records.read()).toMatchObject({ transactions: [{ outcome: 'rolled-back' }] });
 });
 
 test('a record of a newer airdock is not touched', async () => {

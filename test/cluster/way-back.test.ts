@@ -10,7 +10,7 @@ const transaction = (id: number, from: string, to: string, backup: string | null
   from,
   to,
   class: 'irreversible',
-  revisions: { before: id, after: id + 1 },
+  revisions: { before: id, last: id, after: id + 1 },
   operator: 'ann@ops-1',
   pid: null,
   startedAt: at,

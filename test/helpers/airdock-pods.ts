@@ -34,6 +34,7 @@ class WillingCluster {
     };
     return {
       namespace: 'prod',
+      context: undefined,
       get: async <T>(kind: string, name: string) =>
         ({ kind, metadata: { name }, spec: { replicas: 1 }, status: well, data: this.#secret }) as T,
       // writers are gone as soon as they are asked to go
@@ -81,6 +82,7 @@ export async function madeByAirdock(release: string, manifests: string, url?: st
       operator: 'root',
       listener: () => {},
       runs: async () => false,
+      patience: { forMs: 0, everyMs: 1 },
       signal: new AbortController().signal,
     },
   };

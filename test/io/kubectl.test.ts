@@ -52,6 +52,15 @@ test.each([
   expect(helmError('upgrade shop', said(stderr))).toMatchObject({ code, exitCode });
 });
 
+test.each([
+  ['UPGRADE FAILED: pre-upgrade hooks failed: 1 error occurred', false],
+  ['INSTALLATION FAILED: failed pre-install: 1 error occurred', false],
+  ['UPGRADE FAILED: post-upgrade hooks failed: 1 error occurred', true],
+  ['INSTALLATION FAILED: failed post-install: timed out waiting for the condition', true],
+])('helm: %s: the new pods are there: %s', (stderr, rolled) => {
+  expect(helmError('upgrade shop', said(`Error: ${stderr}`))).toMatchObject({ code: 'MIGRATION_FAILED', details: { rolled } });
+});
+
 describe('calls', () => {
   const recorded = (answer: Partial<RunResult> = {}): { run: Run; calls: string[] } => {
     const calls: string[] = [];
@@ -73,8 +82,11 @@ describe('calls', () => {
   });
 
   test('what is not there is undefined, and no release has no history', async () => {
-    const absent = recorded({ exitCode: 1, stderr: 'Error from server (NotFound): secrets "a" not found' });
+    const absent = recorded();
     expect(await openKubectl({ run: absent.run, namespace: 'prod', env: {} }).get('secret', 'a')).toBeUndefined();
+    expect(absent.calls).toEqual(['kubectl --namespace prod get secret a --ignore-not-found -o json']);
+    const plugin = recorded({ exitCode: 1, stderr: 'error: getting credentials: exec: executable aws-iam not found' });
+    await expect(openKubectl({ run: plugin.run, namespace: 'prod', env: {} }).get('secret', 'a')).rejects.toThrow(/aws-iam/);
     const none = recorded({ exitCode: 1, stderr: 'Error: release: not found' });
     expect(await openHelmReleases({ run: none.run, namespace: 'prod', env: {} }).history('shop')).toEqual([]);
   });

@@ -29,6 +29,7 @@ type UpgradeFlags = ClusterFlags &
     rehearsal: boolean;
     allowDowngrade?: true;
     forceConflicts?: true;
+    ownerSuspended?: true;
     plan?: true;
     yes?: true;
   };
@@ -37,6 +38,7 @@ type RollbackFlags = ClusterFlags & {
   restoreDatabase?: true;
   timeout: number;
   forceConflicts?: true;
+  ownerSuspended?: true;
   plan?: true;
   yes?: true;
 };
@@ -48,6 +50,7 @@ export function declare(command: Command, act: Act): void {
   const one = (name: string, description: string): Command => addClusterOptions(command.command(name).description(description));
   const timeout = new Option('--timeout <seconds>', 'how long the new pods may take').default(600).argParser(positive);
   const force = new Option('--force-conflicts', 'take over fields that others set (helm 4)');
+  const suspended = new Option('--owner-suspended', 'the GitOps controller that looks after it is suspended');
   const upgrading = (name: string, description: string): Command =>
     addPushOptions(addTrustOption(one(name, description).argument('<bundle>')))
       .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
@@ -57,6 +60,7 @@ export function declare(command: Command, act: Act): void {
       .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
       .option('--allow-downgrade', 'install a version older than one that ran here')
       .addOption(force)
+      .addOption(suspended)
       .option('--yes', 'do not ask');
   upgrading(
     'upgrade',
@@ -73,6 +77,7 @@ export function declare(command: Command, act: Act): void {
     .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
     .addOption(timeout)
     .addOption(force)
+    .addOption(suspended)
     .option('--plan', 'only show what would be done')
     .option('--yes', 'do not ask')
     .action(act(rollback));
@@ -115,7 +120,7 @@ async function prepare(context: CliContext, file: string, flags: UpgradeFlags): 
     };
     const stops =
       plan.class === 'irreversible'
-        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade, or stop what writes to the database first; the backup ${backup} is the way back.\n`
+        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade --owner-suspended, or stop what writes to the database first; the backup ${backup} is the way back.\n`
         : '';
     const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\n${stops}Tell your controller the chart's version ${plan.to}, and these values:\n${values}`;
     context.result({ schema: 'airdock.helm-prepare/1', ...done }, text);
@@ -145,6 +150,7 @@ async function withOptions(
         rehearse: flags.rehearsal,
         allowDowngrade: flags.allowDowngrade ?? false,
         forceConflicts: flags.forceConflicts ?? false,
+        ownerSuspended: flags.ownerSuspended ?? false,
         push: pusher && (async () => pushedText((await pusher.push(bundle, () => {})).blobs)),
         consent: (plan) => agreed(context, helmPlanText(plan), `Go on with ${site.release} ${plan.to}?`, flags.yes),
       }),
@@ -168,8 +174,8 @@ async function openFor(context: CliContext, site: ClusterSite, file: string, fla
 
 async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<number | undefined> {
   const site = await clusterSite(context, flags);
-  const { restoreDatabase = false, forceConflicts = false } = flags;
-  const way = { to, restoreDatabase, forceConflicts };
+  const { restoreDatabase = false, forceConflicts = false, ownerSuspended = false } = flags;
+  const way = { to, restoreDatabase, forceConflicts, ownerSuspended };
   if (flags.plan) return withLookBack(site, way, async ({ plan }) => showPlan(context, plan));
   const done = await helmRollback(site, {
     ...way,

@@ -7,14 +7,19 @@ import { Cluster, type Answer, type Kind } from '../../helpers/cluster.ts';
 import type { Asked } from '../../helpers/recording.ts';
 
 const isHelm = ({ tool, args }: Asked): boolean => tool === 'helm' && args[0] === 'upgrade';
-const kills = [
+type At = { at: string; when: (asked: Asked) => boolean; who: 'caller' | 'both' | 'asked'; behindAFailure?: true };
+const isTrial = ({ input }: Asked): boolean => input.includes('"airdock-trial-');
+const kills: At[] = [
   { at: 'as writers stop', when: ({ args }: Asked) => args.includes('scale'), who: 'caller' },
   { at: 'as it copies', when: ({ input }: Asked) => input.includes('CREATE DATABASE'), who: 'caller' },
-  { at: 'as it tries the new code', when: ({ input }: Asked) => input.includes('"airdock-trial-'), who: 'caller' },
+  { at: 'as it tries the new code', when: isTrial, who: 'caller' },
+  { at: 'as it tries the new code, behind a revision that failed', when: isTrial, who: 'caller', behindAFailure: true },
   { at: 'while helm goes on', when: isHelm, who: 'caller' },
   { at: 'and helm with it', when: isHelm, who: 'both' },
   { at: 'by Ctrl-C while helm works', when: isHelm, who: 'asked' },
-] as const;
+];
+
+const withoutDuplicates = 'DELETE FROM notes a USING notes b WHERE a.slug = b.slug AND a.id > b.id';
 
 /** Declares it, for one helm and one place of the database. */
 export function wholeWay({ helm, database }: Kind): void {
@@ -30,6 +35,14 @@ export function wholeWay({ helm, database }: Kind): void {
       const answer = await work;
       expect(answer.exitCode, answer.stdout + answer.stderr).toBe(0);
       return answer.json;
+    };
+
+    /** helm keeps a failed revision above the one that is deployed. */
+    const failsInItsHook = async (): Promise<void> => {
+      await cluster.seed('--rows', '4', '--object-bytes', '300', '--duplicate-slugs', '2');
+      const { exitCode, stdout, stderr } = await cluster.upgrade('0.3.1', '--no-rehearsal', '--allow-downgrade');
+      expect(exitCode, stdout + stderr).toBe(6);
+      await cluster.sql(withoutDuplicates);
     };
 
     test('install 0.2.4', async () => {
@@ -77,7 +90,7 @@ export function wholeWay({ helm, database }: Kind): void {
     });
 
     test('0.4.0, irreversible: writers stop, the database changes, replicas are as they were; the old one is kept', async () => {
-      await cluster.sql('DELETE FROM notes a USING notes b WHERE a.slug = b.slug AND a.id > b.id');
+      await cluster.sql(withoutDuplicates);
       rows = await cluster.fingerprint();
       const before = await cluster.replicas();
       const done = await succeed(cluster.upgrade('0.4.0'));
@@ -126,22 +139,49 @@ export function wholeWay({ helm, database }: Kind): void {
       await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS false`, 'postgres');
     });
 
-    test.each(kills)('killed $at: nobody else may begin; resume ends with one version and its rows', async ({ when, who }) => {
-      const before = await cluster.replicas();
-      const now = await cluster.fingerprint();
-      await cluster.killedAt(when, who, '0.4.0', '--no-rehearsal');
-      expect((await cluster.airdock('status')).json).toMatchObject({ interrupted: { kind: 'upgrade', to: '0.4.0' } });
-      const other = await cluster.upgrade('0.4.0', '--no-rehearsal');
-      expect([other.exitCode, other.json['code']], other.stderr).toEqual([8, 'LOCKED']);
-      const { resumed } = (await succeed(cluster.airdock('resume', '--yes'))) as { resumed: { outcome: string } };
-      const serves = resumed.outcome === 'done' ? '0.4.0' : '0.3.0';
-      expect(await cluster.answering()).toBe(serves);
-      expect(await cluster.fingerprint()).toBe(now);
-      expect(await cluster.replicas()).toBe(before);
-      expect((await cluster.airdock('status')).json).toMatchObject({ current: serves, interrupted: null, drift: [] });
-      expect((await succeed(cluster.airdock('resume', '--yes')))['resumed']).toBeNull();
-      expect(await cluster.kubectl('get', 'pods', '-l', 'airdock.dev/release', '-o', 'name')).toBe('');
-      if (serves === '0.4.0') await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+    test.each(kills)(
+      'killed $at: nobody else may begin; resume ends with one version and its rows',
+      async ({ when, who, behindAFailure }) => {
+        if (behindAFailure) await failsInItsHook();
+        const before = await cluster.replicas();
+        const now = await cluster.fingerprint();
+        await cluster.killedAt(when, who, '0.4.0', '--no-rehearsal');
+        expect((await cluster.airdock('status')).json).toMatchObject({ interrupted: { kind: 'upgrade', to: '0.4.0' } });
+        const other = await cluster.upgrade('0.4.0', '--no-rehearsal');
+        expect([other.exitCode, other.json['code']], other.stderr).toEqual([8, 'LOCKED']);
+        const { resumed } = (await succeed(cluster.airdock('resume', '--yes'))) as { resumed: { outcome: string } };
+        const serves = resumed.outcome === 'done' ? '0.4.0' : '0.3.0';
+        expect(await cluster.answering()).toBe(serves);
+        expect(await cluster.fingerprint()).toBe(now);
+        expect(await cluster.replicas()).toBe(before);
+        expect((await cluster.airdock('status')).json).toMatchObject({ current: serves, interrupted: null, drift: [] });
+        expect((await succeed(cluster.airdock('resume', '--yes')))['resumed']).toBeNull();
+        expect(await cluster.kubectl('get', 'pods', '-l', 'airdock.dev/release', '-o', 'name')).toBe('');
+        if (serves === '0.4.0') await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+      },
+    );
+
+    test('back to 0.3.0, which is not well: today’s database is live again with its code, and the one that came back is kept', async () => {
+      await succeed(cluster.upgrade('0.4.0', '--no-rehearsal'));
+      const [now, before] = [await cluster.fingerprint(), await cluster.replicas()];
+      const { json } = await cluster.airdock('status');
+      const kept = (json['keptDatabases'] as { name: string }[]).at(-1)?.name ?? '';
+      const inKept = async (statement: string): Promise<void> => {
+        await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS true`, 'postgres');
+        await cluster.sql(statement, kept);
+        await cluster.sql(`ALTER DATABASE "${kept}" ALLOW_CONNECTIONS false`, 'postgres');
+      };
+      await inKept('ALTER TABLE notes RENAME TO away');
+      const back = await cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes');
+      expect([back.exitCode, back.json['code']], back.stderr).toEqual([6, 'HEALTH_FAILED']);
+      expect(back.stderr).toContain('0.4.0 is serving again');
+      expect(await cluster.answering()).toBe('0.4.0');
+      expect([await cluster.fingerprint(), await cluster.replicas()]).toEqual([now, before]);
+      const after = await cluster.airdock('status');
+      expect(after.json).toMatchObject({ current: '0.4.0', interrupted: null, drift: [] });
+      await inKept('ALTER TABLE away RENAME TO notes');
+      await succeed(cluster.airdock('rollback', '0.3.0', '--restore-database', '--yes'));
+      expect(await cluster.answering()).toBe('0.3.0');
     });
 
     test('a kept database that was dropped by hand: nobody offers it, and the backup comes back', async () => {
@@ -177,6 +217,11 @@ export function wholeWay({ helm, database }: Kind): void {
       expect(ready['values']).toBe(`global:\n  imageRegistry: ${cluster.registry}\n`);
       expect(await cluster.helm('history', 'nodepad', '-o', 'json')).toBe(revisions);
       expect(await cluster.answering()).toBe('0.3.0');
+      const codes = async (...flags: string[]) =>
+        ((await cluster.airdock('rollback', '0.2.4', '--plan', ...flags)).json['findings'] as { code: string }[]).map(
+          ({ code }) => code,
+        );
+      expect([await codes(), await codes('--owner-suspended')]).toEqual([['OWNED_BY_ANOTHER'], []]);
       await cluster.kubectl('label', 'deployment', 'nodepad-api', 'argocd.argoproj.io/instance-');
     });
 
