@@ -56,7 +56,7 @@ export async function look(
   const there = deployed !== undefined || from !== null;
   const migrations = union(record?.migrations ?? [], manifest.migrations);
   // a chart of before the labels: its workloads have the names that they will have
-  const seen = running.workloads.length > 0 || !deployed ? running : target;
+  const seen = running.workloads.length > 0 || !there ? running : target;
   const database = there ? await databasePlace(site, manifest, seen) : undefined;
   return {
     record,
