@@ -7,7 +7,7 @@ import { databasePlace, withDatabase } from './database.ts';
 import { keptThere } from './swap.ts';
 import { isReady, podsOf } from './pods.ts';
 import { openTransaction, type ClusterRecord } from './record.ts';
-import { deployedOf, ranOf } from './revisions.ts';
+import { ranOf, servingOf } from './revisions.ts';
 import type { ClusterSite } from './site.ts';
 import { chartObjects, type ChartObjects } from './workloads.ts';
 
@@ -65,7 +65,7 @@ export type HelmHistory = z.infer<typeof helmHistoryDocument>;
 export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
   const { kubectl, helm, release } = site;
   const { record, revisions } = await known(site);
-  const deployed = deployedOf(revisions);
+  const deployed = servingOf(revisions, record);
   const last = revisions.at(-1);
   const objects = chartObjects(deployed ? await helm.manifest(release, deployed.revision) : '');
   const { workloads } = objects;
