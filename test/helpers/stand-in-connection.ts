@@ -16,6 +16,7 @@ export async function receive(socket: Socket): Promise<Received> {
     if (!input.writableEnded) input.destroy();
   });
   const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // it hands on those of the socket
   const asked = once(lines, 'line') as Promise<[string]>;
   lines.on('line', (line) => {
     if (line.startsWith('i')) input.write(Buffer.from(line.slice(1), 'hex'));

@@ -207,40 +207,6 @@ export function wholeWay({ helm, database }: Kind): void {
       expect(await cluster.fingerprint()).toBe(now);
     });
 
-    test('what a GitOps controller owns is refused, and prepare does all but the upgrade', async () => {
-      await cluster.kubectl('label', 'deployment', 'nodepad-api', 'argocd.argoproj.io/instance=nodepad');
-      const refused = await cluster.upgrade('0.4.0');
-      expect([refused.exitCode, refused.json['code']]).toEqual([5, 'OWNED_BY_ANOTHER']);
-      const revisions = await cluster.helm('history', 'nodepad', '-o', 'json');
-      const ready = await succeed(cluster.prepare('0.4.0'));
-      expect(ready).toMatchObject({ from: '0.3.0', to: '0.4.0', class: 'irreversible', rehearsed: true });
-      expect(ready['values']).toBe(`global:\n  imageRegistry: ${cluster.registry}\n`);
-      expect(await cluster.helm('history', 'nodepad', '-o', 'json')).toBe(revisions);
-      expect(await cluster.answering()).toBe('0.3.0');
-      const codes = async (...flags: string[]) =>
-        ((await cluster.airdock('rollback', '0.2.4', '--plan', ...flags)).json['findings'] as { code: string }[]).map(
-          ({ code }) => code,
-        );
-      expect([await codes(), await codes('--owner-suspended')]).toEqual([['OWNED_BY_ANOTHER'], []]);
-      await cluster.kubectl('label', 'deployment', 'nodepad-api', 'argocd.argoproj.io/instance-');
-    });
-
-    test('an autoscaler keeps an irreversible upgrade away, and no other', async () => {
-      const { namespace } = cluster;
-      const target = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'nodepad-api' };
-      const spec = { scaleTargetRef: target, minReplicas: 2, maxReplicas: 4 };
-      await cluster.apply({
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'api', namespace },
-        spec,
-      });
-      const refused = await cluster.upgrade('0.4.0', '--plan');
-      expect((refused.json['findings'] as { code: string }[]).map(({ code }) => code)).toEqual(['OWNED_BY_ANOTHER']);
-      expect((await cluster.upgrade('0.3.1', '--plan', '--allow-downgrade')).json['findings']).toEqual([]);
-      await cluster.kubectl('delete', 'hpa', 'api');
-    });
-
     test('history knows all of it', async () => {
       const { json } = await cluster.airdock('history');
       const rowsOfIt = (json['history'] as { kind: string; version: string; outcome: string }[]).filter(
