@@ -80,13 +80,18 @@ export async function note(
   Object.assign(running, { record, transaction });
 }
 
-/** The answer to a write may be lost, and the write not: what is there is what was there, or what was to be. */
+/** The answer to a write may be lost, and the write not: the transaction is as it was, or as it was to be. Whoever takes it over signs it. */
 async function stillOurs(site: ClusterSite, running: Running, next: ClusterRecord): Promise<boolean> {
-  const there = await site.records.read();
-  if (isDeepStrictEqual(there, next)) return true;
-  if (!isDeepStrictEqual(there, running.record)) return false;
-  await site.records.write(next);
-  return true;
+  const there = (await site.records.read())?.transactions.at(-1);
+  if (isDeepStrictEqual(there, next.transactions.at(-1))) return true;
+  if (!isDeepStrictEqual(there, running.record.transactions.at(-1))) return false;
+  return site.records.write(next).then(
+    () => true,
+    (error: unknown) => {
+      if (isAirdockError(error, 'LOCKED')) return false;
+      throw error;
+    },
+  );
 }
 
 /** The cluster may be away for a while, and a pod on its way to another node. */
