@@ -1,5 +1,5 @@
 // A `docker compose up` that was ended in the middle: made by hand in each of its states, and by SIGKILL at many moments.
-// compose 2.26 alone fails on most of them ("Conflict. The container name … is already in use").
+// compose 2.26 alone fails on some of them ("Conflict. The container name … is already in use").
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -145,13 +145,14 @@ describe.each(variants)('half replaced, compose $compose on $engine', (variant) 
     await host.docker('rm', foreign);
   });
 
-  test.each(cases([0.15, 0.35], [0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5]))('killed after %s s', async (seconds) => {
+  test.each(cases([0.15, 0.35], [0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1]))('killed after %s s', async (seconds) => {
     const killed = host.spawn(
       ['docker', 'compose', '--project-name', 'shop', '--project-directory', directory, 'up', '--detach', '--pull', 'never'],
       { stdio: 'ignore' },
     );
     await sleep(seconds * 1000);
-    killed.kill('SIGKILL');
+    // the plugin is a child of docker's: recovery ends it, too (processes.ts)
+    if (killed.pid !== undefined && killed.exitCode === null) process.kill(-killed.pid, 'SIGKILL');
     if (killed.exitCode === null && killed.signalCode === null) await once(killed, 'exit');
     await startServices({ docker, project: 'shop' }, compose);
     await expectReplaced();
