@@ -1,5 +1,4 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import semver from 'semver';
 import { z } from 'zod';
 import { bundleManifest, productName, migrationClass, migrationEntry, timestamp, version } from '../bundle/manifest.ts';
 import { AirdockError } from '../errors.ts';
@@ -109,11 +108,6 @@ export class RecordStore {
     const written = await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
     this.#version = written.metadata.resourceVersion;
   }
-}
-
-/** A downgrade that was allowed takes nothing back of what the database has, nor of the floor. */
-export function later(known: string | null, reached: string): string {
-  return known !== null && semver.gt(known, reached) ? known : reached;
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {

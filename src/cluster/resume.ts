@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { higherVersion } from '../bundle/higher-version.ts';
 import { AirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
 import type { Revision } from '../io/helm-releases.ts';
 import { databasePlace, withDatabase } from './database.ts';
-import { later, openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
+import { openTransaction, shapeOf, type ClusterTransaction } from './record.ts';
 import { stopHook } from './migration-hook.ts';
 import { madeBy } from './revisions.ts';
 import { removeScratch } from './scratch-pod.ts';
@@ -94,8 +95,8 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
     ? undo?.live
       ? (source?.schemaRelease ?? to)
       : record.schemaRelease
-    : later(record.schemaRelease, to);
-  const highestGood = back ? record.highestGood : later(record.highestGood, to);
+    : higherVersion(record.schemaRelease, to);
+  const highestGood = back ? record.highestGood : higherVersion(record.highestGood, to);
   await end(site, running, 'done', { revisions }, { current: to, schemaRelease, highestGood, kept });
   return { outcome: 'done', summary: `${transaction.to} is serving` };
 }

@@ -1,3 +1,4 @@
+import { floorAfter, higherVersion } from '../bundle/higher-version.ts';
 import { signerPins } from './pins.ts';
 import { isAirdockError } from '../errors.ts';
 import { asStep } from '../events.ts';
@@ -6,7 +7,7 @@ import { waitHealthy } from './health.ts';
 import { look, union, type ClusterFacts } from './look.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from './plan.ts';
 import { refuse } from './refuse.ts';
-import { later, type ClusterRecord } from './record.ts';
+import type { ClusterRecord } from './record.ts';
 import type { ClusterSite } from './site.ts';
 import { bringUp, keptBy, leftStopped } from './swap.ts';
 import { begin, end, failed, note, refuseOpen } from './transaction.ts';
@@ -77,7 +78,7 @@ async function transact(
     if (swaps && database) await changeDatabase(site, options, facts, database, running);
     // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
     else if (facts.pathClass !== 'none')
-      await note(site, running, {}, { schemaRelease: later(record.schemaRelease, manifest.version) });
+      await note(site, running, {}, { schemaRelease: higherVersion(record.schemaRelease, manifest.version) });
   } catch (error) {
     return failed(site, running, error, () => bringBack(site, facts, database, running, 'before-helm'));
   }
@@ -108,10 +109,9 @@ async function transact(
     { revisions: { ...running.transaction.revisions, after: revision } },
     {
       current: manifest.version,
-      schemaRelease: later(record.schemaRelease, manifest.version),
-      highestGood: later(record.highestGood, manifest.version),
-      securityFloor:
-        manifest.securityFloor === undefined ? record.securityFloor : later(record.securityFloor, manifest.securityFloor),
+      schemaRelease: higherVersion(record.schemaRelease, manifest.version),
+      highestGood: higherVersion(record.highestGood, manifest.version),
+      securityFloor: floorAfter(record.securityFloor, manifest.securityFloor),
       kept: [...record.kept, ...kept],
     },
   );

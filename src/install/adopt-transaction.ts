@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
+import { higherVersion } from '../bundle/higher-version.ts';
 import { manifestName } from '../bundle/names.ts';
 import type { OpenBundle } from '../bundle/reader.ts';
 import type { BundleManifest } from '../bundle/manifest.ts';
@@ -15,7 +16,6 @@ import { adoptedFiles, undoAdoption } from './adopt-undo.ts';
 import { settleInstaller } from './installer.ts';
 import { placeSelf } from './placed-program.ts';
 import type { TransactionRecord } from './journal.ts';
-import { higherVersion } from './plan.ts';
 import type { Release } from './release.ts';
 import { writeReport } from './report.ts';
 import { markedSite, type ManagedSite } from './site.ts';

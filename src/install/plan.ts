@@ -100,10 +100,6 @@ export function stopSeconds(steps: Plan['steps']): number {
   return steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
 }
 
-export function higherVersion(a: string | null, b: string): string {
-  return a !== null && semver.gt(a, b) ? a : b;
-}
-
 export function databaseServiceOf(manifest: BundleManifest): string | undefined {
   return manifest.database === 'none' ? undefined : manifest.database.service;
 }

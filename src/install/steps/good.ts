@@ -1,4 +1,4 @@
-import { higherVersion } from '../plan.ts';
+import { floorAfter, higherVersion } from '../../bundle/higher-version.ts';
 import type { ManagedSite } from '../site.ts';
 import { swapOf } from '../swap-record.ts';
 import type { Transaction } from '../transaction.ts';
@@ -51,8 +51,4 @@ function keepAside(site: ManagedSite, id: number): void {
     keptAt: host.clock().toISOString(),
     backup: null,
   });
-}
-
-function floorAfter(before: string | null, declared: string | undefined): string | null {
-  return declared === undefined ? before : higherVersion(before, declared);
 }

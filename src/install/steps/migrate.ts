@@ -7,7 +7,7 @@ import { parseEnvFile } from '../env-file.ts';
 import { appliedIn, lastMigration, lastWords } from '../../database/migration-output.ts';
 import { openStaged } from '../stage.ts';
 import { savedFile, sideFolder } from '../switch-files.ts';
-import { higherVersion } from '../plan.ts';
+import { higherVersion } from '../../bundle/higher-version.ts';
 import { nextName } from '../../database/swap-names.ts';
 import { folderOf, sessionName, transactionLabel, type Prepared, type Transaction } from '../transaction.ts';
 
