@@ -3,6 +3,7 @@ import type { ClusterFacts } from '../../src/cluster/look.ts';
 import { planUpgrade } from '../../src/cluster/plan.ts';
 import type { Workload } from '../../src/cluster/workloads.ts';
 import { makeRelease } from '../helpers/bundle.ts';
+import { revision } from '../helpers/cluster-records.ts';
 
 const registry = 'registry.internal/shop';
 const workload = (service: string, kind: Workload['kind'] = 'Deployment'): Workload => ({
@@ -17,14 +18,6 @@ const workload = (service: string, kind: Workload['kind'] = 'Deployment'): Workl
 });
 const migration = { kind: 'Job', metadata: { name: 'shop-migrate' }, spec: { template: { spec: { containers: [] } } } };
 const workloads = [workload('api'), workload('web'), workload('db', 'StatefulSet')];
-const revision = (number: number, status: string, version: string) => ({
-  revision: number,
-  status,
-  chart: `shop-${version}`,
-  app_version: version,
-  description: '',
-  updated: '',
-});
 const facts: ClusterFacts = {
   record: undefined,
   revisions: [revision(1, 'deployed', '0.2.4')],

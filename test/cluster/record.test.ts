@@ -1,11 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
-import { type ClusterRecord, openTransaction, RecordStore } from '../../src/cluster/record.ts';
+import { openTransaction, RecordStore } from '../../src/cluster/record.ts';
 import { helmResume } from '../../src/cluster/resume.ts';
 import type { ClusterSite } from '../../src/cluster/site.ts';
 import { leftStopped } from '../../src/cluster/swap.ts';
 import { begin, end, failed, note } from '../../src/cluster/transaction.ts';
 import { AirdockError } from '../../src/errors.ts';
 import type { KubeObject, Kubectl } from '../../src/io/kubectl.ts';
+import { clusterRecord } from '../helpers/cluster-records.ts';
 
 /** One Secret, with versions, as the API server keeps it. */
 class OneSecret {
@@ -28,20 +29,7 @@ class OneSecret {
 }
 
 let secret: OneSecret;
-const empty: ClusterRecord = {
-  schema: 'airdock.cluster/1',
-  product: 'shop',
-  trust: [],
-  migrations: [],
-  shape: null,
-  checks: [],
-  current: '0.2.4',
-  schemaRelease: '0.2.4',
-  highestGood: '0.2.4',
-  securityFloor: null,
-  transactions: [],
-  kept: [],
-};
+const empty = clusterRecord();
 const what = { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', before: 1, last: 1 } as const;
 const site = (operator: string): ClusterSite =>
   ({

@@ -6,6 +6,7 @@ import type { ClusterSite } from '../../src/cluster/site.ts';
 import { cameTo } from '../../src/cluster/upgrade-undo.ts';
 import { AirdockError } from '../../src/errors.ts';
 import type { Revision } from '../../src/io/helm-releases.ts';
+import { clusterRecord, revision } from '../helpers/cluster-records.ts';
 
 const at = '2026-11-27T18:00:00Z';
 const killed: ClusterTransaction = {
@@ -25,28 +26,7 @@ const killed: ClusterTransaction = {
   rehearsed: false,
   undo: null,
 };
-const record: ClusterRecord = {
-  schema: 'airdock.cluster/1',
-  product: 'shop',
-  trust: [],
-  migrations: [],
-  shape: null,
-  checks: [],
-  current: '0.3.0',
-  schemaRelease: '0.5.0',
-  highestGood: '0.5.0',
-  securityFloor: null,
-  transactions: [killed],
-  kept: [],
-};
-const revision = (number: number, status: string, version: string): Revision => ({
-  revision: number,
-  status,
-  chart: `shop-${version}`,
-  app_version: version,
-  description: '',
-  updated: '',
-});
+const record = clusterRecord({ current: '0.3.0', schemaRelease: '0.5.0', highestGood: '0.5.0', transactions: [killed] });
 const before = [revision(2, 'deployed', '0.3.0'), revision(3, 'failed', '0.4.0')];
 
 /** @returns what helm was told, and the record as it was left */

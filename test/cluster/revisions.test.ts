@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../src/cluster/record.ts';
 import { deployedOf, madeBy, servingOf } from '../../src/cluster/revisions.ts';
+import { revision } from '../helpers/cluster-records.ts';
 
 /** `3 failed 0.3.1` */
 const history = (...lines: string[]) =>
   lines.map((line) => {
-    const [revision, status = '', version = ''] = line.split(' ');
-    return { revision: Number(revision), status, chart: `shop-${version}`, app_version: version, description: '', updated: '' };
+    const [number, status = '', version = ''] = line.split(' ');
+    return revision(Number(number), status, version);
   });
 const record = (current: string, ...outcomes: ClusterTransaction['outcome'][]) =>
   ({ current, transactions: outcomes.map((outcome) => ({ outcome })) }) as ClusterRecord;

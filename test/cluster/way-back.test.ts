@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../src/cluster/record.ts';
 import type { ClusterSite } from '../../src/cluster/site.ts';
 import { comesBack, wayBack } from '../../src/cluster/way-back.ts';
+import { clusterRecord, revision } from '../helpers/cluster-records.ts';
 
 const at = '2026-11-27T18:00:00Z';
 const transaction = (id: number, from: string, to: string, backup: string | null): ClusterTransaction => ({
@@ -21,31 +22,20 @@ const transaction = (id: number, from: string, to: string, backup: string | null
   rehearsed: true,
   undo: null,
 });
-const record: ClusterRecord = {
-  schema: 'airdock.cluster/1',
-  product: 'shop',
-  trust: [],
+const record = clusterRecord({
   migrations: [
     { version: '0.3.0', class: 'expand', summary: 'adds a column' },
     { version: '0.4.0', class: 'irreversible', summary: 'merges tables' },
   ],
-  shape: null,
-  checks: [],
   current: '0.4.0',
   schemaRelease: '0.4.0',
   highestGood: '0.4.0',
-  securityFloor: null,
   transactions: [transaction(1, '0.2.4', '0.3.0', 'shop-1'), transaction(2, '0.3.0', '0.4.0', 'shop-2')],
   kept: [{ name: 'shop_0_3_0_t2', oid: 7, release: '0.3.0', schemaRelease: '0.3.0', keptAt: at }],
-};
-const revisions = ['0.2.4', '0.3.0', '0.4.0'].map((version, index) => ({
-  revision: index + 1,
-  status: index === 2 ? 'deployed' : 'superseded',
-  chart: `shop-${version}`,
-  app_version: version,
-  description: '',
-  updated: '',
-}));
+});
+const revisions = ['0.2.4', '0.3.0', '0.4.0'].map((version, index) =>
+  revision(index + 1, index === 2 ? 'deployed' : 'superseded', version),
+);
 const site = { release: 'shop', kubectl: { namespace: 'prod' } } as ClusterSite;
 const way = (to: string | undefined, change: Partial<ClusterRecord> = {}, restoreDatabase = true) =>
   wayBack(site, { ...record, ...change }, revisions, { to, restoreDatabase });
