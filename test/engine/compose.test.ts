@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Compose, openCompose } from '../../src/io/compose.ts';
 import { type Docker, openDocker } from '../../src/io/docker.ts';
 import { resolveEndpoint } from '../../src/io/endpoint.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { type Host, type HostOptions, startHost } from '../helpers/host.ts';
+import { tinyImage } from '../helpers/tiny-image.ts';
 
 const variants: HostOptions[] = [
   { name: 'compose-20', engine: '20.10', store: 'classic', compose: '2.26' },
@@ -61,11 +61,7 @@ describe.each(variants)('compose $compose on $engine', (variant) => {
     host = await startHost(variant);
     docker = openDocker(host.env['DOCKER_HOST'] ?? '');
     bound = (command, args, options) => run(command, args, { ...options, env: { ...host.env, ...options?.env } });
-    const root = join(directory, 'root');
-    await execa`mkdir -p ${root}/bin ${root}/tmp`;
-    await execa`cp /bin/busybox ${root}/bin/busybox`;
-    await execa`tar -C ${root} -cf ${directory}/tiny.tar .`;
-    await host.docker('import', join(directory, 'tiny.tar'), 'tiny:1');
+    await tinyImage(host, directory);
     await writeFile(join(directory, 'compose.yaml'), composeFile);
     await writeFile(join(directory, 'other.yaml'), 'services: { stranger: { image: nothing } }\n');
     // What an operator's .env may hold, and must not change what is done with that project.

@@ -5,7 +5,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startServices } from '../../src/install/start-services.ts';
 import { type Compose, openCompose } from '../../src/io/compose.ts';
@@ -13,6 +12,7 @@ import { type Docker, openDocker } from '../../src/io/docker.ts';
 import { type Run, run } from '../../src/io/process.ts';
 import { cases } from '../helpers/faults.ts';
 import { type Host, type HostOptions, startHost } from '../helpers/host.ts';
+import { tinyImage } from '../helpers/tiny-image.ts';
 
 const variants: HostOptions[] = [
   { name: 'replaced-20', engine: '20.10', store: 'classic', compose: '2.26' },
@@ -51,11 +51,7 @@ describe.each(variants)('half replaced, compose $compose on $engine', (variant) 
       files: [join(directory, 'compose.yaml')],
       envFile: join(directory, '.env'),
     });
-    const root = join(directory, 'root');
-    await execa`mkdir -p ${root}/bin ${root}/tmp`;
-    await execa`cp /bin/busybox ${root}/bin/busybox`;
-    await execa`tar -C ${root} -cf ${directory}/tiny.tar .`;
-    await host.docker('import', join(directory, 'tiny.tar'), 'tiny:1');
+    await tinyImage(host, directory);
     await writeFile(join(directory, 'compose.yaml'), composeFile);
   });
   afterAll(async () => {
