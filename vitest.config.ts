@@ -8,7 +8,7 @@ const engines = {
   testTimeout: 1_200_000,
   hookTimeout: 1_200_000,
 };
-const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/flow/**'];
+const withEngines = ['test/e2e/**', 'test/crash/**', 'test/engine/**', 'test/cluster/**'];
 
 // Without a cluster what one said is played back (test/helpers/cluster.ts): of the runs that were recorded, side by side.
 const playedBack = (process.env['AIRDOCK_CLUSTER'] ?? 'replay') === 'replay';
@@ -27,7 +27,7 @@ export default defineConfig({
       { test: { ...engines, name: 'engine', include: ['test/engine/**/*.test.ts'] } },
       { test: { ...engines, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
       { test: { ...engines, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
-      { test: { ...engines, ...cluster, name: 'cluster', include: ['test/cluster/flow/**/*.test.ts'] } },
+      { test: { ...engines, ...cluster, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
     ],
   },
 });

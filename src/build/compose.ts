@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { AirdockError } from '../errors.ts';
 import { asked, type AskedImage } from './asked.ts';
-import { interpolation } from '../bundle/interpolation.ts';
+import { interpolation } from '../io/compose-interpolation.ts';
 
 export type ComposeFile = {
   services: string[];

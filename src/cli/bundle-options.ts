@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { BundleOptions } from '../install/install.ts';
+import type { BundleOptions } from '../vm/commands/install.ts';
 import type { CliContext } from './context.ts';
 import { addEnvOptions, envInputs, type EnvOptions } from './env-inputs.ts';
 import { directoryOf } from './host.ts';

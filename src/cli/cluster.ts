@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { OpenBundle } from '../bundle/reader.ts';
-import { RecordStore } from '../cluster/record.ts';
-import type { ClusterSite } from '../cluster/site.ts';
-import { noKeys } from '../database/sealed.ts';
+import { RecordStore } from '../kubernetes/record/record.ts';
+import type { ClusterSite } from '../kubernetes/record/site.ts';
+import { noKeys } from '../data/postgres/backup/sealed.ts';
 import { AirdockError } from '../errors.ts';
 import type { CliContext } from './context.ts';
 

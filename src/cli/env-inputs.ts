@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { AirdockError } from '../errors.ts';
-import type { EnvInputs } from '../install/env-template.ts';
+import type { EnvInputs } from '../vm/env/template.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { version as versionSchema } from '../bundle/manifest.ts';
 import { userInfo } from 'node:os';
-import type { Host } from '../install/host.ts';
+import type { Host } from '../vm/site/host.ts';
 import { AirdockError, systemCode } from '../errors.ts';
 import type { Run, RunResult } from '../io/process.ts';
 import type { CliContext } from './context.ts';

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { parseIdentities } from '../database/sealed.ts';
+import { parseIdentities } from '../data/postgres/backup/sealed.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 

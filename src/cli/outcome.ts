@@ -1,8 +1,8 @@
-import type { TableDifference } from '../database/difference.ts';
-import type { Plan } from '../install/plan-document.ts';
-import type { Recovered } from '../install/recovery.ts';
-import { differenceLines } from '../database/table-differences.ts';
-import type { Finished } from '../install/runner.ts';
+import type { TableDifference } from '../data/postgres/compare/difference.ts';
+import type { Plan } from '../vm/plan/document.ts';
+import type { Recovered } from '../vm/transaction/recover.ts';
+import { differenceLines } from '../data/postgres/compare/table-differences.ts';
+import type { Finished } from '../vm/transaction/run.ts';
 import type { OutcomeDocument, ResumeDocument } from './documents/outcome.ts';
 
 export type { ResumeDocument };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { OpenBundle } from '../bundle/reader.ts';
-import { push, type PushResult } from '../cluster/push.ts';
-import { parseTarget, repositoriesOf, type PushTarget } from '../cluster/push-target.ts';
+import { push, type PushResult } from '../push/push.ts';
+import { parseTarget, repositoriesOf, type PushTarget } from '../push/push-target.ts';
 import { AirdockError } from '../errors.ts';
 import type { CredentialSource } from '../images/credentials.ts';
 import { bytesText } from '../units.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { authorizeBy, type Authorize } from '../bundle/authorize.ts';
 import { AirdockError } from '../errors.ts';
-import type { NamedTrust } from '../install/open-trusted.ts';
+import type { NamedTrust } from '../vm/site/open-trusted.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 

@@ -1,5 +1,5 @@
 import packageJson from '../../package.json' with { type: 'json' };
-import { migrations } from '../install/schema.ts';
+import { migrations } from '../vm/state/schema.ts';
 import type { Runtime } from './context.ts';
 import type { VersionDocument } from './documents/version.ts';
 import { ownDigest } from './own-digest.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { digestOf, hexOf } from '../../src/digest.ts';
-import { openStore } from '../../src/install/store.ts';
+import { openStore } from '../../src/vm/store/store.ts';
 import { temporaryFolder } from '../helpers/bundle.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -2,7 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parseTrust } from '../../src/bundle/trust.ts';
 import { trustRotateDocument } from '../../src/cli/documents/trust-rotate.ts';
-import { trustListDocument } from '../../src/install/trust-documents.ts';
+import { trustListDocument } from '../../src/vm/commands/trust-documents.ts';
 import { temporaryFolder } from '../helpers/bundle.ts';
 import { airdock, type CliResult } from '../helpers/cli.ts';
 import { Customer, release, writeKey } from '../helpers/customer.ts';

@@ -2,7 +2,7 @@
 // back (docs/adr/0008-irreversible.md). While it lies there nothing of a quiesced service runs, and the restart of the
 // engine brings none of it; afterwards the right database has the live name, by its OID.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { resumeUnit } from '../../src/install/boot.ts';
+import { resumeUnit } from '../../src/vm/site/boot.ts';
 import { cases, fired } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
 import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';

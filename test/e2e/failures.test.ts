@@ -83,7 +83,7 @@ describe('of the release', () => {
     await installedState(host);
     const program = await patchedAirdock('no-undo', [
       {
-        file: 'src/install/undo.ts',
+        file: 'src/vm/transaction/undo.ts',
         from: 'switched ? await bringBack(site, record, plan) : unchanged(site)',
         to: 'unchanged(site)',
       },

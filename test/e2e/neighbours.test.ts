@@ -98,11 +98,11 @@ test.each(cases([], ['without private names']))(
   async () => {
     const program = await patchedAirdock('public-names', [
       {
-        file: 'src/install/names-here.ts',
+        file: 'src/vm/images/names-here.ts',
         from: 'return chosen.map((entry) => {',
         to: 'return chosen.map((entry) => {\n    if (entry) return { ...entry, name: entry.image.reference, private: false };',
       },
-      { file: 'src/install/load-release.ts', from: '  await assertNamesOurs(site, version, images);\n', to: '' },
+      { file: 'src/vm/images/load-release.ts', from: '  await assertNamesOurs(site, version, images);\n', to: '' },
     ]);
     const before = await look();
     await airdock(host, ['install', releases.path('0.3.0'), '--dir', ours, '--yes'], { program });

@@ -199,7 +199,7 @@ describe.each(cases(variants.slice(0, 1), variants.slice(1)))('$name', (variant)
     const line = 'progress((written += bytes.length));';
     const program = await patchedAirdock(`${variant.name}-${name}`, [
       {
-        file: 'src/install/adopt-transaction.ts',
+        file: 'src/vm/transaction/adoption.ts',
         from: line,
         to: `${line} if (name === '${name}') process.kill(process.pid, 'SIGKILL');`,
       },

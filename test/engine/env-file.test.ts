@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseEnvFile } from '../../src/install/env-file.ts';
+import { parseEnvFile } from '../../src/vm/env/file.ts';
 import { run } from '../../src/io/process.ts';
 import { composeConfigs } from '../helpers/compose-plugin.ts';
 

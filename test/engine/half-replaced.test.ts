@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startServices } from '../../src/install/start-services.ts';
+import { startServices } from '../../src/vm/services/compose-up.ts';
 import { type Compose, openCompose } from '../../src/io/compose.ts';
 import { type Docker, openDocker } from '../../src/io/docker.ts';
 import { type Run, run } from '../../src/io/process.ts';

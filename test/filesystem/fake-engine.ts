@@ -3,10 +3,10 @@ import { promises as real, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { parse } from 'yaml';
-import { interpolate } from '../../src/bundle/interpolation.ts';
+import { interpolate } from '../../src/io/compose-interpolation.ts';
 import { digestOf } from '../../src/digest.ts';
 import { AirdockError } from '../../src/errors.ts';
-import { parseEnvFile } from '../../src/install/env-file.ts';
+import { parseEnvFile } from '../../src/vm/env/file.ts';
 import type { Compose, ComposeModel, ComposeOptions } from '../../src/io/compose.ts';
 import type { ContainerInfo, Docker, EngineImage } from '../../src/io/docker.ts';
 

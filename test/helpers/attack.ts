@@ -5,10 +5,10 @@ import { openBundle } from '../../src/bundle/reader.ts';
 import { authorizeBy, type Authorize } from '../../src/bundle/authorize.ts';
 import { verifyBundle } from '../../src/bundle/verify.ts';
 import { digestOf } from '../../src/digest.ts';
-import type { TransactionRecord } from '../../src/install/journal.ts';
-import type { ManagedSite } from '../../src/install/site.ts';
-import { importRelease } from '../../src/install/steps/import.ts';
-import { openStore } from '../../src/install/store.ts';
+import type { TransactionRecord } from '../../src/vm/state/journal.ts';
+import type { ManagedSite } from '../../src/vm/site/site.ts';
+import { importRelease } from '../../src/vm/transaction/steps/import.ts';
+import { openStore } from '../../src/vm/store/store.ts';
 import { temporaryFolder, testKey, writeTestBundle } from './bundle.ts';
 import { takeApart, type RawEntry } from './forge.ts';
 

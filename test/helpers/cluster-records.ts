@@ -1,5 +1,5 @@
 // What the cluster's units start from: a record, and revisions of helm's, without a cluster.
-import type { ClusterRecord } from '../../src/cluster/record.ts';
+import type { ClusterRecord } from '../../src/kubernetes/record/record.ts';
 import type { Revision } from '../../src/io/helm-releases.ts';
 
 /** Of a release that runs 0.2.4 and has no transaction yet. */

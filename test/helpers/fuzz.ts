@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { openBundle } from '../../src/bundle/reader.ts';
 import { digestOf, hexOf } from '../../src/digest.ts';
 import { AirdockError } from '../../src/errors.ts';
-import { openStore, type Store } from '../../src/install/store.ts';
+import { openStore, type Store } from '../../src/vm/store/store.ts';
 import { authorizeBy, type Authorize } from '../../src/bundle/authorize.ts';
 import type { Target } from './attack.ts';
 import { makeImage, temporaryFolder, testKey } from './bundle.ts';

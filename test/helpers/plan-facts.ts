@@ -1,5 +1,5 @@
-import type { Facts } from '../../src/install/facts.ts';
-import { makePlan } from '../../src/install/plan.ts';
+import type { Facts } from '../../src/vm/plan/facts.ts';
+import { makePlan } from '../../src/vm/plan/plan.ts';
 import { makeRelease } from './bundle.ts';
 
 /** What a plan depends on, without a machine. */

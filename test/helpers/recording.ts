@@ -63,7 +63,7 @@ function steady(text: string): string {
     .replaceAll(/\b\d{8}-\d{6}\b/g, '<time>');
 }
 
-/** airdock's own record (src/cluster/record.ts), which holds keys, names and times. */
+/** airdock's own record (src/kubernetes/record/record.ts), which holds keys, names and times. */
 function steadyRecord(record: string): string {
   const { trust, transactions, ...rest } = JSON.parse(gunzipSync(Buffer.from(record, 'base64')).toString()) as {
     trust: { role: string }[];

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFil
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { resumeAtBoot, resumeUnit } from '../../src/install/boot.ts';
+import { resumeAtBoot, resumeUnit } from '../../src/vm/site/boot.ts';
 import { openSystemd } from '../../src/io/systemd.ts';
 import { run } from '../../src/io/process.ts';
 import { temporaryFolder } from '../helpers/bundle.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { adopt } from '../../install/adopt.ts';
-import type { Adoption } from '../../install/adopt-document.ts';
+import { adopt } from '../../vm/commands/adopt.ts';
+import type { Adoption } from '../../vm/adopt/document.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';

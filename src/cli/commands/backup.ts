@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { backupRecipients, createBackup, listBackups, pruneBackups, verifyBackup } from '../../install/backup-commands.ts';
-import type { BackupEntry } from '../../install/backups.ts';
-import { restoreBackup } from '../../install/restore-backup.ts';
+import { backupRecipients, createBackup, listBackups, pruneBackups, verifyBackup } from '../../vm/commands/backup.ts';
+import type { BackupEntry } from '../../vm/backups/list.ts';
+import { restoreBackup } from '../../vm/commands/restore-backup.ts';
 import { AirdockError } from '../../errors.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readHistory, type History } from '../../install/history.ts';
+import { readHistory, type History } from '../../vm/commands/history.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 

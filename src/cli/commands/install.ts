@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { install } from '../../install/install.ts';
+import { install } from '../../vm/commands/install.ts';
 import { addBundleOptions, bundleOptions, type BundleFlags } from '../bundle-options.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { planInstall } from '../../install/install.ts';
+import { planInstall } from '../../vm/commands/install.ts';
 import { addBundleOptions, bundleOptions, type BundleFlags } from '../bundle-options.ts';
 import type { Act, CliContext } from '../context.ts';
 import { hostOf } from '../host.ts';

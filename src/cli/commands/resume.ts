@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { resume } from '../../install/resume.ts';
+import { resume } from '../../vm/commands/resume.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 import { recoveredText, type ResumeDocument } from '../outcome.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { rollback } from '../../install/rollback.ts';
+import { rollback } from '../../vm/commands/rollback.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { driftFixes } from '../../install/drift.ts';
-import { readStatus, type Status } from '../../install/status.ts';
+import { driftFixes } from '../../vm/plan/drift.ts';
+import { readStatus, type Status } from '../../vm/commands/status.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 import { backupText } from '../render/backup.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
-import { makeSupportBundle, type SupportBundle } from '../../install/support-bundle.ts';
+import { makeSupportBundle, type SupportBundle } from '../../vm/commands/support-bundle.ts';
 import type { Act, CliContext } from '../context.ts';
 import { directoryOf, hostOf } from '../host.ts';
 

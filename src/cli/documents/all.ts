@@ -1,5 +1,5 @@
 import { bundleManifest } from '../../bundle/manifest.ts';
-import { adoptDocument } from '../../install/adopt-document.ts';
+import { adoptDocument } from '../../vm/adopt/document.ts';
 import {
   backupCreateDocument,
   backupListDocument,
@@ -7,14 +7,14 @@ import {
   backupRecipientsDocument,
   backupRestoreDocument,
   backupVerifyDocument,
-} from '../../install/backup-documents.ts';
-import { helmPlanDocument } from '../../cluster/plan.ts';
-import { helmHistoryDocument, helmStatusDocument } from '../../cluster/status.ts';
-import { historyDocument } from '../../install/history.ts';
-import { planDocument } from '../../install/plan-document.ts';
-import { statusDocument } from '../../install/status.ts';
-import { supportBundleDocument } from '../../install/support-bundle.ts';
-import { trustListDocument } from '../../install/trust-documents.ts';
+} from '../../vm/commands/backup-documents.ts';
+import { helmPlanDocument } from '../../kubernetes/plan/plan.ts';
+import { helmHistoryDocument, helmStatusDocument } from '../../kubernetes/commands/status.ts';
+import { historyDocument } from '../../vm/commands/history.ts';
+import { planDocument } from '../../vm/plan/document.ts';
+import { statusDocument } from '../../vm/commands/status.ts';
+import { supportBundleDocument } from '../../vm/commands/support-bundle.ts';
+import { trustListDocument } from '../../vm/commands/trust-documents.ts';
 import { trustDocument } from '../../bundle/trust.ts';
 import { buildDocument } from './build.ts';
 import { errorDocument } from './error.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { migrationClass } from '../../bundle/manifest.ts';
-import { tableDifferences } from '../../database/table-differences.ts';
+import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 
 /** What `airdock helm` did. */
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { tableDifferences } from '../../database/table-differences.ts';
+import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 
 const recovered = z
   .strictObject({

@@ -1,4 +1,4 @@
-import type { BackupEntry } from '../../install/backups.ts';
+import type { BackupEntry } from '../../vm/backups/list.ts';
 import { bytesText } from '../../units.ts';
 
 /** One line: id, size, release, whether it is known to restore. */

@@ -1,8 +1,8 @@
-import type { HelmPlan } from '../../cluster/plan.ts';
-import type { HelmHistory, HelmStatus } from '../../cluster/status.ts';
-import { differenceLines } from '../../database/table-differences.ts';
+import type { HelmPlan } from '../../kubernetes/plan/plan.ts';
+import type { HelmHistory, HelmStatus } from '../../kubernetes/commands/status.ts';
+import { differenceLines } from '../../data/postgres/compare/table-differences.ts';
 import { bytesText } from '../../units.ts';
-import { flagsOf } from '../../cluster/site.ts';
+import { flagsOf } from '../../kubernetes/record/site.ts';
 
 /** Documents of `airdock helm` as an operator reads them. */
 

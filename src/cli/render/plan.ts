@@ -1,6 +1,6 @@
-import type { Plan } from '../../install/plan-document.ts';
-import { stopSeconds } from '../../install/plan.ts';
-import { restoreLines } from '../../install/restore-text.ts';
+import type { Plan } from '../../vm/plan/document.ts';
+import { stopSeconds } from '../../vm/plan/plan.ts';
+import { restoreLines } from '../../vm/plan/restore-text.ts';
 import { bytesText } from '../../units.ts';
 
 /** The plan before the act, as an operator reads it (JOURNEY "The plan before the act"). */

@@ -1,5 +1,5 @@
-import type { TrustChange } from '../../install/trust-commands.ts';
-import type { TrustedKey } from '../../install/trust-documents.ts';
+import type { TrustChange } from '../../vm/commands/trust.ts';
+import type { TrustedKey } from '../../vm/commands/trust-documents.ts';
 import { currentKeys, revokedKeys } from '../../bundle/trust.ts';
 
 export function trustText(keys: readonly TrustedKey[]): string {

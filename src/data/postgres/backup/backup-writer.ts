@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { hexOf } from '../../../digest.ts';
+import { HashedFile } from './hashed-file.ts';
+import { type BackupKeys, openBackupFile, seal, sealedSuffix } from './sealed.ts';
+
+/** A file as it lies in the folder of a backup: encrypted when the backup is. `sha256` in hex. */
+export type Written = { file: string; bytes: number; sha256: string };
+
+/** Writes the files of one backup, each hashed as it goes to the disk, and durable when it is done. */
+export class BackupWriter {
+  readonly #folder: string;
+  readonly #keys: BackupKeys;
+
+  constructor(folder: string, keys: BackupKeys) {
+    this.#folder = folder;
+    this.#keys = keys;
+  }
+
+  text(name: string, text: string): Promise<Written> {
+    return this.stream(name, (sink) => Promise.resolve(sink.end(text)));
+  }
+
+  /** `fill` ends the sink, or throws: what it throws is thrown, unless the disk was first. */
+  async stream(name: string, fill: (sink: Writable) => Promise<unknown>, onBytes?: (bytes: number) => void): Promise<Written> {
+    const sealed = this.#keys.recipients.length > 0 ? await seal(this.#keys) : undefined;
+    const written = sealed ? name + sealedSuffix : name;
+    const file = new HashedFile(join(this.#folder, written), onBytes);
+    try {
+      if (sealed) await both(pipeline(sealed.sealed, file), fill(sealed.input), sealed.input);
+      else await both(finished(file), fill(file), file);
+    } finally {
+      file.destroy();
+    }
+    return { file: written, bytes: file.bytes, sha256: hexOf(file.digest()) };
+  }
+
+  /** What was written, as it was before it was encrypted. */
+  open({ file }: Written) {
+    return openBackupFile(join(this.#folder, file), this.#keys);
+  }
+}
+
+/** Until both are over: the first that failed is the reason. */
+async function both(written: Promise<unknown>, filled: Promise<unknown>, sink: Writable): Promise<void> {
+  const failures: unknown[] = [];
+  const note = (error: unknown): void => void failures.push(error);
+  const end = (error: unknown): void => {
+    note(error);
+    sink.destroy();
+  };
+  await Promise.all([written.catch(note), filled.catch(end)]);
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { AirdockError, isAirdockError } from '../../../errors.ts';
+import type { ExecOptions } from '../../../io/compose.ts';
+import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../../../io/files.ts';
+import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
+import { BackupWriter, type Written } from './backup-writer.ts';
+import { dumpedSequences } from './dumped-sequences.ts';
+import { fingerprint, takeFingerprint } from '../compare/fingerprint.ts';
+import { databaseSize, type DatabaseTarget, endSessions, runTool, serverVersion, tool } from '../server/server.ts';
+import { readLocale } from '../server/locale.ts';
+import { type BackupKeys, noKeys } from './sealed.ts';
+import { databaseSettings } from '../server/settings.ts';
+import { withSnapshot } from '../server/snapshot.ts';
+
+export { backupMetadata, type BackupMetadata } from './backup-metadata.ts';
+export { databaseSize, endSessions, type DatabaseTarget } from '../server/server.ts';
+
+export type BackupOptions = DatabaseTarget & {
+  /** `backups/<id>`: must not exist. It appears whole, or not at all. */
+  directory: string;
+  /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
+  applicationName: string;
+  release?: string;
+  schemaRelease?: string;
+  /** What else belongs to it; written after the dump. */
+  beside?: (files: BackupWriter) => Promise<Pick<BackupMetadata, 'redis' | 'volumes'>>;
+  /** Who can read it; it is not encrypted unless told. */
+  keys?: BackupKeys;
+  signal?: AbortSignal;
+  /** Bytes of the dump so far. */
+  onProgress?: (bytes: number) => void;
+};
+
+export type Backup = {
+  dumpPath: string;
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+  /** Dump and reading back. */
+  seconds: number;
+  metadata: BackupMetadata;
+};
+
+/** The directory in which a backup is made before it gets its name; recovery may remove what matches. */
+export const unfinishedSuffix = '.unfinished';
+
+/**
+ * A dump that was read back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so it takes all of:
+ * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (FACTS section 4). Beside it lies
+ * the fingerprint of the same snapshot, for the proof by a restore (ADR 7).
+ * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; nothing is left of the backup then
+ */
+export async function backupDatabase(options: BackupOptions): Promise<Backup> {
+  const { directory } = options;
+  const unfinished = directory + unfinishedSuffix;
+  await removeTree(unfinished);
+  await ensureDirectory(unfinished);
+  try {
+    const metadata = await fill(unfinished, options);
+    await syncDirectory(unfinished);
+    await rename(unfinished, directory);
+    await syncDirectory(dirname(directory));
+    const { bytes, sha256 } = metadata.dump;
+    return { dumpPath: join(directory, metadata.dump.file), bytes, sha256, seconds: metadata.seconds, metadata };
+  } catch (error) {
+    await removeTree(unfinished);
+    // The tool in the container goes on without us (FACTS section 2), and would hold its locks.
+    if (isAirdockError(error, 'INTERRUPTED')) await endSessions(options, options.applicationName).catch(() => 0);
+    throw asBackupFailure(error, unfinished);
+  }
+}
+
+async function fill(directory: string, options: BackupOptions): Promise<BackupMetadata> {
+  const started = performance.now();
+  const { keys = noKeys, release, schemaRelease } = options;
+  const files = new BackupWriter(directory, keys);
+  const { dump, taken } = await withSnapshot(options, options, async (snapshot, signal) => {
+    const under = { ...options, snapshot, signal };
+    return { dump: await writeDump(files, under), taken: await takeFingerprint(options, under) };
+  });
+  await readBack(directory, files, dump, options);
+  taken.sequences = await dumpedSequences(options, () => files.open(dump), taken.sequences, common(options));
+  const { sql, passwords } = await roles(options);
+  const metadata: BackupMetadata = {
+    schema: 'airdock.backup/1',
+    id: basename(options.directory),
+    createdAt: `${new Date().toISOString().slice(0, 19)}Z`,
+    database: options.database,
+    user: options.user,
+    service: options.service,
+    serverVersion: await serverVersion(options),
+    databaseBytes: await databaseSize(options),
+    locale: await readLocale(options),
+    ...(release === undefined ? {} : { release }),
+    ...(schemaRelease === undefined ? {} : { schemaRelease }),
+    ...(keys.recipients.length === 0 ? {} : { encryptedTo: [...keys.recipients] }),
+    dump,
+    fingerprint: await files.text('fingerprint.json', `${JSON.stringify(fingerprint.parse(taken), undefined, 1)}\n`),
+    roles: { ...(await files.text('roles.sql', sql)), passwords },
+    settings: await files.text('settings.sql', await databaseSettings(options)),
+    ...(await options.beside?.(files)),
+    readBack: true,
+    proven: false,
+    seconds: Math.round((performance.now() - started) / 100) / 10,
+  };
+  await replaceFile(join(directory, 'metadata.json'), `${JSON.stringify(backupMetadata.parse(metadata), undefined, 2)}\n`);
+  return metadata;
+}
+
+function writeDump(files: BackupWriter, options: BackupOptions & { snapshot: string }): Promise<Written> {
+  const database = ['--no-password', '-U', options.user, '-d', options.database];
+  const command = ['pg_dump', '-Fc', `--snapshot=${options.snapshot}`, ...database];
+  const dump = (stdout: Writable) => tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout });
+  return files.stream('dump', dump, options.onProgress);
+}
+
+/** pg_restore reads every block and row of the dump; the file's hash says that it is what was written. */
+async function readBack(directory: string, files: BackupWriter, dump: Written, options: BackupOptions): Promise<void> {
+  const input = await files.open(dump);
+  await tool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
+  const path = join(directory, dump.file);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 16 })) hash.update(chunk as Buffer);
+  if (hash.digest('hex') !== dump.sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
+}
+
+/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
+async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
+  const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
+  const full = await runTool(options, command, common(options));
+  if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
+  const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
+  return { sql: stdout, passwords: false };
+}
+
+function common({ applicationName, signal }: BackupOptions): ExecOptions {
+  return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
+}
+
+function asBackupFailure(error: unknown, path: string): unknown {
+  const known = diskError(error, path);
+  if (known instanceof AirdockError) return known;
+  const why = error instanceof Error ? error.message : String(error);
+  return new AirdockError('BACKUP_FAILED', `the backup could not be written: ${why}`, { cause: error });
+}

@@ -1,0 +1,117 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { AirdockError, isAirdockError } from '../../../errors.ts';
+import { diskError, ensureDirectory, freeBytes } from '../../../io/files.ts';
+import { bytesText } from '../../../units.ts';
+import type { Cluster } from '../swap/admin.ts';
+import { type Counts, differenceOf } from './merge.ts';
+import { CopiedRows, copyRows, type Rows } from './row-hashes.ts';
+import { type Reading, readings, tablesOf } from './tables.ts';
+
+/** By primary key; without one, only the difference of the numbers of rows. `table` has its schema, quoted as SQL wants it. */
+export type TableDifference = { table: string } & Counts;
+
+/** The rows of a database as they were when it was read, to be compared again and again. */
+export type Spool = {
+  file: string;
+  /** In the order of the file. */
+  tables: Reading[];
+  /** Every table that it had. */
+  known: Set<string>;
+};
+
+/**
+ * Reads `older` once, as `newer` will be compared with it, into a new file in `folder` (made, mode 0700): 26 bytes a row.
+ * @throws DISK_FULL before anything is written where there may not be room for it; STEP_FAILED; INTERRUPTED
+ */
+export async function spoolRows(older: Cluster, newer: Cluster, folder: string): Promise<Spool> {
+  const had = await tablesOf(older);
+  const tables = readings(had, await tablesOf(newer));
+  // a row takes more than 26 bytes of a table
+  await assertRoom(
+    folder,
+    had.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  await ensureDirectory(folder);
+  const file = join(folder, 'rows');
+  const sink = createWriteStream(file, { flags: 'wx', mode: 0o600, highWaterMark: 2 ** 20 });
+  try {
+    await copyRows(older, tables, sink);
+  } catch (error) {
+    throw diskError(error, file);
+  } finally {
+    sink.destroy();
+  }
+  return { file, tables, known: new Set(had.map(({ name }) => name)) };
+}
+
+async function assertRoom(folder: string, needed: number): Promise<void> {
+  const free = await freeBytes(folder);
+  if (needed <= free) return;
+  throw new AirdockError('DISK_FULL', `${folder} may need ${bytesText(needed)}, ${bytesText(free)} are free`);
+}
+
+/**
+ * Reads `newer` against the spool, both as streams: nothing is held in memory. Only tables with a difference, by name; one
+ * that only `newer` has gained all of its rows, one that only the older had is left out.
+ * @throws STEP_FAILED, also when a column that was compared before is gone; INTERRUPTED
+ */
+export async function compareWithSpool({ file, tables, known }: Spool, newer: Cluster): Promise<TableDifference[]> {
+  const added = (await tablesOf(newer)).filter(({ name }) => !known.has(name)).map(({ name }) => name);
+  const counted = added.map((name) => ({ name, columns: [], key: null }));
+  const spooled = createReadStream(file, { highWaterMark: 2 ** 18 });
+  const older = new CopiedRows(spooled);
+  try {
+    return await reading(newer, [...tables, ...counted], async (rows) => {
+      const all: TableDifference[] = [];
+      for (const { name, key } of tables) {
+        const compare = key ? differenceOf : differenceOfNumbers;
+        all.push({ table: name, ...(await compare(older.table(), rows.table())) });
+      }
+      for (const table of added) all.push({ table, gained: await numberOf(rows.table()), changed: 0, lost: 0 });
+      return all.filter(({ gained, changed, lost }) => gained + changed + lost > 0).toSorted(byTable);
+    });
+  } finally {
+    spooled.destroy();
+  }
+}
+
+/** `work` takes the rows as they come; when either fails, both end, and the reason is thrown. */
+async function reading<T>(target: Cluster, tables: readonly Reading[], work: (rows: CopiedRows) => Promise<T>): Promise<T> {
+  const pipe = new PassThrough({ highWaterMark: 2 ** 18 });
+  const [copied, done] = await Promise.allSettled([
+    copyRows(target, tables, pipe).catch((error: unknown) => {
+      pipe.destroy();
+      throw error;
+    }),
+    work(new CopiedRows(pipe)).then(
+      (result) => {
+        pipe.resume();
+        return result;
+      },
+      (error: unknown) => {
+        pipe.destroy();
+        throw error;
+      },
+    ),
+  ]);
+  if (copied.status === 'rejected' && (done.status === 'fulfilled' || isAirdockError(copied.reason))) throw copied.reason;
+  if (done.status === 'rejected') throw done.reason;
+  return done.value;
+}
+
+async function differenceOfNumbers(older: Rows, newer: Rows): Promise<Counts> {
+  const more = (await numberOf(newer)) - (await numberOf(older));
+  return { gained: Math.max(0, more), changed: 0, lost: Math.max(0, -more) };
+}
+
+async function numberOf(rows: Rows): Promise<number> {
+  let number = 0;
+  for await (const [count = 0n] of rows) number += Number(count);
+  return number;
+}
+
+function byTable(a: TableDifference, b: TableDifference): number {
+  return a.table < b.table ? -1 : 1;
+}

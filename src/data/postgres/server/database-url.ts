@@ -1,0 +1,70 @@
+import { AirdockError } from '../../../errors.ts';
+
+/** A database that a URL names, as an application takes it (postgres: "34.1.1.2. Connection URIs"). */
+export type NamedByUrl = {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  name: string;
+  /** For libpq, besides host, port and password (postgres: "34.15. Environment Variables"). */
+  environment: Record<string, string>;
+};
+
+/** The same, with another database of its server. */
+export function urlWith(text: string, name: string): string {
+  const url = new URL(text);
+  url.pathname = `/${encodeURIComponent(name)}`;
+  return url.href;
+}
+
+/**
+ * @param urlKey where the URL comes from, for messages: it is never quoted, for it has a password
+ * @param own a host whose parameters do not matter: its tools need no way there
+ * @throws AirdockError ENV_INVALID when it is none, or asks for what is not supported
+ */
+export function databaseByUrl(urlKey: string, text: string, own?: string): NamedByUrl {
+  const url = URL.parse(text);
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === '')
+    throw invalid(urlKey, 'is no URL such as postgresql://USER:PASSWORD@HOST:5432/NAME');
+  const [user, password, name] = [url.username, url.password, url.pathname.slice(1)].map((part) => decoded(urlKey, part));
+  if (!user || !name) throw invalid(urlKey, `names no ${user ? 'database' : 'user'}`);
+  const host = decoded(urlKey, url.hostname).replace(/^\[(.*)\]$/, '$1');
+  const named = { host, port: Number(url.port || 5432), user, password: password ?? '', name };
+  if (host === own) return { ...named, environment: {} };
+  if (host.includes(',')) throw invalid(urlKey, 'names several hosts, and which of them answers is not known');
+  const environment: Record<string, string> = {};
+  for (const [key, value] of url.searchParams) {
+    const variable = variables[key];
+    if (variable === undefined) throw invalid(urlKey, `has the parameter ${key}, which airdock cannot honour`);
+    if (variable !== null) environment[variable] = value;
+  }
+  return { ...named, environment };
+}
+
+/** libpq's variables by parameter; null: only the application's own matter. What names files of the application is not here. */
+const variables: Record<string, string | null> = {
+  sslmode: 'PGSSLMODE',
+  sslnegotiation: 'PGSSLNEGOTIATION',
+  channel_binding: 'PGCHANNELBINDING',
+  gssencmode: 'PGGSSENCMODE',
+  connect_timeout: 'PGCONNECT_TIMEOUT',
+  target_session_attrs: 'PGTARGETSESSIONATTRS',
+  application_name: null,
+  options: null,
+};
+
+function decoded(key: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw invalid(key, 'has a % that begins no %XX', cause);
+  }
+}
+
+function invalid(key: string, what: string, cause?: unknown): AirdockError {
+  return new AirdockError('ENV_INVALID', `${key} in .env ${what}`, {
+    hint: 'Write special characters of user and password as %XX; of the parameters, sslmode, connect_timeout, channel_binding and target_session_attrs can be honoured.',
+    cause,
+  });
+}

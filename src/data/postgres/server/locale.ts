@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { AirdockError } from '../../../errors.ts';
+import { ask, type DatabaseTarget } from './server.ts';
+
+/** What `CREATE DATABASE … TEMPLATE template0` needs to make a database that sorts and stores text as this one. */
+export const databaseLocale = z.strictObject({
+  /** `UTF8` */
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  provider: z.enum(['libc', 'icu', 'builtin']),
+  /** Of the provider icu or builtin. */
+  icuLocale: z.string().nullable(),
+  /** PostgreSQL 16 and later. */
+  icuRules: z.string().optional(),
+  /** Of the library when the database was made; another one may sort otherwise. Null where the provider has none. */
+  collationVersion: z.string().nullable(),
+});
+export type DatabaseLocale = z.infer<typeof databaseLocale>;
+
+/** @throws AirdockError BACKUP_FAILED */
+export async function readLocale(target: DatabaseTarget): Promise<DatabaseLocale> {
+  const [line] = await ask(target, query, {}, 'BACKUP_FAILED');
+  const read = databaseLocale.safeParse(JSON.parse(line ?? 'null'));
+  if (read.success) return read.data;
+  throw new AirdockError('BACKUP_FAILED', `the locale of ${target.database} is none that is known: ${line}`, {
+    cause: read.error,
+  });
+}
+
+// Columns by name, out of JSON: they came and went with PostgreSQL 15, 16 and 17.
+const query = `
+SELECT json_strip_nulls(json_build_object('icuRules', d->>'daticurules'))::jsonb || jsonb_build_object(
+  'encoding', pg_encoding_to_char((d->>'encoding')::int), 'collate', d->>'datcollate', 'ctype', d->>'datctype',
+  'provider', CASE coalesce(d->>'datlocprovider', 'c') WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' END,
+  'icuLocale', coalesce(d->>'datlocale', d->>'daticulocale'), 'collationVersion', d->>'datcollversion')
+FROM (SELECT to_jsonb(d) AS d FROM pg_database d WHERE datname = current_database()) d`;

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { higherVersion } from '../../policy/reached.ts';
+import { AirdockError } from '../../errors.ts';
+import { asStep } from '../../events.ts';
+import type { Revision } from '../../io/helm-releases.ts';
+import { databasePlace, withDatabase } from '../database/access.ts';
+import { openTransaction, shapeOf, type ClusterTransaction } from '../record/record.ts';
+import { stopHook } from '../steps/migration-hook.ts';
+import { madeBy } from '../record/revisions.ts';
+import { removeScratch } from '../pods/scratch-pod.ts';
+import { flagsOf, kubectlFlags, type ClusterSite } from '../record/site.ts';
+import { bringUp, keptBy, stoppedBy, stopWriters, swapBack } from '../steps/swap.ts';
+import { end, note, type Running } from '../record/transaction.ts';
+import { removeTools } from '../pods/tools-pod.ts';
+import { removeTrials } from '../steps/trial.ts';
+import { openButUnwell } from '../steps/undo.ts';
+import { chartObjects } from '../pods/workloads.ts';
+
+export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
+
+export type ResumeOptions = {
+  /** Shows whose it is and asks. @throws CONSENT_NEEDED */
+  consent: (text: string) => Promise<void>;
+};
+
+/**
+ * Finishes or undoes what was killed, on this machine or another (docs/adr/0013-cluster.md). helm's own revisions tell how far it
+ * came, the OID under the live name which database is there.
+ * @returns undefined when nothing is open
+ * @throws NOT_A_DEPLOYMENT without a record
+ * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
+ */
+export async function helmResume(site: ClusterSite, options: ResumeOptions): Promise<Resumed | undefined> {
+  const record = await site.records.read();
+  if (!record)
+    throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${site.release} in ${site.kubectl.namespace}`, {
+      hint: 'helm list -A shows what there is, and where.',
+    });
+  const open = openTransaction(record);
+  if (!open) return undefined;
+  const whose = `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator}, since ${open.startedAt}`;
+  if (open.pid !== null && open.operator === site.host.operator && (await site.host.runs(open.pid)))
+    throw new AirdockError('LOCKED', `${whose}, is under way: it is process ${open.pid} of this machine`, {
+      hint: 'Wait for its end, or end it.',
+    });
+  await options.consent(`${whose}: it is finished or taken back, so nobody may be at work on it any more\n`);
+  const running: Running = { record, transaction: open };
+  // before anything is touched: whoever is at it after all notices with its next write, and stops
+  await note(site, running, { operator: site.host.operator, pid: process.pid });
+  site.host.listener({ type: 'note', text: `${whose} was interrupted; putting that right` });
+  await removeScratch(site);
+  await removeTrials(site);
+  await removeTools(site);
+  for (const { metadata } of await site.kubectl.list('pods', { 'airdock.dev/transaction': `${site.release}-${open.id}` }))
+    await site.kubectl.remove('pod', metadata.name);
+  const outcome = await asStep(site.host.listener, 'undo', async () => {
+    const revisions = await settled(site);
+    if (revisions.length === 0) return nothingLeft(site, running);
+    const made = madeBy(open, revisions);
+    // a revision above it is that of an undo that had begun
+    if (made?.status === 'deployed' && made === revisions.at(-1)) return goOn(site, running, made.revision);
+    // pods of the new release may have let users in, to a database that was swapped in and opened
+    if (made && open.kind === 'upgrade' && open.undo?.next) return finishHelm(site, running, made);
+    return goBack(site, running, made);
+  });
+  return { transaction: open.id, kind: open.kind, to: open.to, outcome: outcome.outcome };
+}
+
+/** helm's history, once it came to its end: a helm that outlived its airdock may still be at work, and has a minute. */
+async function settled({ helm, release }: ClusterSite): Promise<Revision[]> {
+  for (const until = performance.now() + 60_000; ; await sleep(2000)) {
+    const revisions = await helm.history(release);
+    if (!revisions.at(-1)?.status.startsWith('pending') || performance.now() > until) return revisions;
+  }
+}
+
+/** Killed before helm had begun with a first install, or uninstalled since: there is nothing to bring back. */
+async function nothingLeft(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
+}
+
+async function goOn(site: ClusterSite, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
+  const { transaction, record } = running;
+  if (transaction.undo) {
+    const { workloads } = chartObjects(await site.helm.manifest(site.release));
+    await bringUp(site, workloads, transaction.undo, 600_000);
+  }
+  const { undo, from, to } = transaction;
+  const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
+  const revisions = { ...transaction.revisions, after: revision };
+  const source = record.kept.find(({ oid }) => oid === undo?.next?.oid);
+  const back = transaction.kind === 'rollback';
+  const schemaRelease = back
+    ? undo?.live
+      ? (source?.schemaRelease ?? to)
+      : record.schemaRelease
+    : higherVersion(record.schemaRelease, to);
+  const highestGood = back ? record.highestGood : higherVersion(record.highestGood, to);
+  await end(site, running, 'done', { revisions }, { current: to, schemaRelease, highestGood, kept });
+  return { outcome: 'done', summary: `${transaction.to} is serving` };
+}
+
+/** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
+async function finishHelm(
+  site: ClusterSite,
+  running: Running,
+  { revision }: Revision,
+): Promise<{ outcome: 'done'; summary: string }> {
+  try {
+    await site.helm.rollback(site.release, revision, { timeoutSeconds: 600, forceConflicts: true });
+    const done = (await site.helm.history(site.release)).at(-1);
+    return await goOn(site, running, done?.revision ?? revision);
+  } catch (error) {
+    throw await openButUnwell(site, running, error);
+  }
+}
+
+async function goBack(
+  site: ClusterSite,
+  running: Running,
+  made: Revision | undefined,
+): Promise<{ outcome: 'rolled-back'; summary: string }> {
+  const { undo, revisions, from } = running.transaction;
+  try {
+    if (made) await stopHook(site, chartObjects(await site.helm.hooks(site.release, made.revision)).migration);
+    const objects = chartObjects(await site.helm.manifest(site.release, revisions.before ?? undefined));
+    if (undo?.live) {
+      // what helm brought up never meets the database that comes back
+      if (made) await stopWriters(site, stoppedBy(undo, objects));
+      const shape = shapeOf(running.record);
+      await withDatabase(site, await databasePlace(site, shape, objects), shape.databaseImage ?? undefined, async (database) => {
+        if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
+      });
+    }
+    if (revisions.before !== null && made)
+      await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
+    if (undo?.live) await bringUp(site, objects.workloads, undo, 600_000);
+  } catch (cause) {
+    throw new AirdockError(
+      'UNDO_FAILED',
+      `the previous state could not be brought back: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
+        cause,
+      },
+    );
+  }
+  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  return { outcome: 'rolled-back', summary: from === null ? 'nothing was installed before' : `${from} is serving` };
+}

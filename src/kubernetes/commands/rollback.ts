@@ -1,0 +1,169 @@
+import path from 'node:path';
+import { maintenanceOf } from '../../data/postgres/swap/admin.ts';
+import type { TableDifference } from '../../data/postgres/compare/difference.ts';
+import { restoreAndCompare, checkedBackup } from '../../data/postgres/backup/prove.ts';
+import { readBackup } from '../../data/postgres/backup/stored-backup.ts';
+import { asideName, nextName } from '../../data/postgres/swap/swap-names.ts';
+import { asStep } from '../../events.ts';
+import type { LiveDatabase } from '../database/access.ts';
+import { waitHealthy } from '../steps/health.ts';
+import { withLookBack, type LookBack, type WayOptions } from '../plan/rollback-plan.ts';
+import type { HelmPlan } from '../plan/plan.ts';
+import { shapeOf } from '../record/record.ts';
+import { refuse } from '../plan/refuse.ts';
+import { deployedOf } from '../record/revisions.ts';
+import type { ClusterSite } from '../record/site.ts';
+import { bringUp, clusterOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn, writersOf } from '../steps/swap.ts';
+import { begin, end, failed, type Running } from '../record/transaction.ts';
+import { chartObjects } from '../pods/workloads.ts';
+
+export type RollbackOptions = WayOptions & {
+  timeoutSeconds: number;
+  /** Shows the plan and asks. @throws CONSENT_NEEDED */
+  consent: (plan: HelmPlan) => Promise<void>;
+};
+
+export type RolledBack = {
+  transaction: number;
+  from: string;
+  to: string;
+  revision: number | null;
+  /** Where today's database is kept, when another one came back, and what it has that this one has not (null: not known). */
+  database: string | null;
+  leftAside: TableDifference[] | null;
+};
+
+/** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED, OWNED_BY_ANOTHER; what failed and was taken back (6) */
+export async function helmRollback(site: ClusterSite, options: RollbackOptions): Promise<RolledBack> {
+  return withLookBack(site, options, async (look) => {
+    refuse(look.plan);
+    await options.consent(look.plan);
+    const { from, version: to, swaps } = look.way;
+    const running = await begin(site, look.record, {
+      kind: 'rollback',
+      from,
+      to,
+      class: swaps ? 'irreversible' : 'expand',
+      before: look.plan.revision,
+      last: look.last,
+    });
+    const { database } = look;
+    return database ? databaseToo(site, options, { ...look, database }, running) : codeAlone(site, options, look, running);
+  });
+}
+
+async function codeAlone(site: ClusterSite, options: RollbackOptions, look: LookBack, running: Running): Promise<RolledBack> {
+  const { before } = running.transaction.revisions;
+  const { way } = look;
+  try {
+    await asStep(site.host.listener, 'rollback', async () => {
+      await site.helm.rollback(site.release, way.revision, options);
+      return { summary: `as revision ${way.revision} was` };
+    });
+    await well(site, look);
+  } catch (error) {
+    return failed(site, running, error, async () => {
+      if (before !== null) await site.helm.rollback(site.release, before, { ...options, forceConflicts: true });
+      return { outcome: 'rolled-back', summary: `${way.from} is serving again` };
+    });
+  }
+  return finish(site, running, look, null);
+}
+
+/** The database goes back first, and then the code: the old one never runs on a schema that it does not know. */
+async function databaseToo(
+  site: ClusterSite,
+  options: RollbackOptions,
+  look: LookBack & { database: LiveDatabase },
+  running: Running,
+): Promise<RolledBack> {
+  const { listener } = site.host;
+  const { way, database, objects, record } = look;
+  const writers = writersOf(shapeOf(record), objects);
+  const { before } = running.transaction.revisions;
+  const aside = asideName(database.database, record.schemaRelease ?? way.from, running.transaction.id);
+  let opened = false;
+  try {
+    const coming = way.kept?.name ?? (await restored(site, running, database, way.backup?.id ?? ''));
+    await asStep(listener, 'quiesce', async () => {
+      await quiesce(site, running, database, writers);
+      return { summary: `${writers.map(({ service }) => service).join(', ')} stopped` };
+    });
+    await asStep(listener, 'swap', async () => {
+      await swapIn(site, running, database, coming, aside);
+      return { summary: `${coming} is live, today’s is kept as ${aside}` };
+    });
+    await asStep(listener, 'rollback', async () => {
+      opened = true;
+      await open(database, running);
+      await site.helm.rollback(site.release, way.revision, options);
+      const { undo } = running.transaction;
+      if (undo) await bringUp(site, objects.workloads, undo, options.timeoutSeconds * 1000);
+      return { summary: `as revision ${way.revision} was` };
+    });
+    await well(site, look);
+  } catch (error) {
+    return failed(site, running, error, async () => {
+      const { undo } = running.transaction;
+      if (!undo) return { outcome: 'undone', summary: `${way.from} is serving, untouched` };
+      // what came back never meets today's database
+      if (opened) await stopWriters(site, writers);
+      // once it was open somebody may have written to it
+      await swapBack(database, running, opened || way.kept !== undefined);
+      if (opened && before !== null) await site.helm.rollback(site.release, before, { ...options, forceConflicts: true });
+      await scaleBack(site, undo);
+      const left = opened && !way.kept ? `; what came back was open for a while and is left as ${undo.next?.name}` : '';
+      return { outcome: 'rolled-back', summary: `${way.from} is serving again${left}` };
+    });
+  }
+  return finish(site, running, look, aside);
+}
+
+/** By the checks of the release that came back. */
+async function well(site: ClusterSite, { record, way }: LookBack): Promise<void> {
+  const checks = record.checks.find(({ version }) => version === way.version);
+  await asStep(site.host.listener, 'health', async () => ({
+    summary: checks
+      ? await waitHealthy(site, checks, chartObjects(await site.helm.manifest(site.release)))
+      : `the checks of ${way.version} are not on record: its pods are ready`,
+  }));
+}
+
+/** A backup as a new database beside the live one, compared, while users are served. @returns its name */
+async function restored(site: ClusterSite, running: Running, server: LiveDatabase, id: string): Promise<string> {
+  const { listener, signal } = site.host;
+  const name = nextName(running.transaction.id);
+  await asStep(listener, 'restore', async (onProgress) => {
+    const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), signal);
+    const { applicationName, ...cluster } = clusterOf(server, running);
+    const there = { ...cluster, database: maintenanceOf(server.database) };
+    await restoreAndCompare(site, there, backup, { name, applicationName, signal, onProgress });
+    return { summary: `${id}, equal` };
+  });
+  return name;
+}
+
+async function finish(
+  site: ClusterSite,
+  running: Running,
+  { way, record, rows }: LookBack,
+  aside: string | null,
+): Promise<RolledBack> {
+  const { transaction } = running;
+  const revision = deployedOf(await site.helm.history(site.release))?.revision ?? null;
+  const put = keptBy(site, running, way.from);
+  await end(
+    site,
+    running,
+    'done',
+    { revisions: { ...transaction.revisions, after: revision } },
+    {
+      current: way.version,
+      ...(way.swaps ? { schemaRelease: way.kept?.schemaRelease ?? way.version } : {}),
+      kept: [...record.kept.filter(({ oid }) => oid !== way.kept?.oid), ...put],
+    },
+  );
+  const [kept] = put;
+  const leftAside = kept && rows ? await rows.left(kept) : null;
+  return { transaction: transaction.id, from: way.from, to: way.version, revision, database: aside, leftAside };
+}

@@ -1,0 +1,149 @@
+import { floorAfter, higherVersion } from '../../policy/reached.ts';
+import { signerPins } from '../record/pins.ts';
+import { isAirdockError } from '../../errors.ts';
+import { asStep } from '../../events.ts';
+import { withDatabase, type LiveDatabase } from '../database/access.ts';
+import { waitHealthy } from '../steps/health.ts';
+import { look, union, type ClusterFacts } from '../plan/facts.ts';
+import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
+import { refuse } from '../plan/refuse.ts';
+import type { ClusterRecord } from '../record/record.ts';
+import type { ClusterSite } from '../record/site.ts';
+import { bringUp, keptBy, leftStopped } from '../steps/swap.ts';
+import { begin, end, failed, note, refuseOpen } from '../record/transaction.ts';
+import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
+import { changeDatabase, helmOrHook, prepare } from '../steps/upgrade.ts';
+import { bringBack, cameTo, goesOn, openButUnwell } from '../steps/undo.ts';
+import { assertLabelled } from '../pods/workloads.ts';
+
+export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
+
+/** Up to the first thing that is changed. @throws PREFLIGHT_FAILED with every finding, CHART_* */
+export async function planOf(site: ClusterSite, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
+  const { bundle, chart, values, set } = options;
+  const { manifest } = bundle;
+  // first of all: the database may be fenced, by a transaction that was killed
+  const record = await site.records.read();
+  if (record) refuseOpen(site, record);
+  const rendered = await site.helm.template({ release: site.release, chart, values, set });
+  const facts = await look(site, manifest, rendered, options);
+  const needed = [
+    ...manifest.writers,
+    ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
+  ];
+  assertLabelled(facts.target, needed, chart);
+  const { namespace, context } = site.kubectl;
+  const wanted = { ...options, release: site.release, namespace, context, manifest };
+  const plan = helmPlanDocument.parse(planUpgrade(facts, wanted));
+  return { plan, facts };
+}
+
+/** @throws what stands in the way (5), what failed and was taken back (6), what a person must decide (7) */
+export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): Promise<ClusterOutcome> {
+  const { plan, facts } = await planOf(site, options);
+  refuse(plan);
+  await options.consent(plan);
+  if (options.push) await asStep(site.host.listener, 'push', async () => ({ summary: await options.push!() }));
+
+  return withDatabase(site, facts.database, databaseImage(options) ?? undefined, (database) =>
+    transact(site, options, facts, plan, database),
+  );
+}
+
+async function transact(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  plan: HelmPlan,
+  database: LiveDatabase | undefined,
+): Promise<ClusterOutcome> {
+  const { listener } = site.host;
+  const { manifest } = options.bundle;
+  const record = facts.record ?? emptyRecord(manifest.product);
+  const before = facts.deployed?.revision ?? null;
+  const swaps = plan.steps.includes('swap');
+  // replicas that an upgrade with exit 7 left at none come back with this one
+  const stopped = leftStopped(record);
+  const running = await begin(site, learnt(record, options), {
+    kind: plan.kind === 'install' ? 'install' : 'upgrade',
+    from: facts.from,
+    to: manifest.version,
+    class: facts.pathClass,
+    before,
+    last: facts.revisions.at(-1)?.revision ?? null,
+    undo: swaps || Object.keys(stopped).length === 0 ? null : { replicas: stopped, live: null, next: null, aside: null },
+  });
+  try {
+    await prepare(site, options, facts, database, running);
+    if (swaps && database) await changeDatabase(site, options, facts, database, running);
+    // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
+    else if (facts.pathClass !== 'none')
+      await note(site, running, {}, { schemaRelease: higherVersion(record.schemaRelease, manifest.version) });
+  } catch (error) {
+    return failed(site, running, error, () => bringBack(site, facts, database, running, 'before-helm'));
+  }
+  let [revision, helmDone]: [number | null, boolean] = [null, false];
+  try {
+    await asStep(listener, 'upgrade', async () => {
+      await helmOrHook(site, options, facts);
+      helmDone = true;
+      const { undo } = running.transaction;
+      if (undo) await bringUp(site, facts.target.workloads, undo, options.timeoutSeconds * 1000);
+      revision = (await site.helm.history(site.release)).at(-1)?.revision ?? null;
+      return { summary: `revision ${revision}` };
+    });
+    await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
+  } catch (error) {
+    // interrupted in the midst of helm's work: what is left is helm's, and resume has it done
+    const swapped = running.transaction.undo?.next != null;
+    if (swapped && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
+    const came = helmDone ? 'to-the-pods' : await cameTo(site, running, error);
+    if (swapped && came === 'to-the-pods') throw await openButUnwell(site, running, error);
+    return failed(site, running, error, () => bringBack(site, facts, database, running, came));
+  }
+  const kept = keptBy(site, running, facts.from ?? manifest.version);
+  await end(
+    site,
+    running,
+    'done',
+    { revisions: { ...running.transaction.revisions, after: revision } },
+    {
+      current: manifest.version,
+      schemaRelease: higherVersion(record.schemaRelease, manifest.version),
+      highestGood: higherVersion(record.highestGood, manifest.version),
+      securityFloor: floorAfter(record.securityFloor, manifest.securityFloor),
+      kept: [...record.kept, ...kept],
+    },
+  );
+  return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
+}
+
+function emptyRecord(product: string): ClusterRecord {
+  return {
+    schema: 'airdock.cluster/1',
+    product,
+    trust: [],
+    migrations: [],
+    shape: null,
+    checks: [],
+    current: null,
+    schemaRelease: null,
+    highestGood: null,
+    securityFloor: null,
+    transactions: [],
+    kept: [],
+  };
+}
+
+/** What the bundle says of keys and migrations is remembered, whatever becomes of it. */
+function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
+  const { bundle } = options;
+  const { version, health, traffic } = bundle.manifest;
+  return {
+    ...record,
+    checks: [...record.checks.filter((one) => one.version !== version), { version, health, traffic }],
+    trust: signerPins(record.trust, bundle.signer),
+    migrations: union(record.migrations, bundle.manifest.migrations),
+    shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },
+  };
+}

@@ -1,0 +1,104 @@
+import type { BundleManifest } from '../../bundle/manifest.ts';
+import { databaseByUrl, urlWith, type NamedByUrl } from '../../data/postgres/server/database-url.ts';
+import { databaseSize, type DatabaseTarget, type Tools } from '../../data/postgres/server/server.ts';
+import { AirdockError } from '../../errors.ts';
+import type { Kubectl } from '../../io/kubectl.ts';
+import { variableOf } from '../pods/pod-variables.ts';
+import { readyPod } from '../pods/pods.ts';
+import type { ClusterSite } from '../record/site.ts';
+import { withToolsPod } from '../pods/tools-pod.ts';
+import type { ChartObjects, PodSpec, Workload } from '../pods/workloads.ts';
+
+/** Where the database of a release is: in the pod of its workload, or elsewhere, where a URL says. */
+export type DatabasePlace =
+  | { kind: 'pod'; service: string; workload: Workload; user: string; name: string }
+  | { kind: 'elsewhere'; service: string; url: NamedByUrl; text: string; key: string; spec: PodSpec };
+
+/** The same within reach. */
+export type LiveDatabase = DatabaseTarget & {
+  place: DatabasePlace;
+  /** Of a throwaway server beside it. */
+  scratch: { image: string; spec: PodSpec; container: string };
+};
+
+/** Undefined when the release declares none, or none whose tools it carries. @throws DATABASE_MISSING, ENV_INVALID */
+export async function databasePlace(
+  { kubectl }: Pick<ClusterSite, 'kubectl'>,
+  { database, writers }: Pick<BundleManifest, 'database' | 'writers'>,
+  { workloads }: ChartObjects,
+): Promise<DatabasePlace | undefined> {
+  if (database === 'none' || database.service === undefined) return undefined;
+  const { service, userKey, nameKey, urlKey } = database;
+  const workload = workloads.find((one) => one.service === service);
+  const asks = workloads.find((one) => writers.includes(one.service));
+  const text = asks && urlKey !== undefined ? await variableOf(kubectl, asks.spec, urlKey) : undefined;
+  if (asks && urlKey !== undefined && text !== undefined && text !== '')
+    return { kind: 'elsewhere', service, key: urlKey, text, url: databaseByUrl(urlKey, text), spec: asks.spec };
+  if (!workload) return undefined;
+  const said = async (key: string): Promise<string> => {
+    const value = await variableOf(kubectl, workload.spec, key);
+    if (value !== undefined) return value;
+    throw new AirdockError('DATABASE_MISSING', `${workload.name} has no variable ${key}, which names the database or its user`, {
+      hint: 'The chart and the release do not fit together: ask the vendor.',
+    });
+  };
+  return { kind: 'pod', service, workload, user: await said(userKey), name: await said(nameKey) };
+}
+
+/** Runs `work` with the database in reach; `image`: whose tools reach one that is elsewhere. */
+export async function withDatabase<T>(
+  site: ClusterSite,
+  place: DatabasePlace | undefined,
+  image: string | undefined,
+  work: (database: LiveDatabase | undefined) => Promise<T>,
+): Promise<T> {
+  if (!place) return work(undefined);
+  if (place.kind === 'pod') {
+    const { workload, service, user, name } = place;
+    const scratch = { image: workload.image, spec: workload.spec, container: workload.container };
+    return work({ tools: podTools(site.kubectl, workload), service, user, database: name, place, scratch });
+  }
+  if (image === undefined)
+    throw new AirdockError(
+      'DATABASE_UNREACHABLE',
+      `the database is at ${place.url.host}, and there is no PostgreSQL image here whose tools could reach it`,
+      {
+        hint: 'Upgrade with --registry, so that the images of the release are known.',
+      },
+    );
+  return withToolsPod(site, { url: place.url, image, spec: place.spec }, (tools) =>
+    work({
+      tools,
+      service: place.service,
+      user: place.url.user,
+      database: place.url.name,
+      place,
+      scratch: { image, spec: place.spec, container: '' },
+    }),
+  );
+}
+
+/** What leads a migration to another database of the same server; `secret`: has a password in it. */
+export function leadTo(
+  { place }: LiveDatabase,
+  { database }: Pick<BundleManifest, 'database'>,
+  name: string,
+): { env: Record<string, string>; secret: Record<string, string> } {
+  if (place.kind === 'elsewhere') return { env: {}, secret: { [place.key]: urlWith(place.text, name) } };
+  return { env: database === 'none' ? {} : { [database.nameKey]: name }, secret: {} };
+}
+
+/** Bytes; null where it is not within reach yet. */
+export async function sizeOf({ kubectl }: Pick<ClusterSite, 'kubectl'>, place: DatabasePlace): Promise<number | null> {
+  if (place.kind === 'elsewhere') return null;
+  const { workload, service, user, name } = place;
+  return databaseSize({ tools: podTools(kubectl, workload), service, user, database: name });
+}
+
+/** Programs in the workload's pod, whichever it is when they are asked for: a pod may be another one meanwhile. */
+function podTools(kubectl: Kubectl, workload: Workload): Tools {
+  return {
+    exec: async (_service, command, options) =>
+      kubectl.exec(await readyPod(kubectl, workload), workload.container, command, options),
+  };
+}

@@ -1,0 +1,100 @@
+import semver from 'semver';
+import type { BundleManifest } from '../../bundle/manifest.ts';
+import { classOfPath, type KnownMigration } from '../../policy/migrations.ts';
+import type { MigrationClass } from '../../bundle/manifest.ts';
+import type { Revision } from '../../io/helm-releases.ts';
+import { fieldConflicts } from './conflicts.ts';
+import { missingSecrets } from './needed-secrets.ts';
+import { databasePlace, sizeOf, type DatabasePlace } from '../database/access.ts';
+import { ownersOf, versionWithoutHelm, type Owner } from './owners.ts';
+import type { ClusterRecord } from '../record/record.ts';
+import { servingOf } from '../record/revisions.ts';
+import type { ClusterSite } from '../record/site.ts';
+import { writersOf } from '../steps/swap.ts';
+import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
+
+/** What is there before anything is done. */
+export type ClusterFacts = {
+  record: ClusterRecord | undefined;
+  revisions: Revision[];
+  /** The one whose pods run; undefined before the first install, and where somebody else than helm made them. */
+  deployed: Revision | undefined;
+  from: string | null;
+  pathClass: MigrationClass;
+  migrations: KnownMigration[];
+  /** As they are now, and as the chart of the bundle makes them with these values. */
+  running: ChartObjects;
+  target: ChartObjects;
+  database: DatabasePlace | undefined;
+  /** Null where it is elsewhere: not within reach yet. */
+  databaseBytes: number | null;
+  /** Who else owns what helm and airdock would change. */
+  owners: Owner[];
+  /** Fields that others own and the chart sets otherwise; not asked where they are taken over. */
+  conflicts: string[];
+  /** Secrets that pods would wait for. */
+  missing: string[];
+  mayNot: string[];
+};
+
+/** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
+export async function look(
+  site: ClusterSite,
+  manifest: BundleManifest,
+  rendered: string,
+  { forceConflicts }: { forceConflicts: boolean },
+): Promise<ClusterFacts> {
+  const { kubectl, helm, release } = site;
+  const record = await site.records.read();
+  const revisions = await helm.history(release);
+  const deployed = servingOf(revisions, record);
+  const target = chartObjects(rendered);
+  const running = deployed ? chartObjects(await helm.manifest(release, deployed.revision)) : emptyChart;
+  const from = deployed
+    ? semver.valid(deployed.app_version)
+    : await versionWithoutHelm(site, revisions, writersOf(manifest, target));
+  const there = deployed !== undefined || from !== null;
+  const migrations = union(record?.migrations ?? [], manifest.migrations);
+  // a chart of before the labels: its workloads have the names that they will have
+  const seen = running.workloads.length > 0 || !there ? running : target;
+  const database = there ? await databasePlace(site, manifest, seen) : undefined;
+  return {
+    record,
+    revisions,
+    deployed,
+    from,
+    pathClass: from === null ? 'none' : classOfPath(migrations, from, manifest.version),
+    migrations,
+    running: seen,
+    target,
+    database,
+    databaseBytes: database ? await sizeOf(site, database) : null,
+    owners: there ? await ownersOf(site, seen.workloads) : [],
+    conflicts: deployed && !forceConflicts ? await fieldConflicts(site, rendered) : [],
+    missing: await missingSecrets(kubectl, rendered, target),
+    mayNot: await missingRights(site),
+  };
+
+  async function missingRights({ kubectl: asked }: ClusterSite): Promise<string[]> {
+    const needed = [
+      ['create', 'secrets'],
+      ['create', 'pods'],
+      ['create', 'pods/exec'],
+      ['get', 'pods/log'],
+      ['get', 'services/proxy'],
+      ['patch', 'deployments.apps/scale'],
+      ['create', 'networkpolicies.networking.k8s.io'],
+      ['delete', 'jobs.batch'],
+    ] as const;
+    const allowed = await Promise.all(needed.map(([verb, resource]) => asked.may(verb, resource)));
+    return needed.filter((_one, index) => !allowed[index]).map((one) => one.join(' '));
+  }
+}
+
+const emptyChart: ChartObjects = { workloads: [], migration: undefined, services: [] };
+
+/** One entry a version; what is said last counts. */
+export function union(known: readonly KnownMigration[], learnt: readonly KnownMigration[]): KnownMigration[] {
+  const all = new Map([...known, ...learnt].map((entry) => [entry.version, entry]));
+  return [...all.values()].toSorted((a, b) => semver.compare(a.version, b.version));
+}

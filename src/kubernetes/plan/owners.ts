@@ -1,0 +1,73 @@
+import semver from 'semver';
+import type { Revision } from '../../io/helm-releases.ts';
+import type { KubeObject } from '../../io/kubectl.ts';
+import type { ClusterSite } from '../record/site.ts';
+import type { Workload } from '../pods/workloads.ts';
+
+/** Who else writes what helm and airdock would write: never fought (docs/adr/0013-cluster.md, "Owners"). */
+
+export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
+
+export async function ownersOf({ kubectl }: Pick<ClusterSite, 'kubectl'>, workloads: readonly Workload[]): Promise<Owner[]> {
+  const owners: Owner[] = [];
+  type Scaler = KubeObject & { spec: { scaleTargetRef: { kind: string; name: string } } };
+  for (const { metadata, spec } of await kubectl.list<Scaler>('horizontalpodautoscalers'))
+    if (workloads.some(({ kind, name }) => kind === spec.scaleTargetRef.kind && name === spec.scaleTargetRef.name))
+      owners.push({ kind: 'HorizontalPodAutoscaler', name: metadata.name, of: spec.scaleTargetRef.name });
+  for (const { kind, name } of workloads) {
+    const { labels = {}, annotations = {} } = (await kubectl.get(kind.toLowerCase(), name))?.metadata ?? {};
+    const argo = labels['argocd.argoproj.io/instance'] ?? annotations['argocd.argoproj.io/tracking-id'];
+    const flux = labels['helm.toolkit.fluxcd.io/name'] ?? labels['kustomize.toolkit.fluxcd.io/name'];
+    if (argo !== undefined) owners.push({ kind: 'Argo CD', name: argo.split(':')[0] ?? argo, of: name });
+    if (flux !== undefined) owners.push({ kind: 'Flux', name: flux, of: name });
+  }
+  return owners;
+}
+
+/**
+ * A controller that renders a chart itself (Argo CD) makes no release of helm's. By the images of the workloads that are there.
+ * @returns the version; null where none of them is, or they have none in common
+ */
+export async function versionWithoutHelm(
+  { kubectl }: Pick<ClusterSite, 'kubectl'>,
+  revisions: readonly Revision[],
+  workloads: readonly Workload[],
+): Promise<string | null> {
+  if (revisions.length > 0) return null; // a first install that failed, and is tried again
+  type Live = KubeObject & { spec: { template: { spec: { containers: { image: string }[] } } } };
+  const found = new Set<string>();
+  for (const { kind, name } of workloads) {
+    const live = await kubectl.get<Live>(kind.toLowerCase(), name);
+    for (const { image } of live?.spec.template.spec.containers ?? []) {
+      const version = semver.valid(image.slice(image.lastIndexOf(':') + 1));
+      if (version !== null) found.add(version);
+    }
+  }
+  const [version = null] = found;
+  return found.size === 1 ? version : null;
+}
+
+/** `irreversible`: writers stop, and whoever scales them would bring them back. `suspended`: the operator says so of the controller. */
+export function ownerFindings(
+  owners: readonly Owner[],
+  { irreversible, suspended, instead }: { irreversible: boolean; suspended: boolean; instead: string },
+): { code: string; text: string; fix: string }[] {
+  return owners.flatMap(({ kind, name, of }) => {
+    const text = `${kind} ${name} looks after ${of}`;
+    const scales = kind === 'HorizontalPodAutoscaler';
+    if (scales ? !irreversible : suspended) return [];
+    return [
+      scales
+        ? {
+            code: 'OWNED_BY_ANOTHER',
+            text: `${text}, and would bring writers back while the database changes`,
+            fix: `Suspend it first: kubectl delete hpa ${name} (keep its manifest), and apply it again afterwards.`,
+          }
+        : {
+            code: 'OWNED_BY_ANOTHER',
+            text: `${text}, and would undo what is done here`,
+            fix: `${instead} Or suspend it, and say so: --owner-suspended`,
+          },
+    ];
+  });
+}

@@ -1,0 +1,136 @@
+import path from 'node:path';
+import { runsOn } from '../../policy/migrations.ts';
+import { AirdockError } from '../../errors.ts';
+import { readIfExists } from '../../io/files.ts';
+import { conflictFix, fieldConflicts } from './conflicts.ts';
+import { databasePlace, sizeOf, withDatabase, type LiveDatabase } from '../database/access.ts';
+import { withRowsSince, type RowsSince } from '../database/rows-left-aside.ts';
+import { ownerFindings, ownersOf } from './owners.ts';
+import { databaseOf, type HelmPlan } from './plan.ts';
+import { shapeOf, type ClusterRecord } from '../record/record.ts';
+import { servingOf } from '../record/revisions.ts';
+import { flagsOf, type ClusterSite } from '../record/site.ts';
+import { keptThere } from '../steps/swap.ts';
+import { refuseOpen } from '../record/transaction.ts';
+import { comesBack, wayBack, type Way } from './way-back.ts';
+import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
+
+export type WayOptions = { to: string | undefined; restoreDatabase: boolean; forceConflicts: boolean; ownerSuspended: boolean };
+
+/** What is known of a rollback before anybody agrees to it. */
+export type LookBack = {
+  record: ClusterRecord;
+  way: Way;
+  plan: HelmPlan;
+  /** As they are now. */
+  objects: ChartObjects;
+  /** Where it goes back, too. */
+  database: LiveDatabase | undefined;
+  rows: RowsSince | undefined;
+  /** helm's, as it was looked at. */
+  last: number | null;
+};
+
+/**
+ * Reads only; a kept database is opened for as long as its rows are read. A database that is elsewhere stays within reach for `work`.
+ * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE, DATABASE_UNREACHABLE
+ */
+export async function withLookBack<T>(site: ClusterSite, options: WayOptions, work: (look: LookBack) => Promise<T>): Promise<T> {
+  const { release, helm, kubectl } = site;
+  const record = await site.records.read();
+  if (!record?.current)
+    throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${release} in ${kubectl.namespace}`, {
+      hint: 'helm rollback takes the code back; whether the old code runs on this schema, only the vendor knows.',
+    });
+  refuseOpen(site, record);
+  const revisions = await helm.history(release);
+  const way = wayBack(site, record, revisions, options);
+  const objects = chartObjects(await helm.manifest(release));
+  const conflicts = options.forceConflicts ? [] : await fieldConflicts(site, await helm.manifest(release, way.revision));
+  const owners = ownerFindings(await ownersOf(site, objects.workloads), {
+    irreversible: way.swaps,
+    suspended: options.ownerSuspended,
+    instead: 'Go back there.',
+  });
+  const revision = servingOf(revisions, record)?.revision ?? null;
+  const base = planRollback(site, record, way, { conflicts, owners, revision });
+  const last = revisions.at(-1)?.revision ?? null;
+  if (!way.swaps) return work({ record, last, way, objects, plan: base, database: undefined, rows: undefined });
+  const shape = shapeOf(record);
+  const place = await databasePlace(site, shape, objects);
+  return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
+    if (!place || !database)
+      throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release is not within reach', {
+        hint: 'Restore it by hand: the operator’s book, section 10.',
+      });
+    const known = { ...record, kept: await keptThere(database, record) };
+    const found = wayBack(site, known, revisions, options);
+    if (!found.kept) await assertBackupHere(site, known, found);
+    return withRowsSince(site, database, found.kept, async (rows) => {
+      const plan: HelmPlan = {
+        ...planRollback(site, known, found, { conflicts, owners, revision }),
+        database: databaseOf(place, await sizeOf(site, place)),
+        comesBack: comesBack(found),
+        since: rows?.since ?? null,
+      };
+      return work({ record: known, last, way: found, objects, plan, database, rows });
+    });
+  });
+}
+
+async function assertBackupHere(
+  { backupDirectory }: ClusterSite,
+  { migrations }: ClusterRecord,
+  { backup, version }: Way,
+): Promise<void> {
+  if (!backup) return;
+  const metadata = await readIfExists(path.join(backupDirectory, backup.id, 'metadata.json'));
+  const { schemaRelease } = metadata ? (JSON.parse(metadata.toString()) as { schemaRelease?: string | null }) : {};
+  if (typeof schemaRelease === 'string' && !runsOn(migrations, version, schemaRelease))
+    throw new AirdockError(
+      'ROLLBACK_REFUSED',
+      `the backup ${backup.id} has the schema of ${schemaRelease}, which ${version} does not run on`,
+      { hint: 'Nothing was changed. By hand, from an older one: the operator’s book, section 10.' },
+    );
+  if (metadata) return;
+  throw new AirdockError(
+    'ROLLBACK_REFUSED',
+    `no database is kept to go back to, and the backup ${backup.id} is not in ${backupDirectory}: ${backup.operator} made it`,
+    { hint: 'Copy its folder from that machine, or say with --backup-dir where it lies. Nothing was changed.' },
+  );
+}
+
+function planRollback(
+  site: ClusterSite,
+  { product, shape }: ClusterRecord,
+  { from, version, swaps, kept, revision: toRevision }: Way,
+  { conflicts, owners, revision }: { conflicts: readonly string[]; owners: HelmPlan['findings']; revision: number | null },
+): HelmPlan {
+  const forward = `to ${from} again: airdock helm rollback ${from}${swaps ? ' --restore-database' : ''} ${flagsOf(site)}`;
+  return {
+    schema: 'airdock.helm-plan/1',
+    product,
+    release: site.release,
+    namespace: site.kubectl.namespace,
+    kind: 'rollback',
+    from,
+    to: version,
+    class: swaps ? 'irreversible' : 'expand',
+    revision,
+    toRevision,
+    database: null,
+    steps: [...(swaps ? [...(kept ? [] : ['restore']), 'quiesce', 'swap'] : []), 'rollback', 'health'],
+    stops: swaps ? (shape?.writers ?? []) : [],
+    comesBack: null,
+    since: null,
+    rollback: forward,
+    findings: [
+      ...owners,
+      ...conflicts.map((conflict) => ({
+        code: 'OWNED_BY_ANOTHER',
+        text: `somebody else set what helm would set otherwise: ${conflict}`,
+        fix: conflictFix,
+      })),
+    ],
+  };
+}

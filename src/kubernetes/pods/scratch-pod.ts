@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DatabaseTarget, Tools } from '../../data/postgres/server/server.ts';
+import { AirdockError } from '../../errors.ts';
+import type { KubeObject, Pod } from '../../io/kubectl.ts';
+import { waitPod } from './pods.ts';
+import type { ClusterSite } from '../record/site.ts';
+import type { PodSpec } from './workloads.ts';
+
+/** A throwaway database server in a pod, on which backups are proven and migrations rehearsed (ADR 7, ADR 13). */
+export type ScratchPod = { server: DatabaseTarget; address: string };
+
+const user = 'airdock_scratch';
+const readyTimeout = 180_000;
+/** Durability costs time that the neighbours need. */
+const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'max_wal_size=128MB', 'archive_mode=off'];
+
+/** 77 characters at most, for helm's releases have 53: a pod's name may have 253. Cut, two of them would be one. */
+export function scratchName({ release }: Pick<ClusterSite, 'release'>, what: string): string {
+  return `airdock-scratch-${release}-${what}`;
+}
+
+/** Every scratch object of a release: a policy lets them reach each other and nothing else. */
+export function scratchLabels({ release }: Pick<ClusterSite, 'release'>): Record<string, string> {
+  return { 'airdock.dev/scratch': release };
+}
+
+/**
+ * Runs `work` beside a fresh, empty server of that image, and removes all of it whatever the end was.
+ * @param spec of the live server's pod: how it is scheduled and pulls
+ * @throws SCRATCH_FAILED when it does not start
+ */
+export async function withScratchPod<T>(
+  site: ClusterSite,
+  { service, image, spec, container }: { service: string; image: string; spec: PodSpec; container: string },
+  work: (scratch: ScratchPod) => Promise<T>,
+): Promise<T> {
+  const { kubectl } = site;
+  await removeScratch(site);
+  try {
+    await kubectl.create(policy(site));
+    await kubectl.create(serverPod(site, { image, spec, container }));
+    const name = scratchName(site, 'db');
+    const pod = await waitPod(kubectl, name, { until: 'ready', timeoutMs: readyTimeout, signal: site.host.signal });
+    const tools: Tools = { exec: (_service, command, options) => kubectl.exec(name, 'server', command, options) };
+    const server = { tools, service, user, database: user };
+    await waitAnswers(server);
+    return await work({ server, address: addressOf(pod) });
+  } finally {
+    await removeScratch(site);
+  }
+}
+
+/** What scratch servers of this release left behind. */
+export async function removeScratch(site: ClusterSite): Promise<void> {
+  const { kubectl } = site;
+  const labels = scratchLabels(site);
+  for (const { metadata } of await kubectl.list<KubeObject>('pods', labels)) await kubectl.remove('pod', metadata.name);
+  for (const { metadata } of await kubectl.list<KubeObject>('networkpolicies', labels))
+    await kubectl.remove('networkpolicy', metadata.name);
+}
+
+function policy(site: ClusterSite): KubeObject {
+  const peers = [{ podSelector: { matchLabels: scratchLabels(site) } }];
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: scratchName(site, 'alone'), labels: scratchLabels(site) },
+    spec: {
+      podSelector: { matchLabels: scratchLabels(site) },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [{ from: peers }],
+      egress: [{ to: peers }],
+    },
+  };
+}
+
+function serverPod(
+  site: ClusterSite,
+  { image, spec, container }: { image: string; spec: PodSpec; container: string },
+): KubeObject {
+  const live = spec.containers.find(({ name }) => name === container);
+  const password = randomBytes(24).toString('hex');
+  const env = [
+    ['POSTGRES_USER', user],
+    ['POSTGRES_DB', user],
+    ['POSTGRES_PASSWORD', password],
+    ['PGDATA', '/airdock/data'],
+  ];
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: scratchName(site, 'db'), labels: scratchLabels(site) },
+    spec: {
+      ...placement(spec),
+      // the application's user is not the server's
+      ...(live ? {} : { securityContext: {} }),
+      ...outsideNames,
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: 'server',
+          image,
+          imagePullPolicy: live?.['imagePullPolicy'] ?? 'IfNotPresent',
+          args: ['postgres', ...settings.flatMap((setting) => ['-c', setting])],
+          env: env.map(([name, value]) => ({ name, value })),
+          securityContext: live?.['securityContext'],
+          volumeMounts: [{ name: 'data', mountPath: '/airdock' }],
+          readinessProbe: {
+            exec: { command: ['pg_isready', '-q', '-h', '127.0.0.1', '-U', user, '-d', user] },
+            periodSeconds: 1,
+          },
+        },
+      ],
+      volumes: [{ name: 'data', emptyDir: {} }],
+    },
+  };
+}
+
+/** Names are asked of nobody: what a pod asks the cluster's resolver leaves the pod. */
+export const outsideNames = {
+  dnsPolicy: 'None',
+  dnsConfig: {
+    nameservers: ['127.0.0.1'],
+    options: [
+      { name: 'timeout', value: '1' },
+      { name: 'attempts', value: '1' },
+    ],
+  },
+};
+
+/** Where a pod may run and how it pulls; nothing of what it does. */
+export function placement(spec: PodSpec): Record<string, unknown> {
+  const kept = [
+    'imagePullSecrets',
+    'nodeSelector',
+    'tolerations',
+    'affinity',
+    'securityContext',
+    'runtimeClassName',
+    'priorityClassName',
+  ];
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...Object.fromEntries(kept.flatMap((key) => (spec[key] === undefined ? [] : [[key, spec[key]]]))),
+  };
+}
+
+function addressOf({ status }: Pod & { status?: { podIP?: string } }): string {
+  if (status?.podIP) return status.podIP;
+  throw new AirdockError('SCRATCH_FAILED', 'the throwaway server has no address');
+}
+
+async function waitAnswers({ tools, service }: DatabaseTarget): Promise<void> {
+  for (let tries = 0; tries < 60; tries++) {
+    const probe = ['psql', '-XAtqw', '-U', user, '-d', user, '-c', 'SELECT 1'];
+    if ((await tools.exec(service, probe, { timeoutMs: 10_000 })).exitCode === 0) return;
+    await sleep(500);
+  }
+  throw new AirdockError('SCRATCH_FAILED', 'the throwaway server does not answer');
+}

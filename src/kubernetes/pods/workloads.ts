@@ -1,0 +1,93 @@
+import { parseAllDocuments } from 'yaml';
+import { AirdockError } from '../../errors.ts';
+import type { KubeObject } from '../../io/kubectl.ts';
+
+/** What a chart makes, by the compose service that each part is (docs/adr/0013-cluster.md). */
+
+const serviceLabel = 'airdock.dev/service';
+const migrationLabel = 'airdock.dev/migration';
+
+export type Workload = {
+  kind: 'Deployment' | 'StatefulSet';
+  name: string;
+  /** The compose service of `bundle.json`. */
+  service: string;
+  /** Null where the chart leaves the number to somebody else. */
+  replicas: number | null;
+  /** Labels of its pods. */
+  selector: Record<string, string>;
+  container: string;
+  image: string;
+  /** Of its pods. */
+  spec: PodSpec;
+};
+
+export type PodTemplate = { metadata?: { labels?: Record<string, string> }; spec: PodSpec };
+export type PodSpec = {
+  containers: (Record<string, unknown> & { name: string; image: string; env?: EnvEntry[] })[];
+  [member: string]: unknown;
+};
+export type EnvEntry = { name: string; value?: string; valueFrom?: unknown };
+
+export type ChartObjects = {
+  workloads: Workload[];
+  /** The migration's Job, hook annotations and all; undefined where these values make none. */
+  migration: (KubeObject & { spec: { template: PodTemplate } }) | undefined;
+  /** Services, with the compose service behind each and its first port. */
+  services: { name: string; service: string; port: number | string }[];
+};
+
+type Manifest = KubeObject & {
+  spec?: {
+    replicas?: number | null;
+    selector?: { matchLabels?: Record<string, string> };
+    template?: PodTemplate;
+    ports?: { name?: string; port: number }[];
+  };
+};
+
+/** @throws CHART_INVALID */
+export function chartObjects(manifests: string): ChartObjects {
+  const found: ChartObjects = { workloads: [], migration: undefined, services: [] };
+  for (const document of parseAllDocuments(manifests, { merge: true })) {
+    if (document.errors.length > 0)
+      throw new AirdockError(
+        'CHART_INVALID',
+        `what the chart renders is not YAML: ${document.errors[0]?.message.split('\n')[0]}`,
+      );
+    const object = document.toJS() as Manifest | null;
+    const labels = object?.metadata?.labels ?? {};
+    const service = labels[serviceLabel];
+    if (!object || service === undefined) continue;
+    const { kind, spec, metadata } = object;
+    const [container] = spec?.template?.spec.containers ?? [];
+    if ((kind === 'Deployment' || kind === 'StatefulSet') && container && spec?.template)
+      found.workloads.push({
+        kind,
+        name: metadata.name,
+        service,
+        replicas: spec?.replicas ?? null,
+        selector: spec?.selector?.matchLabels ?? {},
+        container: container.name,
+        image: container.image,
+        spec: spec.template.spec,
+      });
+    else if (kind === 'Job' && labels[migrationLabel] === 'true') found.migration = object as ChartObjects['migration'] & object;
+    else if (kind === 'Service' && spec?.ports?.[0])
+      found.services.push({ name: metadata.name, service, port: spec.ports[0].name ?? spec.ports[0].port });
+  }
+  return found;
+}
+
+/** @throws CHART_UNLABELLED when the chart does not say what its workloads are */
+export function assertLabelled(objects: ChartObjects, services: readonly string[], chart: string): void {
+  const missing = services.filter((service) => !objects.workloads.some((one) => one.service === service));
+  if (missing.length === 0) return;
+  throw new AirdockError(
+    'CHART_UNLABELLED',
+    `${chart} has no workload labelled ${missing.map((name) => `${serviceLabel}=${name}`).join(', ')}`,
+    {
+      hint: 'airdock cannot know which of its workloads write to the database. airdock push, then helm by hand; ask the vendor for a chart that says so.',
+    },
+  );
+}

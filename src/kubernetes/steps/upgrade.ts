@@ -1,0 +1,161 @@
+import { lastMigration, lastWords } from '../../data/postgres/migration/migration-output.ts';
+import { asideName, nextName } from '../../data/postgres/swap/swap-names.ts';
+import { AirdockError, isAirdockError } from '../../errors.ts';
+import { asStep } from '../../events.ts';
+import { bytesText, durationText } from '../../units.ts';
+import { leadTo, type LiveDatabase } from '../database/access.ts';
+import { makeClusterBackup, proveAndRehearse } from '../database/backup.ts';
+import type { ClusterFacts } from '../plan/facts.ts';
+import { hookAtWork, hookLog } from './migration-hook.ts';
+import { runMigration } from '../pods/migration-pod.ts';
+import { whyNotReady } from '../pods/pods.ts';
+import { insideLabels, kubectlFlags, type ClusterSite } from '../record/site.ts';
+import { copy, open, quiesce, swapIn, writersOf } from './swap.ts';
+import { note, type Running } from '../record/transaction.ts';
+import { trial } from './trial.ts';
+import type { UpgradeOptions } from '../plan/upgrade-options.ts';
+
+/** What `airdock helm upgrade` does besides helm (docs/adr/0013-cluster.md, "Steps"). */
+
+/** Backup and rehearsal: nothing is touched. */
+export async function prepare(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  database: LiveDatabase | undefined,
+  running: Running,
+): Promise<void> {
+  if (!database) return;
+  await note(site, running, { backup: await backUp(site, facts, database) });
+  if (!options.rehearse) return;
+  await rehearse(site, options, facts, database, running.transaction.backup ?? '');
+  await note(site, running, { rehearsed: true });
+}
+
+/** @returns the backup's id */
+export async function backUp(site: ClusterSite, { from, record }: ClusterFacts, database: LiveDatabase): Promise<string> {
+  const releases = { release: from, schemaRelease: record?.schemaRelease ?? from };
+  const { id } = await asStep(site.host.listener, 'backup', async (progress) => {
+    const made = await makeClusterBackup(site, database, releases, progress);
+    return { id: made.id, summary: `${made.id}, ${bytesText(made.bytes)}, read back in ${durationText(made.seconds * 1000)}` };
+  });
+  return id;
+}
+
+export async function rehearse(
+  site: ClusterSite,
+  { bundle }: Pick<UpgradeOptions, 'bundle'>,
+  { pathClass, target }: ClusterFacts,
+  database: LiveDatabase,
+  backup: string,
+): Promise<void> {
+  const migration = pathClass === 'none' ? undefined : target.migration;
+  await asStep(site.host.listener, 'rehearse', async () => ({
+    summary: await proveAndRehearse(site, backup, { manifest: bundle.manifest, database, migration }),
+  }));
+}
+
+/** Writers stop; a copy is migrated and swapped in; the new code is tried on it. */
+export async function changeDatabase(
+  site: ClusterSite,
+  options: UpgradeOptions,
+  facts: ClusterFacts,
+  database: LiveDatabase,
+  running: Running,
+): Promise<void> {
+  const { listener } = site.host;
+  const { manifest } = options.bundle;
+  const { target, running: serving } = facts;
+  const { migration } = target;
+  if (!migration) throw new AirdockError('CHART_UNLABELLED', 'the chart has no migration Job', { hint: 'Ask the vendor.' });
+  // a writer that only one of the two has, too
+  const writers = { writers: [...new Set([...manifest.writers, ...(facts.record?.shape?.writers ?? [])])] };
+  await asStep(listener, 'quiesce', async () => {
+    await quiesce(site, running, database, writersOf(writers, serving));
+    return { summary: `${manifest.writers.join(', ')} stopped` };
+  });
+  await asStep(listener, 'copy', async () => {
+    await copy(database, running);
+    return { summary: nextName(running.transaction.id) };
+  });
+  const { env, secret } = leadTo(database, manifest, nextName(running.transaction.id));
+  await asStep(listener, 'migrate', async () => {
+    const started = performance.now();
+    const { exitCode, output } = await runMigration(site, migration, {
+      name: `airdock-${site.release}-${running.transaction.id}-migrate`.slice(0, 63),
+      labels: { 'airdock.dev/transaction': `${site.release}-${running.transaction.id}`, ...insideLabels(site) },
+      env: { ...env, PGAPPNAME: `airdock-${running.transaction.id}` },
+      secret,
+      timeoutMs: options.timeoutSeconds * 1000,
+    });
+    if (exitCode !== 0)
+      throw migrationFailed(manifest.version, output, 'It ran on a copy; the database that served is as it was.');
+    return { summary: durationText(performance.now() - started) };
+  });
+  await asStep(listener, 'swap', async () => {
+    const aside = asideName(database.database, facts.from ?? '0', running.transaction.id);
+    await swapIn(site, running, database, nextName(running.transaction.id), aside);
+    await open(database, running);
+    return { summary: `${aside} is kept` };
+  });
+  await asStep(listener, 'trial', async () => ({
+    summary: await trial(site, manifest, writersOf(manifest, target), options.timeoutSeconds * 1000),
+  }));
+}
+
+/** helm's own words of a hook that failed say nothing: its log does. */
+export async function helmOrHook(
+  site: ClusterSite,
+  { chart, values, set, timeoutSeconds, forceConflicts, bundle }: UpgradeOptions,
+  { target }: ClusterFacts,
+): Promise<void> {
+  try {
+    const { release, helm } = site;
+    await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal });
+  } catch (error) {
+    // what cannot be found out is no reason to forget why
+    throw await explained(site, target, bundle.manifest.version, error).catch(() => error);
+  }
+}
+
+/** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended by the undo (`bringBack`). */
+async function explained(site: ClusterSite, target: ClusterFacts['target'], version: string, error: unknown): Promise<unknown> {
+  const { migration, workloads } = target;
+  const asked = isHook(error)
+    ? [{ 'job-name': migration?.metadata.name ?? '' }]
+    : isAirdockError(error, 'UP_FAILED')
+      ? workloads.map(({ selector }) => selector)
+      : [];
+  const log = migration && isHook(error) ? await hookLog(site, migration) : '';
+  const why = (await whyNotReady(site.kubectl, asked)).join('\n');
+  const working = isHook(error) && (await hookAtWork(site, migration));
+  if (isAirdockError(error, 'UP_FAILED') && why !== '')
+    return new AirdockError('UP_FAILED', `${error.message}\n${why}`, { hint: error.hint ?? '', cause: error });
+  if (!isHook(error) || log + why === '') return error;
+  const rest = working
+    ? 'It had not come to its end in time (--timeout), and was ended.'
+    : `All that it printed: kubectl ${kubectlFlags(site)} logs job/${migration?.metadata.name}`;
+  return migrationFailed(
+    version,
+    log || why,
+    `Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues. ${rest}`,
+    podsRolled(error),
+  );
+}
+
+/** It was a hook of after the new pods. */
+export function podsRolled(error: unknown): boolean {
+  return isAirdockError(error) && error.details?.['rolled'] === true;
+}
+
+export function isHook(error: unknown): boolean {
+  return isAirdockError(error, 'MIGRATION_FAILED');
+}
+
+function migrationFailed(version: string, output: string, hint: string, rolled = false): AirdockError {
+  const name = lastMigration(output);
+  return new AirdockError('MIGRATION_FAILED', `${name ?? 'the migration'} of ${version} failed: ${lastWords(output)}`, {
+    hint,
+    details: { migration: name ?? null, rolled },
+  });
+}

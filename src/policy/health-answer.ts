@@ -1,0 +1,16 @@
+import type { HealthCheck } from '../bundle/manifest.ts';
+
+/** What is wrong with an answer's document; undefined when every member is as declared. */
+export function jsonProblem(check: HealthCheck, body: string): string | undefined {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(body);
+  } catch {
+    return `${check.name}: the answer is not JSON`;
+  }
+  for (const [key, value] of Object.entries(check.json ?? {})) {
+    const found = typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>)[key] : undefined;
+    if (found !== value) return `${check.name}: ${key} is ${JSON.stringify(found)}, not ${JSON.stringify(value)}`;
+  }
+  return undefined;
+}

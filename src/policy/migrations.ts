@@ -1,0 +1,21 @@
+import semver from 'semver';
+import type { MigrationClass } from '../bundle/manifest.ts';
+
+export type KnownMigration = { version: string; class: MigrationClass; summary: string };
+
+/** The worst class in (from, to]; releases that nobody lists change no schema (CONTRACTS "Migration class belongs to the path"). */
+export function classOfPath(migrations: readonly KnownMigration[], from: string, to: string): MigrationClass {
+  const between = migrations.filter((entry) => semver.gt(entry.version, from) && semver.lte(entry.version, to));
+  return between.some((entry) => entry.class === 'irreversible')
+    ? 'irreversible'
+    : between.some((entry) => entry.class === 'expand')
+      ? 'expand'
+      : 'none';
+}
+
+/** May the code of that version run on a schema that has the migrations up to `schemaRelease`? */
+export function runsOn(migrations: readonly KnownMigration[], version: string, schemaRelease: string): boolean {
+  return semver.gte(schemaRelease, version)
+    ? classOfPath(migrations, version, schemaRelease) !== 'irreversible'
+    : classOfPath(migrations, schemaRelease, version) === 'none';
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { composeEdit } from './compare.ts';
+
+export const adoptDocument = z.strictObject({
+  schema: z.literal('airdock.adopt/1'),
+  /** Null when adopted without a bundle: nothing on the host says it. */
+  product: z.string().nullable(),
+  version: z.string(),
+  project: z.string(),
+  /** False when it was managed already, and nothing differed. */
+  changed: z.boolean(),
+  /** They are the same before and after. */
+  containers: z.array(z.strictObject({ service: z.string(), id: z.string(), image: z.string() })),
+  volumes: z.array(z.string()),
+  /** Where the operator's compose file differs from the release's; kept in compose.adopted.yaml. */
+  edits: z.array(composeEdit),
+  /** What compose reads from now on, in order. */
+  files: z.array(z.string()),
+  /** The release in the store: from a bundle with that signer, or exported from the engine. */
+  source: z.enum(['bundle', 'engine']),
+  signer: z.string().nullable(),
+  warnings: z.array(z.string()),
+  transaction: z.int().nullable(),
+});
+export type Adoption = z.infer<typeof adoptDocument>;

@@ -1,0 +1,58 @@
+import { interpolate } from '../../io/compose-interpolation.ts';
+import type { BundleManifest, ImageRecord } from '../../bundle/manifest.ts';
+import { isAirdockError } from '../../errors.ts';
+import { parseReference } from '../../images/reference.ts';
+import { servicesOf } from './compare.ts';
+import { refused, type FoundStack } from './found.ts';
+import type { RawMap } from '../compose-files/raw-yaml.ts';
+import { carriesVersion } from '../images/names.ts';
+import { runsImage } from '../images/running-image.ts';
+import type { Site } from '../site/site.ts';
+
+/**
+ * The services that are the product's must run the very images that the bundle has. Fixed ones (a database) may be the
+ * operator's own. @throws ADOPTION_REFUSED listing every difference
+ */
+export async function assertSameImages(site: Site, stack: FoundStack, manifest: BundleManifest, release: RawMap): Promise<void> {
+  const { store } = await site.docker.info();
+  const differences: string[] = [];
+  for (const [service, raw] of servicesOf(release)) {
+    const declared = raw.kind === 'map' ? raw.entries.get('image') : undefined;
+    if (declared?.kind !== 'scalar') continue;
+    const wanted = interpolate(declared.text, (key) => stack.env.get(key));
+    const image = recordOf(manifest, wanted, declared.text);
+    for (const container of stack.containers.filter((one) => one.service === service)) {
+      if (image === 'foreign') differences.push(`${service} wants ${wanted}, which the bundle does not have`);
+      if (typeof image !== 'object') continue;
+      if (!(await runsImage(container, image, store, site.docker)))
+        differences.push(
+          `${service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the bundle's ${image.reference}`,
+        );
+      else if (canonicalName(container.image) !== image.reference)
+        differences.push(`${service} runs the bundle's image under the name ${container.image} instead of ${image.reference}`);
+    }
+  }
+  if (differences.length === 0) return;
+  throw refused(
+    `what runs here is not ${manifest.product} ${manifest.version} of the bundle:\n${differences.join('\n')}`,
+    'Adopt with the bundle of the version that runs, put the image right (docker tag, image: in the compose file, docker compose up -d), or adopt without a bundle.',
+    { differences },
+  );
+}
+
+/** Undefined for a fixed image; `foreign` when the setting in `.env` leads away from the bundle's product images. */
+function recordOf(manifest: BundleManifest, wanted: string, written: string): ImageRecord | 'foreign' | undefined {
+  const found = manifest.images.find((image) => image.reference === canonicalName(wanted));
+  if (found) return carriesVersion(found.reference, manifest.version) ? found : undefined;
+  return written.includes('$') ? 'foreign' : undefined;
+}
+
+/** As it stands when it is no reference: an image id. */
+export function canonicalName(text: string): string {
+  try {
+    return parseReference(text).canonical;
+  } catch (error) {
+    if (isAirdockError(error, 'REFERENCE_INVALID')) return text;
+    throw error;
+  }
+}

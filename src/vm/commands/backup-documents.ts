@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { backupEntry } from '../backups/list.ts';
+
+/** What `airdock backup …` answers. */
+export const backupCreateDocument = z.strictObject({
+  schema: z.literal('airdock.backup-create/1'),
+  backup: backupEntry,
+  /** Dump and reading back. */
+  seconds: z.number(),
+});
+export type BackupCreated = z.infer<typeof backupCreateDocument>;
+
+export const backupListDocument = z.strictObject({
+  schema: z.literal('airdock.backup-list/1'),
+  /** Oldest first. */
+  backups: z.array(backupEntry),
+});
+export type BackupList = z.infer<typeof backupListDocument>;
+
+export const backupVerifyDocument = z.strictObject({
+  schema: z.literal('airdock.backup-verify/1'),
+  backup: backupEntry,
+  /** Of the restored database, equal to the backed up one. */
+  tables: z.int(),
+  rows: z.int(),
+  /** From the start of the throwaway server to its verdict. */
+  seconds: z.number(),
+});
+export type BackupVerified = z.infer<typeof backupVerifyDocument>;
+
+export const backupRestoreDocument = z.strictObject({
+  schema: z.literal('airdock.backup-restore/1'),
+  backup: backupEntry,
+  /** The release that serves, as before. */
+  current: z.string(),
+  /** The database that was live until then. */
+  keptAs: z.string().nullable(),
+  transaction: z.int(),
+  /** Measured seconds by step. */
+  seconds: z.record(z.string(), z.number()),
+});
+export type BackupRestored = z.infer<typeof backupRestoreDocument>;
+
+export const backupPruneDocument = z.strictObject({
+  schema: z.literal('airdock.backup-prune/1'),
+  removed: z.array(z.string()),
+  kept: z.array(backupEntry),
+});
+export type BackupPruned = z.infer<typeof backupPruneDocument>;
+
+export const backupRecipientsDocument = z.strictObject({
+  schema: z.literal('airdock.backup-recipients/1'),
+  /** Of age: backups are encrypted to them. None: they are not encrypted. */
+  recipients: z.array(z.string()),
+});
+export type BackupRecipients = z.infer<typeof backupRecipientsDocument>;

@@ -1,0 +1,179 @@
+import path from 'node:path';
+import { sumsName } from '../../bundle/names.ts';
+import type { OpenBundle } from '../../bundle/reader.ts';
+import { AirdockError } from '../../errors.ts';
+import { readIfExists } from '../../io/files.ts';
+import { beginTransaction, assertClear } from '../transaction/begin.ts';
+import type { EnvInputs } from '../env/template.ts';
+import { gatherFacts, type Facts } from '../plan/facts.ts';
+import type { Host } from '../site/host.ts';
+import { openTrusted, pinnedKeys, type NamedTrust } from '../site/open-trusted.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Plan } from '../plan/document.ts';
+import { recover, type Recovered } from '../transaction/recover.ts';
+import type { Release } from '../store/release.ts';
+import { runForward, type Finished } from '../transaction/run.ts';
+import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from '../site/site.ts';
+import { openStore } from '../store/store.ts';
+import { discardLocal } from '../staging/discard-local.ts';
+
+/** First installs and upgrades from a bundle (DESIGN sections 6 and 7). */
+
+export type BundleOptions = {
+  directory: string;
+  project?: string;
+  bundle: string;
+  trust: NamedTrust;
+  inputs: EnvInputs;
+  allowDowngrade?: boolean;
+  discardLocal?: boolean;
+  /** False with `--no-rehearsal`. */
+  rehearse?: boolean;
+};
+
+export type InstallResult = {
+  plan: Plan | undefined;
+  recovered: Recovered | undefined;
+  /** Undefined when the release is current already. */
+  finished: Finished | undefined;
+  version: string;
+};
+
+/** The plan of an install, without acting. */
+export async function planInstall(host: Host, options: BundleOptions): Promise<Plan> {
+  return lookAtSite(host, options, async (site, records) => {
+    const open = records?.journal.open();
+    if (open)
+      host.listener({
+        type: 'warning',
+        text: `transaction ${open.id} (${open.kind} ${open.to}) is under way or was interrupted; install finishes or undoes it first`,
+      });
+    const bundle = await openTrusted(host, options, records?.state.trust.all() ?? []);
+    try {
+      return makePlan(await factsOf(site, records, bundle, options));
+    } finally {
+      await bundle.close();
+    }
+  });
+}
+
+/**
+ * Verifies, asks, carries out.
+ * @param consent shown the plan; false ends it without a change
+ */
+export async function install(
+  host: Host,
+  options: BundleOptions,
+  consent: (plan: Plan) => Promise<boolean>,
+): Promise<InstallResult> {
+  const bundle = await verified(host, options);
+  try {
+    return await changeSite(host, options, async (site) => {
+      const recovered = await recover(site);
+      const deployment = site.state.deployment();
+      if (deployment?.current === bundle.manifest.version && !options.discardLocal) {
+        await assertSameRelease(site, bundle);
+        return { plan: undefined, recovered, finished: undefined, version: bundle.manifest.version };
+      }
+      const { plan, facts } = await preflight(site, bundle, options);
+      if (!(await consent(plan)))
+        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (options.discardLocal) await discardLocal(site);
+      const transaction = await beginTransaction(site, { facts, plan, release: bundle, bundle });
+      const finished = await runForward(
+        transaction,
+        plan.steps.map((step) => step.id),
+      );
+      return { plan, recovered, finished, version: bundle.manifest.version };
+    });
+  } finally {
+    await bundle.close();
+  }
+}
+
+/** A release has one content for ever: a rebuilt one under the same version would move names that running containers have. */
+async function assertSameRelease(site: ManagedSite, bundle: OpenBundle): Promise<void> {
+  const { version } = bundle.manifest;
+  if (site.state.release(version)?.origin !== 'bundle') return;
+  const installed = (await site.store.readRelease(version)).get(sumsName);
+  if (installed?.equals(bundle.sumsBytes)) return;
+  throw new AirdockError('UPGRADE_PATH_REFUSED', `another ${version} is installed here: the two bundles differ in content`, {
+    hint: 'Ask the vendor which one is right; a changed release should have a version of its own.',
+  });
+}
+
+async function verified(host: Host, options: BundleOptions): Promise<OpenBundle> {
+  const started = performance.now();
+  host.listener({ type: 'step-started', step: 'verify' });
+  const airdock = path.join(path.resolve(options.directory), '.airdock');
+  const bundle = await openTrusted(host, options, pinnedKeys(airdock));
+  host.listener({
+    type: 'step-ended',
+    step: 'verify',
+    outcome: 'done',
+    summary: `signed by ${bundle.signer.fingerprint}`,
+    milliseconds: performance.now() - started,
+  });
+  return bundle;
+}
+
+async function preflight(site: ManagedSite, bundle: OpenBundle, options: BundleOptions): Promise<{ plan: Plan; facts: Facts }> {
+  const { listener } = site.host;
+  const started = performance.now();
+  listener({ type: 'step-started', step: 'preflight' });
+  const facts = await factsOf(site, site, bundle, options);
+  const plan = makePlan(facts);
+  listener({
+    type: 'step-ended',
+    step: 'preflight',
+    outcome: plan.findings.length === 0 ? 'done' : 'failed',
+    summary: plan.findings.length === 0 ? 'nothing stands against it' : `${plan.findings.length} to settle`,
+    milliseconds: performance.now() - started,
+  });
+  assertClear(plan);
+  return { plan, facts };
+}
+
+async function factsOf(site: Site, records: Records | undefined, bundle: OpenBundle, options: BundleOptions): Promise<Facts> {
+  const deployment = records?.state.deployment();
+  const facts = await gatherFacts({
+    site,
+    records,
+    kind: deployment?.current ? 'upgrade' : 'install',
+    release: bundle satisfies Release,
+    inputs: options.inputs,
+    missingBlobs: async (blobs) => (records ? (await openStore(site.airdock)).missing(blobs) : [...blobs]),
+    inBundle: (digest) => bundle.leftOut.every((name) => bundle.sums.get(name) !== digest),
+    ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
+    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+    ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse }),
+  });
+  const adoption = deployment ? [] : await adoptionFindings(site);
+  // whatever else is found of a deployment that is not ours, its own ports and images for one, follows from that
+  return adoption.length > 0 ? { ...facts, findings: adoption } : facts;
+}
+
+/** A deployment made by hand is taken over by `adopt`, never by an install that finds it (DESIGN section 6). */
+async function adoptionFindings(site: Site): Promise<Facts['findings']> {
+  const containers = await site.docker.containers({ project: site.project });
+  const volumes = await site.docker.volumes(site.project);
+  const compose = await readIfExists(path.join(site.directory, 'compose.yaml'));
+  const found = [
+    ...(containers.length > 0 ? [`${containers.length} containers`] : []),
+    ...(volumes.length > 0 ? [`the volumes ${volumes.map((volume) => volume.name).join(', ')}`] : []),
+    ...(compose ? [`a compose.yaml`] : []),
+  ];
+  if (found.length === 0) return [];
+  const elsewhere = containers.find((one) => one.workingDir !== '' && path.resolve(one.workingDir) !== site.directory);
+  return [
+    {
+      code: 'ADOPTION_NEEDED',
+      text: elsewhere
+        ? `the project ${site.project} belongs to ${elsewhere.workingDir}, not to ${site.directory}`
+        : `the project ${site.project} has ${found.join(' and ')} that airdock did not make`,
+      fix: elsewhere
+        ? 'Choose another --dir or --project.'
+        : `Take it over first: airdock adopt --dir ${site.directory} --bundle BUNDLE-OF-THE-RUNNING-VERSION`,
+    },
+  ];
+}

@@ -1,0 +1,184 @@
+import path from 'node:path';
+import type { OpenBundle } from '../../bundle/reader.ts';
+import type { Spool, TableDifference } from '../../data/postgres/compare/difference.ts';
+import { AirdockError } from '../../errors.ts';
+import { assertReadable, readBackup } from '../../data/postgres/backup/stored-backup.ts';
+import { backupsFolder, readBackups } from '../backups/list.ts';
+import { assertClear, beginTransaction } from '../transaction/begin.ts';
+import { discardLocal } from '../staging/discard-local.ts';
+import { gatherFacts, type Facts } from '../plan/facts.ts';
+import { runsOn } from '../../policy/migrations.ts';
+import { backupFor, keptFor, restoreOf } from '../kept-databases/choose.ts';
+import type { Host } from '../site/host.ts';
+import { countAside, lookAside, removeSpool } from '../kept-databases/rows-left-aside.ts';
+import { openTrusted } from '../site/open-trusted.ts';
+import { makePlan } from '../plan/plan.ts';
+import type { Plan } from '../plan/document.ts';
+import { recover, type Recovered } from '../transaction/recover.ts';
+import type { Release } from '../store/release.ts';
+import { runForward, type Finished } from '../transaction/run.ts';
+import { changeSite, type ManagedSite } from '../site/site.ts';
+import type { State, StoredRelease } from '../state/state.ts';
+import { readStoredRelease } from '../store/stored-release.ts';
+
+/** Back to a release that the store keeps, without a network (DESIGN section 8). */
+
+export type RollbackOptions = {
+  directory: string;
+  version?: string;
+  discardLocal?: boolean;
+  restoreDatabase?: boolean;
+  /** `backup restore`: this backup, under the release that is current. */
+  backup?: string;
+  /** Of age, for a backup that is encrypted. */
+  identities?: readonly string[];
+  /** A file that has blobs which the store lost: of this or of another release of the product. */
+  bundle?: string;
+};
+export type RollbackResult = {
+  version: string;
+  plan: Plan | undefined;
+  recovered: Recovered | undefined;
+  /** Undefined when that release is current already. */
+  finished: Finished | undefined;
+  /** Rows of the database that was put aside, compared with the one that came back; null when none was, or nobody could count. */
+  leftAside: TableDifference[] | null;
+};
+
+export async function rollback(
+  host: Host,
+  options: RollbackOptions,
+  consent: (plan: Plan) => Promise<boolean>,
+): Promise<RollbackResult> {
+  return changeSite(host, options, async (site) => {
+    const deployment = site.state.deployment();
+    if (!deployment) throw notADeployment(site.directory);
+    const recovered = await recover(site);
+    const { current } = site.state.deployment() ?? {};
+    if (current && options.version === current && options.backup === undefined)
+      return { version: current, plan: undefined, recovered, finished: undefined, leftAside: null };
+    const stored = options.backup === undefined ? targetOf(site.state, options.version) : currentOf(site);
+    const release = await readStoredRelease(site.store, stored);
+    const bundle = options.bundle === undefined ? undefined : await openOwn(site, options.bundle);
+    try {
+      const { facts, spool } = await withAside(site, await factsOf(site, release, options, bundle));
+      const plan = makePlan(facts);
+      assertClear(plan);
+      if (plan.restore?.backup)
+        await assertReadable(await readBackup(path.join(backupsFolder(site), plan.restore.backup)), site.keys);
+      if (!(await consent(plan)))
+        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (options.discardLocal) await discardLocal(site);
+      const transaction = await beginTransaction(site, { facts, plan, release, ...(bundle ? { bundle } : {}) });
+      const finished = await runForward(
+        transaction,
+        plan.steps.map((step) => step.id),
+      );
+      const leftAside = spool ? await countAside(site, finished.transaction, spool) : null;
+      return { version: plan.to, plan, recovered, finished, leftAside };
+    } finally {
+      await bundle?.close();
+      await removeSpool(site);
+    }
+  });
+}
+
+/** Counting takes a while: only for what can go on, if the operator says so. */
+async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
+  const { findings } = makePlan(facts);
+  if (!facts.restore?.kept || findings.some(({ code }) => code !== 'RESTORE_DATABASE_NEEDED')) return { facts };
+  const { aside, since, spool } = await lookAside(site, facts.restore.kept);
+  return { facts: { ...facts, aside, since }, spool };
+}
+
+async function factsOf(
+  site: ManagedSite,
+  release: Release,
+  options: RollbackOptions,
+  bundle: OpenBundle | undefined,
+): Promise<Facts> {
+  const carried = new Set(
+    bundle && [...bundle.sums.entries()].filter(([name]) => !bundle.leftOut.includes(name)).map(([, digest]) => digest),
+  );
+  return gatherFacts({
+    site,
+    records: site,
+    kind: 'rollback',
+    release,
+    inputs: {},
+    missingBlobs: (blobs) => site.store.missing(blobs),
+    inBundle: (digest) => carried.has(digest),
+    restore: options.backup === undefined ? await restoreFor(site, release.manifest) : await namedBackup(site, options.backup),
+    restoreDatabase: options.restoreDatabase ?? false,
+    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+  });
+}
+
+/** Signed by a key that is trusted here. @throws PRODUCT_MISMATCH */
+async function openOwn({ host, state }: ManagedSite, file: string): Promise<OpenBundle> {
+  const bundle = await openTrusted(host, { bundle: file, trust: {} }, state.trust.all());
+  const { product } = bundle.manifest;
+  if (product === state.deployment()?.product) return bundle;
+  await bundle.close();
+  throw new AirdockError('PRODUCT_MISMATCH', `the bundle is of ${product}`, {
+    hint: 'Give one of the product that is installed here.',
+  });
+}
+
+/** Null when the live database can stay, or when there is none to take its place. */
+async function restoreFor(site: ManagedSite, { version, database }: Release['manifest']): Promise<Plan['restore']> {
+  const { state } = site;
+  const deployment = state.deployment();
+  const schema = deployment?.schemaRelease ?? deployment?.current;
+  if (!schema || database === 'none' || runsOn(state.migrations(), version, schema)) return null;
+  return keptFor(state, version) ?? backupFor(state.migrations(), await readBackups(site), version);
+}
+
+async function namedBackup(site: ManagedSite, id: string): Promise<Plan['restore']> {
+  const entries = await readBackups(site);
+  const found = entries.find((entry) => entry.id === id);
+  if (found && found.state !== 'damaged') return restoreOf(found);
+  throw new AirdockError(
+    found ? 'BACKUP_DAMAGED' : 'FILE_NOT_FOUND',
+    found ? `the backup ${id} is damaged: its files are not what was written` : `there is no backup ${id} here`,
+    { hint: `There are: ${entries.map((entry) => `${entry.id} (${entry.state})`).join(', ') || 'none'}.` },
+  );
+}
+
+function currentOf({ state, directory }: ManagedSite): StoredRelease {
+  const current = state.deployment()?.current;
+  const stored = current ? state.release(current) : undefined;
+  if (!stored) throw notADeployment(directory);
+  return stored;
+}
+
+/** The release that became good last before the current one, unless one is named. */
+function targetOf(state: State, version: string | undefined): StoredRelease {
+  const current = state.deployment()?.current ?? null;
+  const kept = rollbackTargets(state);
+  const list = kept.map((release) => release.version).join(', ') || 'none';
+  if (version === undefined) {
+    const latest = kept.toSorted((a, b) => String(b.goodAt).localeCompare(String(a.goodAt)))[0];
+    if (latest) return latest;
+    throw new AirdockError('ROLLBACK_REFUSED', `there is no release to go back to from ${current ?? 'nothing'}`, {
+      hint: 'The store keeps releases from the first install or adoption on.',
+    });
+  }
+  const found = kept.find((release) => release.version === version);
+  if (found) return found;
+  throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, {
+    hint: `Kept releases: ${list}.`,
+  });
+}
+
+/** Releases of the store that were good here once, but the current one. */
+export function rollbackTargets(state: State): StoredRelease[] {
+  const current = state.deployment()?.current;
+  return state.releases().filter((release) => release.goodAt !== null && release.version !== current);
+}
+
+export function notADeployment(directory: string): AirdockError {
+  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is no deployment that airdock made or adopted`, {
+    hint: 'Name its directory with --dir, or take over one that was made by hand with airdock adopt.',
+  });
+}

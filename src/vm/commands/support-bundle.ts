@@ -1,0 +1,118 @@
+import { readdir } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { z } from 'zod';
+import { archiveEnd, encodeHeader, padding } from '../../bundle/tar.ts';
+import { digestOf } from '../../digest.ts';
+import { createFile, readIfExists } from '../../io/files.ts';
+import { readHistory } from './history.ts';
+import type { Host } from '../site/host.ts';
+import { secretsHere, withoutSecrets } from './support-bundle-secrets.ts';
+import { lookAtSite, type Site } from '../site/site.ts';
+import { readStatus } from './status.ts';
+import { notADeployment } from './rollback.ts';
+
+/** `airdock support-bundle`: what the vendor asks for when something is wrong, without what is nobody's business. */
+
+export const supportBundleDocument = z.strictObject({
+  schema: z.literal('airdock.support-bundle/1'),
+  path: z.string(),
+  digest: z.string(),
+  files: z.array(z.string()),
+  /** What could not be looked at, and why: the rest is there. */
+  missing: z.array(z.strictObject({ file: z.string(), why: z.string() })),
+});
+export type SupportBundle = z.infer<typeof supportBundleDocument>;
+
+const logLines = 500;
+/** Of transactions. */
+const kept = 10;
+
+type Where = { directory: string; output: string };
+
+/**
+ * Records, reports, state of the engine and the last lines of each container's log, as a gzipped tar that only its owner can
+ * read. Values of `.env` and secrets of the compose files are taken out of all of it. Takes no lock, changes nothing.
+ * @throws AirdockError USAGE when the file is there already, NOT_A_DEPLOYMENT
+ */
+export async function makeSupportBundle(host: Host, { directory, output }: Where): Promise<SupportBundle> {
+  return lookAtSite(host, { directory }, async (site, records) => {
+    if (!records) throw notADeployment(site.directory);
+    const secrets = await secretsHere(site);
+    const texts = new Map<string, string>();
+    const missing: SupportBundle['missing'] = [];
+    const collect = async (file: string, look: () => Promise<string>): Promise<void> => {
+      try {
+        texts.set(file, withoutSecrets(await look(), secrets.values));
+      } catch (error) {
+        missing.push({ file, why: withoutSecrets(error instanceof Error ? error.message : String(error), secrets.values) });
+      }
+    };
+    await collect('about.json', async () => json(await about(site)));
+    await collect('env.txt', async () => secrets.keys.map((key) => `${key}\n`).join(''));
+    await collect('status.json', async () => json(await readStatus(host, { directory })));
+    await collect('history.json', async () => json(await readHistory(host, { directory })));
+    await collect('containers.json', async () => json((await site.docker.containers({ project: site.project })).map(shown)));
+    for (const one of await site.docker.containers({ project: site.project }).catch(() => []))
+      await collect(`logs/${one.name}.txt`, () => site.docker.logs(one.id, { tail: logLines }));
+    for (const file of await transactionFiles(site)) {
+      await collect(file, async () => (await readIfExists(path.join(site.airdock, file)))?.toString() ?? '');
+    }
+    const bytes = await promisify(gzip)(tarOf(texts, Math.floor(host.clock().getTime() / 1000)));
+    await createFile(output, bytes, 0o600);
+    return { schema: 'airdock.support-bundle/1', path: output, digest: digestOf(bytes), files: [...texts.keys()], missing };
+  });
+}
+
+async function about(site: Site): Promise<object> {
+  const engine = await site.docker.info().catch((error: Error) => ({ error: error.message }));
+  const compose = await site
+    .compose()
+    .then((one) => one.version())
+    .catch((error: Error) => error.message);
+  return {
+    airdock: site.host.program.version,
+    at: site.host.clock().toISOString(),
+    directory: site.directory,
+    project: site.project,
+    engine,
+    compose,
+    kernel: os.release(),
+    cores: os.availableParallelism(),
+    memory: { total: os.totalmem(), free: os.freemem() },
+    load: os.loadavg(),
+  };
+}
+
+/** Labels may carry what an operator wrote into the compose files. */
+function shown({ labels: _labels, ...container }: Awaited<ReturnType<Site['docker']['containers']>>[number]): object {
+  return container;
+}
+
+/** Reports, plans and outputs of migrations of the last transactions; the files before and after hold secrets, and are not these. */
+async function transactionFiles({ airdock }: Site): Promise<string[]> {
+  const folders = await readdir(path.join(airdock, 'transactions')).catch(() => []);
+  const last = folders.toSorted((a, b) => Number(a) - Number(b)).slice(-kept);
+  const names = ['report.txt', 'plan.json', 'migrate.log', 'rehearse.log'];
+  const files: string[] = [];
+  for (const id of last) {
+    const there = await readdir(path.join(airdock, 'transactions', id)).catch((): string[] => []);
+    files.push(...names.filter((name) => there.includes(name)).map((name) => `transactions/${id}/${name}`));
+  }
+  return files;
+}
+
+function json(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function tarOf(texts: ReadonlyMap<string, string>, mtime: number): Buffer {
+  const parts: Buffer[] = [];
+  for (const [name, text] of texts) {
+    const bytes = Buffer.from(text);
+    parts.push(encodeHeader({ name: name.slice(0, 99), size: bytes.length, mtime }), bytes, padding(bytes.length));
+  }
+  return Buffer.concat([...parts, archiveEnd]);
+}

@@ -1,0 +1,12 @@
+import path from 'node:path';
+import { readIfExists } from '../../io/files.ts';
+import { servicesOf } from '../adopt/compare.ts';
+import { parseRaw } from './raw-yaml.ts';
+
+/** Services whose image adoption kept as the operator had it: for them the release's own is not meant. */
+export async function pinnedServices(directory: string): Promise<Set<string>> {
+  const bytes = await readIfExists(path.join(directory, 'compose.adopted.yaml'));
+  if (!bytes) return new Set();
+  const services = [...servicesOf(parseRaw(bytes, 'compose.adopted.yaml'))];
+  return new Set(services.flatMap(([name, service]) => (service.kind === 'map' && service.entries.has('image') ? [name] : [])));
+}

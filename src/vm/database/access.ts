@@ -1,0 +1,70 @@
+import type { BundleManifest } from '../../bundle/manifest.ts';
+import { databaseByUrl, urlWith } from '../../data/postgres/server/database-url.ts';
+import type { EnvFile } from '../env/file.ts';
+
+/** Where the database is, and who may in: a compose service, or what a URL in `.env` names. */
+
+export type DatabaseAccess = {
+  /** The database's service: where it is, or, of one elsewhere, whose image has the tools. */
+  service: string;
+  user: string;
+  password: string;
+  name: string;
+  /** The URL that the application takes instead of single values, and its key in `.env`. */
+  url?: { key: string; text: string };
+  /** Outside of the deployment's own service. */
+  elsewhere?: {
+    host: string;
+    port: number;
+    /** For libpq, besides host, port and password (postgres: "34.15. Environment Variables"). */
+    environment: Record<string, string>;
+    /** The service that uses it: the tools see the network as that does. */
+    seenFrom: string;
+  };
+};
+
+/**
+ * @returns undefined where the release declares no database, or none whose tools it carries
+ * @throws AirdockError ENV_INVALID when the URL is none, or asks for what is not supported; it is never quoted, for it has a password
+ */
+export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
+  const { database, migration } = manifest;
+  if (database === 'none' || database.service === undefined) return undefined;
+  const { service } = database;
+  const value = (key: string) => env.expanded(key) ?? '';
+  const urlKey = databaseUrlKey(manifest, env);
+  if (urlKey !== undefined) return accessByUrl(urlKey, value(urlKey), service, migration.service);
+  return { service, user: value(database.userKey), password: value(database.passwordKey), name: value(database.nameKey) };
+}
+
+/** The key of `.env` that names the database; undefined when none has a URL. */
+export function databaseUrlKey({ database }: BundleManifest, env: EnvFile): string | undefined {
+  const key = database === 'none' ? undefined : database.urlKey;
+  return key !== undefined && (env.expanded(key) ?? '') !== '' ? key : undefined;
+}
+
+/**
+ * What makes the application use that database: of the same server, unless `host` names another one. For one-shots that
+ * migrate; `.env` stays as it is.
+ */
+export function environmentOf(
+  manifest: BundleManifest,
+  access: DatabaseAccess,
+  name: string,
+  host?: string,
+): Record<string, string> {
+  if (access.url) return { [access.url.key]: host === undefined ? urlWith(access.url.text, name) : urlAt(host, access, name) };
+  return manifest.database === 'none' ? {} : { [manifest.database.nameKey]: name };
+}
+
+/** Without parameters: they are about the way to another server. */
+function urlAt(host: string, { user, password }: DatabaseAccess, name: string): string {
+  const [login, secret, database] = [user, password, name].map(encodeURIComponent);
+  return `postgresql://${login}:${secret}@${host}:5432/${database}`;
+}
+
+function accessByUrl(urlKey: string, text: string, service: string, seenFrom: string): DatabaseAccess {
+  const { host, port, user, password, name, environment } = databaseByUrl(urlKey, text, service);
+  const access = { service, user, password, name, url: { key: urlKey, text } };
+  return host === service ? access : { ...access, elsewhere: { host, port, environment, seenFrom } };
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import type { Cluster, DatabaseId } from '../../data/postgres/swap/admin.ts';
+import { AirdockError } from '../../errors.ts';
+import { parseEnvFile } from '../env/file.ts';
+import type { TransactionRecord } from '../state/journal.ts';
+import { databaseAccess } from './access.ts';
+import { databaseTarget } from './target.ts';
+import { readEnv, type ManagedSite } from '../site/site.ts';
+import { sessionName } from '../transaction/transaction.ts';
+
+/** What the intents of `quiesce` and `swap` say: all that recovery needs besides a look (docs/adr/0008-irreversible.md). */
+
+const databaseId = z.strictObject({ name: z.string(), oid: z.int() });
+
+const quiesceDetail = z.strictObject({
+  live: databaseId,
+  /** Services that wrote or let users in, with how many containers each. */
+  services: z.record(z.string(), z.int()),
+  /** Services that stay away until traffic opens: of both releases. */
+  shut: z.array(z.string()),
+});
+export type QuiesceDetail = z.infer<typeof quiesceDetail>;
+
+const swapDetail = z.strictObject({
+  live: databaseId,
+  next: databaseId,
+  /** The name that the live one gets. */
+  aside: z.string(),
+  /** The release that the database put aside belongs to, and what its schema may have. */
+  release: z.string(),
+  schemaRelease: z.string(),
+  /** The same of the one that comes in. */
+  nextSchemaRelease: z.string(),
+});
+export type SwapDetail = z.infer<typeof swapDetail>;
+
+/** `elsewhere`: no service of the deployment is the server. */
+export type SiteCluster = Cluster & { elsewhere: boolean };
+
+export function quiesceOf(site: ManagedSite, id: number): QuiesceDetail | undefined {
+  const detail = intentOf(site, id, 'quiesce');
+  return detail && quiesceDetail.parse(detail);
+}
+
+export function swapOf(site: ManagedSite, id: number): SwapDetail | undefined {
+  const detail = intentOf(site, id, 'swap');
+  return detail && swapDetail.parse(detail);
+}
+
+function intentOf(site: ManagedSite, id: number, step: string): Record<string, unknown> | undefined {
+  return site.journal.steps(id).find((one) => one.step === step && one.state === 'intent')?.detail;
+}
+
+/**
+ * The cluster of the deployment's database, as transaction `record`. An adopted release without a bundle declares none: then
+ * the other one's word counts.
+ * @throws INTERNAL when neither has a database service
+ */
+export async function clusterOf(
+  site: ManagedSite,
+  { id, from, to }: Pick<TransactionRecord, 'id' | 'from' | 'to'>,
+  signal?: AbortSignal,
+): Promise<SiteCluster> {
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const manifests = [site.state.deployment()?.current, to, from].flatMap((version) => {
+    const release = version ? site.state.release(version) : undefined;
+    return release ? [release.manifest] : [];
+  });
+  const access = manifests.map((manifest) => databaseAccess(manifest, env)).find((one) => one !== undefined);
+  if (!access) throw new AirdockError('INTERNAL', 'this deployment has no database service');
+  return {
+    ...(await databaseTarget(site, access)),
+    elsewhere: access.elsewhere !== undefined,
+    applicationName: sessionName(id),
+    ...(signal ? { signal } : {}),
+  };
+}
+
+export function sameDatabase(a: DatabaseId | undefined, b: DatabaseId): boolean {
+  return a?.oid === b.oid;
+}

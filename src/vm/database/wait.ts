@@ -1,0 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { maintenanceOf } from '../../data/postgres/swap/admin.ts';
+import { ask, type DatabaseTarget } from '../../data/postgres/server/server.ts';
+import { isAirdockError } from '../../errors.ts';
+import type { ManagedSite } from '../site/site.ts';
+import type { SiteCluster } from './swap-record.ts';
+
+/** After a restart of the engine the server starts too, or has to be started: until it answers. @throws DATABASE_UNREACHABLE */
+export async function waitForDatabase(site: ManagedSite, cluster: SiteCluster): Promise<void> {
+  if (!cluster.elsewhere) await (await site.compose()).up([cluster.service], { noDeps: true, noRecreate: true });
+  await untilItAnswers({ ...cluster, database: maintenanceOf(cluster.database) });
+}
+
+/** A minute: a server whose container runs may still be starting, or replaying its log. @throws DATABASE_UNREACHABLE */
+export async function untilItAnswers(target: DatabaseTarget): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await ask(target, 'SELECT 1');
+      return;
+    } catch (error) {
+      if (!isAirdockError(error, 'DATABASE_UNREACHABLE') || attempt >= 120) throw error;
+      await sleep(500);
+    }
+  }
+}

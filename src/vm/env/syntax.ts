@@ -1,0 +1,112 @@
+import { AirdockError } from '../../errors.ts';
+
+/**
+ * How compose reads a `.env` file (github.com/compose-spec/compose-go, dotenv/parser.go), with the place of every value.
+ * Text here is latin1: one character a byte, so that offsets are byte offsets and foreign bytes survive.
+ */
+export type Assignment = {
+  key: string;
+  /** Of the key, from 1. */
+  line: number;
+  /** Start of the line that the key is on. */
+  lineStart: number;
+  /** The value with its quotes. */
+  start: number;
+  end: number;
+  quote: '' | "'" | '"';
+  /** `KEY` alone: compose takes the value from its own environment. */
+  inherited: boolean;
+};
+
+const blank = /[ \t\v\f\r]/;
+
+export function scan(text: string, name: string): Assignment[] {
+  const found: Assignment[] = [];
+  // compose skips a byte order mark.
+  let at = text.startsWith('\xef\xbb\xbf') ? 3 : 0;
+  const refuse = (where: number, why: string) =>
+    new AirdockError('ENV_INVALID', `${name} line ${lineOf(text, where)}: ${why}`, {
+      hint: 'docker compose cannot read the file either. Put the line right.',
+    });
+  while (at < text.length) {
+    if (blank.test(text.charAt(at)) || text[at] === '\n') {
+      at++;
+      continue;
+    }
+    if (text[at] === '#') {
+      at = endOfLine(text, at);
+      continue;
+    }
+    const head = /^(?:export[ \t]+)?([^\n=:]*?)[ \t\v\f\r]*(=|:|\n|$)/.exec(text.slice(at, endOfLine(text, at) + 1));
+    const key = head?.[1] ?? '';
+    // Letters of other alphabets pass in compose too: in latin1 they are the upper half.
+    if (!head || !/^[\w.[\]\x80-\xff-]+$/.test(key))
+      throw refuse(at, `${JSON.stringify(key.slice(0, 40))} is not a variable name`);
+    const place = { key, line: lineOf(text, at), lineStart: text.lastIndexOf('\n', at) + 1 };
+    const inherited = head[2] !== '=' && head[2] !== ':';
+    if (inherited) {
+      const end = at + head[0].trimEnd().length;
+      found.push({ ...place, start: end, end, quote: '', inherited });
+      at = endOfLine(text, at);
+      continue;
+    }
+    let start = at + head[0].length;
+    while (start < text.length && blank.test(text.charAt(start))) start++;
+    const quote = text[start];
+    if (quote === "'" || quote === '"') {
+      const end = closing(text, start, quote);
+      if (end === undefined) throw refuse(start, `the quote of ${key} is not closed`);
+      found.push({ ...place, start, end, quote, inherited });
+      at = end;
+    } else {
+      // An empty value with blanks behind it starts right after the separator, where a new one belongs.
+      if (start === text.length || quote === '\n') start = at + head[0].length;
+      const line = text.slice(start, endOfLine(text, start));
+      const end = start + (line.split(' #', 1)[0] ?? '').trimEnd().length;
+      found.push({ ...place, start, end, quote: '', inherited });
+      at = endOfLine(text, start);
+    }
+  }
+  return found;
+}
+
+/** Offset behind the closing quote: a backslash hides the character after it. */
+function closing(text: string, start: number, quote: string): number | undefined {
+  for (let i = start + 1; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === quote) return i + 1;
+  }
+  return undefined;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 ? text.length : end;
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+/** The value between its quotes; `$` and what follows it are left alone. */
+export function decode(raw: string, quote: Assignment['quote']): string {
+  if (quote === '') return raw;
+  const inner = raw.slice(1, -1);
+  if (quote === "'") return inner.replaceAll(/\\(.)/gs, (whole, char: string) => (char === "'" ? char : whole));
+  return inner.replaceAll(/\\(0\d{1,3}|.)/gs, (whole, char: string) => {
+    if (/^0\d/.test(char)) return String.fromCharCode(Number.parseInt(char, 8) & 0xff);
+    return escapes[char] ?? (char === '"' || char === '\\' || char === '$' ? char : whole);
+  });
+}
+
+const escapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
+/** A value so that compose reads exactly it, in that style when the style can say it. `$` never starts a variable. */
+export function encode(value: string, style: Assignment['quote']): string {
+  const bare = /^[\w./:@%+,=~^*?&()[\]{}<>|;!\x80-\xff-]*$/.test(value);
+  const single = !/['\\\n\r]/.test(value);
+  if (style === '' && bare) return value;
+  if (style !== '"' && single) return `'${value}'`;
+  const escaped = value.replaceAll(/[\\"$]/g, String.raw`\$&`);
+  return `"${escaped.replaceAll('\n', String.raw`\n`).replaceAll('\r', String.raw`\r`)}"`;
+}

@@ -1,0 +1,51 @@
+import { dockerArchive } from '../../bundle/archive.ts';
+import { AirdockError } from '../../errors.ts';
+import { knownImages } from '../plan/facts.ts';
+import { carriesVersion, idOnStore, type NamedImage } from './names.ts';
+import { loadImages, type LoadReport } from './load-images.ts';
+import type { ManagedSite } from '../site/site.ts';
+
+type LoadOptions = { signal?: AbortSignal | undefined; onProgress?: (bytes: number, total: number) => void };
+
+/** Makes the engine hold these images of the store under these names; loads only what it lacks. */
+export async function loadRelease(
+  site: ManagedSite,
+  version: string,
+  images: readonly NamedImage[],
+  options: LoadOptions = {},
+): Promise<LoadReport> {
+  await assertNamesOurs(site, version, images);
+  return loadImages({
+    images,
+    docker: site.docker,
+    known: knownImages(site),
+    archive: (chosen, omit) => archiveOf(site, chosen, omit),
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+  });
+}
+
+function archiveOf(site: ManagedSite, chosen: readonly NamedImage[], omit: ReadonlySet<string>): AsyncIterable<Buffer> {
+  const names = new Map(chosen.map((entry) => [entry.image, entry.name]));
+  return dockerArchive({
+    images: chosen.map((entry) => entry.image),
+    nameOf: (image) => names.get(image),
+    leaveOut: (digest) => omit.has(digest),
+    openBlob: (digest) => site.store.streamBlob(digest),
+  });
+}
+
+/**
+ * A fixed name (`postgres:15`) was chosen because it meant the signed image when the plan was made. If somebody moved it
+ * since, loading under it would move it back under their feet.
+ */
+async function assertNamesOurs(site: ManagedSite, version: string, images: readonly NamedImage[]): Promise<void> {
+  const { store } = await site.docker.info();
+  for (const { image, name, private: isPrivate } of images) {
+    if (isPrivate || carriesVersion(image.reference, version)) continue;
+    if ((await site.docker.inspectImage(name))?.id === idOnStore(image, store)) continue;
+    throw new AirdockError('LOAD_FAILED', `the name ${name} was given to another image while the transaction ran`, {
+      hint: 'Run the same command again: it will use a name of its own for that image.',
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { BundleManifest, ImageRecord } from '../../bundle/manifest.ts';
+import { hexOf, type Digest } from '../../digest.ts';
+import { parseReference } from '../../images/reference.ts';
+import type { ImageStore } from '../../io/docker.ts';
+
+export { rewriteCompose } from '../compose-files/rewrite-images.ts';
+
+/** Which name each image of a release gets on this engine (CONTRACTS "Names of images"). */
+export type NamedImage = {
+  image: ImageRecord;
+  /** The name under which the engine gets it and compose.yaml names it, canonical. */
+  name: string;
+  /** `airdock.invalid/…`: the image's own name may be someone else's here. */
+  private: boolean;
+};
+
+/** The id of the image that a name means on the engine now; undefined without. */
+export type EngineNames = (reference: string) => Promise<string | undefined>;
+
+/** The id that this image has on that store: config digest (classic) or manifest digest (containerd), FACTS section 2. */
+export function idOnStore(image: ImageRecord, store: ImageStore): Digest {
+  return store === 'classic' ? image.configDigest : image.manifestDigest;
+}
+
+/**
+ * True when the tag is the version or contains it as a whole word: `0.3.0`, `v0.3.0`, `0.3.0-alpine`. Never for a reference
+ * pinned to a digest: the engine cannot be given such a name.
+ */
+export function carriesVersion(reference: string, version: string): boolean {
+  const { tag, digest } = parseReference(reference);
+  if (tag === undefined || digest !== undefined) return false;
+  const escaped = version.replaceAll(/[.+-]/g, String.raw`\$&`);
+  return new RegExp(String.raw`(^|[^0-9A-Za-z.])v?${escaped}($|[^0-9A-Za-z.])`).test(tag);
+}
+
+/** `airdock.invalid/<product>/<name>:<digest12>` of the manifest digest: a host that can never be pulled from (RFC 6761). */
+export function privateName(product: string, reference: string, manifestDigest: Digest): string {
+  const name = parseReference(reference).repository.split('/').at(-1) ?? 'image';
+  return `airdock.invalid/${product}/${name}:${hexOf(manifestDigest).slice(0, 12)}`;
+}
+
+/** A fixed reference keeps its name only while that name already means the signed image: shared tags are never moved. */
+export async function chooseNames(
+  { product, version, images }: BundleManifest,
+  store: ImageStore,
+  engine: EngineNames,
+): Promise<NamedImage[]> {
+  const chosen: NamedImage[] = [];
+  for (const image of images) {
+    const { reference } = image;
+    const ours = carriesVersion(reference, version) || (await engine(reference)) === idOnStore(image, store);
+    chosen.push(
+      ours
+        ? { image, name: reference, private: false }
+        : { image, name: privateName(product, reference, image.manifestDigest), private: true },
+    );
+  }
+  return chosen;
+}

@@ -1,0 +1,36 @@
+import semver from 'semver';
+import type { BundleManifest } from '../../../bundle/manifest.ts';
+import { isAirdockError } from '../../../errors.ts';
+import type { Compose } from '../../../io/compose.ts';
+import type { EngineInfo } from '../../../io/docker.ts';
+import type { Finding } from '../document.ts';
+
+/** Versions of Docker Engine and of the compose plugin against what the release requires. */
+export async function checkVersions(manifest: BundleManifest, engine: EngineInfo, compose: Compose): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  if (!satisfies(engine.serverVersion, manifest.requires.engine))
+    findings.push({
+      code: 'ENGINE_TOO_OLD',
+      text: `Docker Engine is ${engine.serverVersion}, the release needs ${manifest.requires.engine}`,
+      fix: 'Upgrade Docker Engine on this machine.',
+    });
+  try {
+    const version = await compose.version();
+    if (!satisfies(version, manifest.requires.compose))
+      findings.push({
+        code: 'COMPOSE_TOO_OLD',
+        text: `the compose plugin is ${version}, the release needs ${manifest.requires.compose}`,
+        fix: 'Install a newer docker compose plugin.',
+      });
+  } catch (error) {
+    if (!isAirdockError(error)) throw error;
+    findings.push({ code: error.code, text: error.message, fix: error.hint ?? '' });
+  }
+  return findings;
+}
+
+/** Vendors' suffixes (`20.10.24+dfsg1`, `2.26.1-4`) say nothing about the range. */
+function satisfies(found: string, range: string): boolean {
+  const version = semver.coerce(found);
+  return version !== null && semver.satisfies(version, range);
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DatabaseTarget } from '../../data/postgres/backup/backup.ts';
+import { AirdockError, isAirdockError } from '../../errors.ts';
+import type { Compose, ComposeService } from '../../io/compose.ts';
+import type { ContainerInfo } from '../../io/container.ts';
+import { ensureDirectory, removeTree, replaceFile } from '../../io/files.ts';
+import { databaseImage } from '../database/target.ts';
+import { transactionMark, transactionVariable } from '../state/names.ts';
+import { endProcesses } from '../site/leftover-processes.ts';
+import { scratchFile, scratchLabels, scratchUser } from './compose-file.ts';
+import type { Site } from '../site/site.ts';
+
+/** The throwaway server on which backups are proven and migrations rehearsed (docs/adr/0007, "The scratch server"). */
+export type Scratch = { compose: Compose; server: DatabaseTarget };
+
+type Options = {
+  /** Service of the live database. */
+  service: string;
+  /** Another image than the one that it runs. */
+  image?: string;
+  /** Started beside it. */
+  dependencies?: Record<string, ComposeService>;
+  /** Only described: run by `compose.run`. */
+  oneShot?: Record<string, ComposeService>;
+  signal?: AbortSignal | undefined;
+};
+
+const readyTimeout = 120_000;
+
+function scratchProject({ project }: Pick<Site, 'project'>): string {
+  return `${project}-airdock-scratch`;
+}
+
+/**
+ * Runs `work` beside a fresh, empty server, and removes it whatever the end was. Under the deployment's lock.
+ * @throws AirdockError SCRATCH_FAILED when it does not start; what `work` throws
+ */
+export async function withScratch<T>(site: Site, options: Options, work: (scratch: Scratch) => Promise<T>): Promise<T> {
+  await removeScratch(site);
+  await assertNameFree(site);
+  try {
+    const compose = await writeFiles(site, options);
+    const started = [options.service, ...Object.keys(options.dependencies ?? {})];
+    await compose.up(started, { noDeps: true, ...(options.signal ? { signal: options.signal } : {}) }).catch((error: unknown) => {
+      throw isAirdockError(error, 'UP_FAILED') ? scratchFailed(error.message, '', error) : error;
+    });
+    const server = { tools: compose, service: options.service, user: scratchUser, database: scratchUser };
+    await waitReady(site, server, started, options.signal);
+    return await work({ compose, server });
+  } finally {
+    await removeScratch(site);
+  }
+}
+
+/** What scratch servers of this deployment left behind, whoever started them: the caller holds the lock. */
+export async function removeScratch(site: Site): Promise<void> {
+  const folder = scratchFolder(site);
+  if (!existsSync(folder)) return; // it is made first and removed last
+  await endProcesses(site, 'scratch');
+  for (let tries = 0; ; tries++) {
+    for (const { id } of await ownContainers(site)) await site.docker.removeContainer(id, { anonymousVolumes: true });
+    try {
+      for (const { name, labels } of await site.docker.networks(scratchProject(site)))
+        if (isOurs(site, labels)) await site.docker.removeNetwork(name);
+      break;
+    } catch (error) {
+      // a container that the engine was still making when its compose was ended
+      if (tries >= 10) throw error;
+      await sleep(200);
+    }
+  }
+  await removeTree(folder);
+}
+
+async function ownContainers(site: Site): Promise<ContainerInfo[]> {
+  const found = await site.docker.containers({ project: scratchProject(site) });
+  return found.filter(({ labels }) => isOurs(site, labels));
+}
+
+function isOurs({ directory }: Site, labels: Record<string, string>): boolean {
+  return Object.entries(scratchLabels(directory)).every(([key, value]) => labels[key] === value);
+}
+
+async function assertNameFree(site: Site): Promise<void> {
+  const project = scratchProject(site);
+  const found = [...(await site.docker.containers({ project })), ...(await site.docker.networks(project))];
+  const [foreign] = found.filter(({ labels }) => !isOurs(site, labels));
+  if (!foreign) return;
+  throw new AirdockError(
+    'SCRATCH_FAILED',
+    `${foreign.name} belongs to a compose project ${project} that this deployment's airdock did not start`,
+    {
+      hint: `Throwaway servers of this deployment have that project name. Remove it, if it is of no use: docker compose -p ${project} down`,
+    },
+  );
+}
+
+function scratchFolder({ airdock }: Pick<Site, 'airdock'>): string {
+  return path.join(airdock, 'scratch');
+}
+
+async function writeFiles(site: Site, { service, image: asked, dependencies = {}, oneShot = {} }: Options): Promise<Compose> {
+  const model = await (await site.compose()).config();
+  const live = model.services[service] ?? {};
+  const image = asked ?? (await databaseImage(site, model, service));
+  if (image === undefined) throw scratchFailed(`there is no database service ${service} here whose image it could run`, '');
+  const folder = scratchFolder(site);
+  await ensureDirectory(folder);
+  const file = path.join(folder, 'compose.json');
+  const password = randomBytes(24).toString('hex');
+  const others = { ...dependencies, ...oneShot };
+  await replaceFile(path.join(folder, '.env'), '');
+  await replaceFile(file, scratchFile({ directory: site.directory, service, live, image, password, others }));
+  return site.host.openCompose({
+    endpoint: site.endpoint,
+    project: scratchProject(site),
+    directory: folder,
+    files: [file],
+    envFile: path.join(folder, '.env'),
+    environment: { [transactionVariable]: transactionMark(site, 'scratch') },
+  });
+}
+
+/** Over TCP: while the data directory is made, the server listens on its socket only. */
+async function waitReady(site: Site, { tools, service }: DatabaseTarget, started: string[], signal?: AbortSignal): Promise<void> {
+  const probe = ['pg_isready', '-q', '-h', '127.0.0.1', '-U', scratchUser, '-d', scratchUser];
+  let missing = 'it did not start';
+  for (
+    const end = performance.now() + readyTimeout;
+    performance.now() < end;
+    await sleep(200, undefined, signal ? { signal } : {})
+  ) {
+    const containers = await ownContainers(site);
+    for (const name of started) {
+      const container = containers.find((one) => one.service === name);
+      if (container?.state === 'running' || container?.state === 'created') continue;
+      const log = container ? await site.docker.logs(container.id, { tail: 10 }) : '';
+      throw scratchFailed(
+        `service ${name} ended${container?.exitCode === undefined ? '' : ` (exit code ${container.exitCode})`}`,
+        log,
+      );
+    }
+    const unwell = containers.filter((one) => one.health === 'starting' || one.health === 'unhealthy');
+    missing =
+      unwell.length > 0
+        ? `not healthy: ${unwell.map((one) => one.service).join(', ')}`
+        : `${service} does not accept connections`;
+    if (unwell.length > 0) continue;
+    if ((await tools.exec(service, probe, { timeoutMs: 10_000, ...(signal ? { signal } : {}) })).exitCode === 0) return;
+  }
+  const [unready] = (await ownContainers(site)).filter((one) => one.service === service);
+  throw scratchFailed(
+    `after ${readyTimeout / 1000} s ${missing}`,
+    unready ? await site.docker.logs(unready.id, { tail: 10 }) : '',
+  );
+}
+
+function scratchFailed(why: string, log: string, cause?: unknown): AirdockError {
+  const lines = log.trimEnd();
+  return new AirdockError(
+    'SCRATCH_FAILED',
+    `the throwaway database server did not start: ${why}${lines === '' ? '' : `\n${lines}`}`,
+    {
+      hint: 'It says nothing about the backup, and nothing was changed. Is there memory and disk enough for a second server beside the live one? An upgrade can do without, and then nothing is proven: --no-rehearsal.',
+      cause,
+    },
+  );
+}

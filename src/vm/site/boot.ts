@@ -1,0 +1,49 @@
+import path from 'node:path';
+import { readIfExists, replaceFile } from '../../io/files.ts';
+import type { ManagedSite } from './site.ts';
+
+/**
+ * What finishes or undoes an interrupted transaction at boot (DESIGN section 6). `%f` is the deployment's directory
+ * (systemd.unit(5), "Specifiers"). Somebody else at work there (exit code 8) is no failure.
+ */
+export const resumeUnit = {
+  name: 'airdock-resume@.service',
+  text: `[Unit]
+Description=airdock: finish or undo what was interrupted in %f
+Documentation=man:systemd.unit(5)
+After=docker.service network-online.target
+Wants=docker.service
+RequiresMountsFor=%f
+ConditionPathExists=%f/.airdock/bin/airdock
+ConditionPathExists=%f/.airdock/state.db
+
+[Service]
+Type=oneshot
+ExecStart=%f/.airdock/bin/airdock resume --dir %f
+SuccessExitStatus=8
+TimeoutStartSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+`,
+};
+
+/**
+ * Once for a deployment, before its first step: who disables the unit afterwards is not overruled. Without systemd, without
+ * root or from a checkout there is none; a failure is a warning, for `airdock resume` by hand does the same.
+ */
+export async function resumeAtBoot({
+  airdock,
+  directory,
+  host,
+}: Pick<ManagedSite, 'airdock' | 'directory' | 'host'>): Promise<void> {
+  const mark = path.join(airdock, 'boot-unit');
+  if (host.program.executable === undefined || !host.systemd.present() || (await readIfExists(mark))) return;
+  try {
+    const unit = await host.systemd.enable(resumeUnit, directory);
+    await replaceFile(mark, `${unit}\n`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    host.listener({ type: 'warning', text: `airdock resume will not run by itself at boot: ${why}` });
+  }
+}

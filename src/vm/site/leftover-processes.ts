@@ -1,0 +1,34 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemCode } from '../../errors.ts';
+import { transactionMark, transactionVariable } from '../state/names.ts';
+
+/** Ends children of a killed airdock on the host, and waits until none is left: they could still start something. */
+export async function endProcesses(site: { airdock: string }, work: Parameters<typeof transactionMark>[1]): Promise<void> {
+  const mark = `${transactionVariable}=${transactionMark(site, work)}`;
+  for (let round = 0; round < 50; round++) {
+    const found = await processesWith(mark);
+    if (found.length === 0) return;
+    for (const pid of found) kill(pid, round < 20 ? 'SIGTERM' : 'SIGKILL');
+    await sleep(100);
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+async function processesWith(mark: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc').catch(() => [])) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+    if (environment.split('\0').includes(mark)) found.push(pid);
+  }
+  return found;
+}

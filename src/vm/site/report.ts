@@ -1,0 +1,43 @@
+import path from 'node:path';
+import type { AirdockError } from '../../errors.ts';
+import { replaceFile } from '../../io/files.ts';
+import { afterwards } from '../transaction/afterwards.ts';
+import type { ManagedSite } from './site.ts';
+import { folderOf } from '../transaction/transaction.ts';
+
+/**
+ * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did; then lines of whoever asks for it.
+ * @returns its path
+ */
+export async function writeReport(
+  site: ManagedSite,
+  id: number,
+  failure?: AirdockError,
+  more: readonly string[] = [],
+): Promise<string> {
+  const file = path.join(folderOf(site, id), 'report.txt');
+  const record = site.journal.all().find((one) => one.id === id);
+  if (!record) return file;
+  const lines = [
+    `airdock ${record.kind} ${record.from ?? '(nothing)'} -> ${record.to}, transaction ${id}, by ${record.operator}`,
+    `started ${record.startedAt}, ended ${record.endedAt ?? '(open)'}, outcome ${record.outcome ?? 'open'}`,
+    ...(record.backup === null ? [] : [`backup ${record.backup}`]),
+    '',
+    ...site.journal
+      .steps(id)
+      .map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
+    ...(failure ? ['', failure.message, ...(failure.hint === undefined ? [] : ['', `Next: ${failure.hint}`])] : []),
+    ...(more.length > 0 ? ['', ...more] : []),
+    '',
+  ];
+  await afterwards(site, 'the report could not be written', () => replaceFile(file, lines.join('\n'), { mode: 0o600 }));
+  return file;
+}
+
+/** Where the words of a step begin: behind its time, name and state. */
+const indent = 24 + 2 + 17 + 1 + 7 + 1;
+
+function text(detail: Record<string, unknown>): string {
+  const said = [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
+  return said.replaceAll('\n', `\n${' '.repeat(indent)}`);
+}

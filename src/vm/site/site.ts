@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type BackupKeys, backupKeys } from '../../data/postgres/backup/sealed.ts';
+import { AirdockError } from '../../errors.ts';
+import type { Compose } from '../../io/compose.ts';
+import type { Docker } from '../../io/docker.ts';
+import type { ToolboxOptions } from '../../io/toolbox.ts';
+import { assertDirectorySafe, ensureDirectory, readIfExists, removeTree } from '../../io/files.ts';
+import { composeFiles, projectName } from '../compose-files/find.ts';
+import { parseEnvFile } from '../env/file.ts';
+import type { Host } from './host.ts';
+import { placeSelf } from './placed-program.ts';
+import { openJournal, type Journal } from '../state/journal.ts';
+import { takeLock } from '../state/lock.ts';
+import { hasState, openState, readState, stateSchema } from '../state/open-state.ts';
+import type { Deployment, State } from '../state/state.ts';
+import { migrations } from '../state/schema.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { transactionMark, transactionVariable } from '../state/names.ts';
+
+/** A deployment's directory with the engine that serves it, for looking only. */
+export type Site = {
+  host: Host;
+  directory: string;
+  /** `.airdock` in it. */
+  airdock: string;
+  project: string;
+  endpoint: string;
+  docker: Docker;
+  /** Compose over other files than those in the directory, e.g. staged ones. */
+  composeOf(files: readonly string[], envFile: string): Compose;
+  /** Compose over the files of the directory, as `docker compose` by hand would see them. */
+  compose(): Promise<Compose>;
+  /** Programs of an image, in containers of their own. */
+  tools(options: Omit<ToolboxOptions, 'run' | 'endpoint' | 'environment'>): Pick<Compose, 'exec'>;
+};
+
+/** The same with its records. Reading commands have it without the lock. */
+export type Records = { state: State; journal: Journal };
+export type ManagedSite = Site & Records & { store: Store; keys: BackupKeys };
+
+export type SiteOptions = {
+  directory: string;
+  project?: string;
+  /** Of age, for backups that are encrypted. */
+  identities?: readonly string[];
+};
+
+async function openSite(host: Host, options: SiteOptions, recorded?: Deployment): Promise<Site> {
+  const directory = path.resolve(options.directory);
+  const env = await readEnv(directory);
+  const project = recorded?.project ?? options.project ?? projectName(directory, env?.get('COMPOSE_PROJECT_NAME'));
+  if (options.project !== undefined && options.project !== project)
+    throw new AirdockError('USAGE', `this deployment is project ${project}, not ${options.project}`, {
+      hint: 'Leave --project out: the name was recorded at the first install or at adoption.',
+    });
+  const endpoint = recorded?.endpoint ?? (await host.resolveEndpoint());
+  const site = {
+    host,
+    directory,
+    airdock: path.join(directory, '.airdock'),
+    project,
+    endpoint,
+    docker: host.openDocker(endpoint),
+  };
+  return { ...site, ...composeMethods(site) };
+}
+
+/** The same site, whose children carry the mark of what is under way. */
+export function markedSite(site: ManagedSite, work: Parameters<typeof transactionMark>[1]): ManagedSite {
+  return { ...site, ...composeMethods(site, { [transactionVariable]: transactionMark(site, work) }) };
+}
+
+function composeMethods(
+  site: Pick<Site, 'host' | 'directory' | 'project' | 'endpoint'>,
+  environment: Record<string, string> = {},
+): Pick<Site, 'composeOf' | 'compose' | 'tools'> {
+  const { host, directory, project, endpoint } = site;
+  const composeOf = (files: readonly string[], envFile: string) =>
+    host.openCompose({ endpoint, project, directory, files, envFile, environment });
+  return {
+    composeOf,
+    tools: (options) => host.openToolbox({ endpoint, environment, ...options }),
+    compose: async () => composeOf(await composeFiles(directory, await readEnv(directory)), path.join(directory, '.env')),
+  };
+}
+
+/** Opens what is there without the lock and without changing anything; `work` gets undefined for records when there are none. */
+export async function lookAtSite<T>(
+  host: Host,
+  options: SiteOptions,
+  work: (site: Site, records: Records | undefined) => Promise<T>,
+): Promise<T> {
+  const airdock = path.join(path.resolve(options.directory), '.airdock');
+  if (!hasState(airdock)) return work(await openSite(host, options), undefined);
+  const state = readState(airdock);
+  try {
+    return await work(await openSite(host, options, state.deployment()), { state, journal: openJournal(state, host.clock) });
+  } finally {
+    state.close();
+  }
+}
+
+/**
+ * Takes the lock, opens or creates the records, runs `work`. What was created for a first transaction that never began is
+ * removed again.
+ */
+export async function changeSite<T>(host: Host, options: SiteOptions, work: (site: ManagedSite) => Promise<T>): Promise<T> {
+  const directory = path.resolve(options.directory);
+  const airdock = path.join(directory, '.airdock');
+  const created = !existsSync(directory);
+  await ensureDirectory(directory, 0o755);
+  await assertDirectorySafe(directory);
+  await ensureDirectory(airdock, 0o700);
+  const lock = takeLock(airdock);
+  let begun = true;
+  try {
+    // the form changes only when a program that knows the new one lies there to take over
+    if (hasState(airdock) && stateSchema(airdock) < migrations.length) await placeSelf({ airdock, host });
+    const state = openState(airdock, host.program.version);
+    try {
+      const journal = openJournal(state, host.clock);
+      const site = await openSite(host, options, state.deployment());
+      try {
+        const keys = await backupKeys(state.backupRecipients(), options.identities ?? []);
+        return await work({ ...site, state, journal, store: await openStore(airdock), keys });
+      } finally {
+        begun = state.deployment() !== undefined;
+      }
+    } finally {
+      state.close();
+    }
+  } finally {
+    if (!begun) await removeTree(airdock);
+    lock.release();
+    if (!begun && created) await removeEmpty(directory);
+  }
+}
+
+async function removeEmpty(directory: string): Promise<void> {
+  await rmdir(directory).catch(() => {});
+}
+
+export async function readEnv(directory: string) {
+  const bytes = await readIfExists(path.join(directory, '.env'));
+  return bytes && parseEnvFile(bytes, path.join(directory, '.env'));
+}

@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { readIfExists, replaceFile } from '../../io/files.ts';
+import { namesFor } from '../images/names-here.ts';
+import { readEnv, type ManagedSite } from '../site/site.ts';
+import { stageCompose } from './stage.ts';
+import { readStoredRelease } from '../store/stored-release.ts';
+import { digestOf } from '../../digest.ts';
+
+/**
+ * `--discard-local`: compose.yaml and VERSION become what the records say. The operator's compose.yaml is kept beside it as
+ * `compose.yaml.local-<number>`.
+ */
+export async function discardLocal(site: ManagedSite): Promise<void> {
+  const deployment = site.state.deployment();
+  const stored = deployment?.current ? site.state.release(deployment.current) : undefined;
+  const env = await readEnv(site.directory);
+  if (!deployment || !stored || !env) return;
+  const version =
+    env.get('VERSION') === undefined
+      ? env.append([{ key: 'VERSION', value: stored.version }])
+      : env.set('VERSION', stored.version);
+  await replaceFile(path.join(site.directory, '.env'), version.toBytes());
+  const file = path.join(site.directory, 'compose.yaml');
+  const found = await readIfExists(file);
+  if (found && digestOf(found) === deployment.composeDigest) return;
+  if (found) await replaceFile(await freeName(`${file}.local`), found);
+  const containers = await site.docker.containers({ project: site.project });
+  const release = await readStoredRelease(site.store, stored);
+  const names = await namesFor(release, await site.docker.info(), site, containers);
+  const compose = stageCompose(release, names, version.toBytes());
+  await replaceFile(file, compose, { mode: 0o644 });
+  site.state.updateDeployment({ composeDigest: digestOf(compose) });
+}
+
+async function freeName(stem: string): Promise<string> {
+  for (let number = 1; ; number++) if (!(await readIfExists(`${stem}-${number}`))) return `${stem}-${number}`;
+}

@@ -1,0 +1,187 @@
+import path from 'node:path';
+import { stat } from 'node:fs/promises';
+import { higherVersion } from '../../policy/reached.ts';
+import { manifestName } from '../../bundle/names.ts';
+import type { OpenBundle } from '../../bundle/reader.ts';
+import type { BundleManifest } from '../../bundle/manifest.ts';
+import { digestOf } from '../../digest.ts';
+import { AirdockError, isAirdockError } from '../../errors.ts';
+import { ensureDirectory, readIfExists, replaceFile } from '../../io/files.ts';
+import { bytesText } from '../../units.ts';
+import { resumeAtBoot } from '../site/boot.ts';
+import { exportRelease } from '../adopt/export.ts';
+import type { AdoptedFiles } from '../adopt/files.ts';
+import type { FoundStack } from '../adopt/found.ts';
+import { adoptedFiles, undoAdoption } from './undo-adoption.ts';
+import { settleInstaller } from '../site/installer.ts';
+import { placeSelf } from '../site/placed-program.ts';
+import type { TransactionRecord } from '../state/journal.ts';
+import type { Release } from '../store/release.ts';
+import { writeReport } from '../site/report.ts';
+import { markedSite, type ManagedSite } from '../site/site.ts';
+import { importRelease } from './steps/import.ts';
+import { dropSides, sideFolder } from '../staging/switch-files.ts';
+import { folderOf, type Progress } from './transaction.ts';
+
+/** What is to be adopted, decided and agreed to. */
+export type Adopting = {
+  stack: FoundStack;
+  files: AdoptedFiles;
+  bundle: OpenBundle | undefined;
+  /** The release that the files come from, when one is known. */
+  release: Release | undefined;
+};
+
+/**
+ * The transaction of an adoption: import, files, then one commit that makes it managed. Until that commit nobody knows the
+ * deployment, and everything is put back. @returns its number
+ */
+export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting): Promise<number> {
+  const { stack, bundle } = adopting;
+  const { host, journal, state } = unmarked;
+  const from = state.deployment()?.current ?? null;
+  await placeSelf(unmarked);
+  await resumeAtBoot(unmarked);
+  const record = journal.begin({
+    kind: 'adopt',
+    from,
+    to: stack.version,
+    class: adopting.release ? 'none' : 'unknown',
+    operator: host.operator,
+    program: host.program.version,
+  });
+  const site = markedSite(unmarked, record.id);
+  try {
+    let exported: BundleManifest | undefined;
+    await ensureDirectory(folderOf(site, record.id));
+    if (bundle)
+      await runStep(site, record, 'import', (progress) => importRelease({ site, record, bundle, signal: host.signal }, progress));
+    else if (!adopting.release) {
+      await runStep(site, record, 'import', async (progress) => {
+        const made = await exportRelease(site, stack, path.join(folderOf(site, record.id), 'scratch'), progress);
+        exported = made.manifest;
+        return `${exported.images.length} images from the engine, ${bytesText(made.bytes)}`;
+      });
+    }
+    await saveFiles(site, record.id, adopting);
+    await runStep(site, record, 'files', (progress) => writeFiles(site, record.id, adopting.files, progress));
+    if (exported)
+      await site.store.putRelease(
+        stack.version,
+        new Map([
+          ['compose.yaml', stack.main.bytes],
+          [manifestName, Buffer.from(JSON.stringify(exported))],
+        ]),
+      );
+    await settleInstaller(site, record.id);
+    commitAdopted(site, record, adopting, exported);
+  } catch (error) {
+    const failure = asFailure(error, host.signal);
+    journal.turnToUndo(record.id, failure.message);
+    await undoAdoption(site, { ...record, error: failure.message });
+    throw failure;
+  }
+  await dropSides(site, record.id);
+  await writeReport(site, record.id);
+  return record.id;
+}
+
+async function runStep(
+  { state, journal, host }: ManagedSite,
+  record: TransactionRecord,
+  step: string,
+  work: (progress: Progress) => Promise<string>,
+): Promise<void> {
+  host.signal.throwIfAborted();
+  const started = performance.now();
+  host.listener({ type: 'step-started', step });
+  state.commit(() => journal.record(record.id, step, 'intent'));
+  const ended = (outcome: 'done' | 'failed', summary: string) =>
+    host.listener({ type: 'step-ended', step, outcome, summary, milliseconds: performance.now() - started });
+  try {
+    const summary = await work((bytes, total) =>
+      host.listener({ type: 'progress', step, bytes, ...(total === undefined ? {} : { total }) }),
+    );
+    journal.record(record.id, step, 'done', { summary });
+    ended('done', summary);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    journal.record(record.id, step, 'failed', { error: text });
+    ended('failed', text);
+    throw error;
+  }
+}
+
+/** What is there and what will be, for the way back; and for good, the operator's own compose file. */
+async function saveFiles(site: ManagedSite, id: number, { files, stack }: Adopting): Promise<void> {
+  const [before, after, original] = [
+    sideFolder(site, id, 'before'),
+    sideFolder(site, id, 'after'),
+    path.join(folderOf(site, id), 'original'),
+  ];
+  for (const folder of [before, after, original]) await ensureDirectory(folder);
+  await replaceFile(path.join(original, path.basename(stack.main.name)), stack.main.bytes, { mode: 0o600 });
+  for (const name of adoptedFiles) {
+    const found = await readIfExists(path.join(site.directory, name));
+    if (found) await replaceFile(path.join(before, name), found, { mode: 0o600 });
+    const bytes = files[name];
+    if (bytes) await replaceFile(path.join(after, name), bytes, { mode: 0o600 });
+    const looked = name === '.env' ? stack.env.toBytes() : name === stack.main.name ? stack.main.bytes : found;
+    if (looked === undefined ? found !== undefined : !found?.equals(looked))
+      throw new AirdockError('STEP_FAILED', `${name} was edited meanwhile`, {
+        hint: 'Run the same command again: it starts from the file as it is now.',
+      });
+  }
+}
+
+async function writeFiles(site: ManagedSite, id: number, files: AdoptedFiles, progress: Progress): Promise<string> {
+  // As readable as the file that it stands beside.
+  const main = await stat(path.join(site.directory, 'compose.yaml')).catch(() => undefined);
+  let written = 0;
+  for (const name of adoptedFiles) {
+    const bytes = await readIfExists(path.join(sideFolder(site, id, 'after'), name));
+    if (!bytes) continue;
+    const there = (await readIfExists(path.join(site.directory, name))) !== undefined;
+    await replaceFile(path.join(site.directory, name), bytes, there ? {} : { mode: main ? main.mode & 0o777 : 0o600 });
+    progress((written += bytes.length));
+  }
+  return written === 0 ? 'as they are' : files.names.join(', ');
+}
+
+function commitAdopted(
+  site: ManagedSite,
+  record: TransactionRecord,
+  adopting: Adopting,
+  exported: BundleManifest | undefined,
+): void {
+  const { state, journal, host } = site;
+  const { stack, files, bundle, release } = adopting;
+  const { version } = stack;
+  const now = host.clock().toISOString();
+  state.commit(() => {
+    const product = release?.manifest.product ?? state.deployment()?.product ?? null;
+    const before = state.deployment();
+    if (!before) state.createDeployment({ product, project: site.project, endpoint: site.endpoint });
+    if (exported) state.putRelease({ version, origin: 'adopted', manifest: exported, storedAt: now });
+    const floor = bundle?.manifest.securityFloor;
+    state.updateDeployment({
+      product,
+      current: version,
+      phase: 'good',
+      schemaRelease: higherVersion(before?.schemaRelease ?? null, version),
+      highestGood: higherVersion(before?.highestGood ?? null, version),
+      ...(floor === undefined ? {} : { securityFloor: higherVersion(before?.securityFloor ?? null, floor) }),
+      composeDigest: digestOf(files['compose.yaml'] ?? stack.main.bytes),
+    });
+    state.markGood(version, now);
+    journal.record(record.id, 'good', 'done');
+    journal.end(record.id, 'done');
+  });
+}
+
+function asFailure(error: unknown, signal: AbortSignal): AirdockError {
+  if (signal.aborted)
+    return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again.' });
+  if (isAirdockError(error)) return error;
+  return new AirdockError('STEP_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
+}

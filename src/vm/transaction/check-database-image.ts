@@ -1,0 +1,60 @@
+import { createDatabase } from '../../data/postgres/backup/restore.ts';
+import { readLocale } from '../../data/postgres/server/locale.ts';
+import { ask, psql, type DatabaseTarget } from '../../data/postgres/server/server.ts';
+import { AirdockError } from '../../errors.ts';
+import { databaseAccess } from '../database/access.ts';
+import { databaseTarget, runningImage } from '../database/target.ts';
+import { parseEnvFile } from '../env/file.ts';
+import { withScratch } from '../scratch/server.ts';
+import { readEnv } from '../site/site.ts';
+import type { Transaction } from './transaction.ts';
+
+/**
+ * Another image of the database service gets the same data directory: an extension whose files it lacks, or a library that
+ * sorts otherwise, would show when the old one is gone. So a throwaway server of the new image is asked before.
+ * @throws AirdockError DATABASE_IMAGE_UNFIT, SCRATCH_FAILED; nothing was changed
+ */
+export async function assertDatabaseImageFits({ site, record, plan, target, names, signal }: Transaction): Promise<void> {
+  if (!plan.steps.some((step) => step.id === 'database-service')) return;
+  // recovery loads again behind the switch: it was asked before, and the live database may be fenced now
+  if (site.journal.has(record.id, 'switch', 'intent')) return;
+  const access = databaseAccess(target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
+  const next = names.find(({ image }) => access && image.usedBy.includes(`compose ${access.service}`));
+  if (!access || access.elsewhere || !next) return;
+  const running = await runningImage(site, access.service);
+  if (running === undefined || (await site.docker.inspectImage(next.name))?.id === running) return;
+  const live = await databaseTarget(site, access);
+  const reasons = await withScratch(site, { service: access.service, image: next.name, signal }, ({ server }) =>
+    whyUnfit(live, server),
+  );
+  if (reasons.length === 0) return;
+  throw new AirdockError(
+    'DATABASE_IMAGE_UNFIT',
+    `the database's image of ${target.manifest.version} cannot go on with this data: ${reasons.join('; ')}`,
+    {
+      hint: 'Nothing was changed. Tell the vendor, who has to put that into the image; or move the data by a dump and a restore.',
+      details: { reasons },
+    },
+  );
+}
+
+/** What the live database needs and that server has not; empty when it has all. */
+export async function whyUnfit(live: DatabaseTarget, candidate: DatabaseTarget): Promise<string[]> {
+  const used = await ask(live, 'SELECT extname FROM pg_extension ORDER BY extname');
+  const there = new Set(await ask(candidate, 'SELECT name FROM pg_available_extensions'));
+  const lacking = used.filter((name) => !there.has(name)).map((name) => `it lacks the extension ${name}`);
+  return [...lacking, ...(await whyUnsorted(live, candidate))];
+}
+
+async function whyUnsorted(live: DatabaseTarget, candidate: DatabaseTarget): Promise<string[]> {
+  const locale = await readLocale(live);
+  if (locale.collationVersion === null) return []; // before PostgreSQL 15 it is not on record
+  const name = 'airdock_probe';
+  await psql(candidate, 'SCRATCH_FAILED', { input: Buffer.from(await createDatabase(candidate, locale)) }, { name });
+  const actual = "SELECT pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = :'name'";
+  const [found = 'none'] = await ask(candidate, actual, { name });
+  if (found === locale.collationVersion) return [];
+  return [
+    `its collation library has version ${found}, the data was sorted by ${locale.collationVersion}: text indexes would be wrong`,
+  ];
+}

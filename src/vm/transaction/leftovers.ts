@@ -1,0 +1,79 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { maintenanceOf } from '../../data/postgres/swap/admin.ts';
+import { endSessions, unfinishedSuffix } from '../../data/postgres/backup/backup.ts';
+import { removeTree } from '../../io/files.ts';
+import { parseEnvFile } from '../env/file.ts';
+import { databaseAccess } from '../database/access.ts';
+import { databaseTarget, toolLabel } from '../database/target.ts';
+import { databaseAddress } from '../plan/preflight/database.ts';
+import { readEnv, type ManagedSite } from '../site/site.ts';
+import { endProcesses } from '../site/leftover-processes.ts';
+import { removeScratch } from '../scratch/server.ts';
+import { sessionName } from './transaction.ts';
+import { untilItAnswers } from '../database/wait.ts';
+
+/**
+ * Ends what a killed process left running, before recovery decides anything: first the children on the host, which could
+ * still start something, then one-shot containers, throwaway servers, sessions of the database, half-made backups.
+ */
+export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
+  await endProcesses(site, id);
+  const own = await site.docker.containers({ label: `airdock.transaction=${id}` });
+  for (const container of own)
+    if (container.oneOff && container.project === site.project)
+      await site.docker.removeContainer(container.id, { anonymousVolumes: true });
+  await removeProbes(site);
+  await removeScratch(site);
+  await endDatabaseSessions(site, sessionName(id));
+  await removePartialBackups(site);
+}
+
+/** The same for work that is no transaction: a throwaway server, a backup that was asked for. */
+export async function endLooseWork(site: ManagedSite): Promise<void> {
+  await removeScratch(site);
+  if ((await partialBackups(site)).length === 0) return; // it is there before anything else is
+  // what is kept is dumped when its transaction is done (dump-kept.ts)
+  const undumped = site.state.keptDatabases().flatMap(({ backup, transaction }) => (backup === null ? [transaction] : []));
+  for (const work of ['backup' as const, ...undumped]) {
+    await endProcesses(site, work);
+    await endDatabaseSessions(site, work === 'backup' ? backupSession : sessionName(work));
+  }
+  await removeProbes(site);
+  await removePartialBackups(site);
+}
+
+/** Containers that were made to see whether they can be, or to read a volume: none of them ever ran. */
+async function removeProbes(site: ManagedSite): Promise<void> {
+  for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
+    if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
+}
+
+/** Name of the database sessions of a backup that is part of no transaction. */
+export const backupSession = 'airdock-backup';
+
+async function endDatabaseSessions(site: ManagedSite, applicationName: string): Promise<void> {
+  const current = site.state.deployment()?.current;
+  const release = current ? site.state.release(current) : undefined;
+  const access = release && databaseAccess(release.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
+  if (!access) return;
+  const containers = await site.docker.containers({ project: site.project });
+  if (!access.elsewhere && databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
+  for (const tool of await site.docker.containers({ label: `${toolLabel}=${site.directory}` }))
+    await site.docker.removeContainer(tool.id, { anonymousVolumes: true });
+  // the live one may be fenced
+  const target = { ...(await databaseTarget(site, access)), database: maintenanceOf(access.name) };
+  await untilItAnswers(target);
+  await endSessions(target, applicationName);
+}
+
+/** A finished backup got its name by a rename. */
+async function partialBackups(site: ManagedSite): Promise<string[]> {
+  const folder = path.join(site.airdock, 'backups');
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith(unfinishedSuffix)).map((name) => path.join(folder, name));
+}
+
+async function removePartialBackups(site: ManagedSite): Promise<void> {
+  for (const folder of await partialBackups(site)) await removeTree(folder);
+}

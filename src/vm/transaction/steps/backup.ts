@@ -1,0 +1,26 @@
+import { bytesText } from '../../../units.ts';
+import { besideDatabase } from '../../backups/volumes-and-redis.ts';
+import { parseEnvFile } from '../../env/file.ts';
+import { makeBackup } from '../../backups/make.ts';
+import { databaseAccess } from '../../database/access.ts';
+import { databaseTarget } from '../../database/target.ts';
+import { readEnv } from '../../site/site.ts';
+import { sessionName, type Progress, type Transaction } from '../transaction.ts';
+
+/** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */
+export async function backup({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const access = databaseAccess(target.manifest, env);
+  if (!access) return 'no database here';
+  const made = await makeBackup(site, await databaseTarget(site, access), {
+    applicationName: sessionName(record.id),
+    release: record.from,
+    schemaRelease: site.state.deployment()?.schemaRelease ?? record.from,
+    signal,
+    onProgress: progress,
+    beside: besideDatabase(site, target.manifest, env, signal),
+  });
+  site.journal.setBackup(record.id, made.id);
+  const unproven = plan.steps.some((step) => step.id === 'rehearse') ? '' : ', unproven until it is restored';
+  return `${made.id}: ${bytesText(made.bytes)}, read back in full${unproven}`;
+}

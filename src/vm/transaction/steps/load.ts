@@ -1,0 +1,19 @@
+import { assertDatabaseImageFits } from '../check-database-image.ts';
+import { blobsOf } from '../../../bundle/layout.ts';
+import { loadRelease } from '../../images/load-release.ts';
+import { restock, withRepair } from '../repair-store.ts';
+import { bytesText } from '../../../units.ts';
+import type { Progress, Transaction } from '../transaction.ts';
+
+/** The release's images into the engine: only what it lacks, every image compared afterwards. */
+export async function load(transaction: Transaction, progress: Progress): Promise<string> {
+  const { site, target, names, bundle, signal } = transaction;
+  await restock(site, blobsOf(target.manifest.images), bundle);
+  const report = await withRepair(site, bundle, () =>
+    loadRelease(site, target.manifest.version, names, { signal, onProgress: progress }),
+  );
+  await assertDatabaseImageFits(transaction);
+  if (report.loaded.length === 0 && report.tagged.length === 0) return 'every image is here already';
+  const images = `${report.loaded.length} ${report.loaded.length === 1 ? 'image' : 'images'}, ${bytesText(report.bytes)}`;
+  return report.full ? `${images}, in full at the second try` : images;
+}

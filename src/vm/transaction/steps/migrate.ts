@@ -1,0 +1,66 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AirdockError } from '../../../errors.ts';
+import { replaceFile } from '../../../io/files.ts';
+import { databaseAccess, environmentOf } from '../../database/access.ts';
+import { parseEnvFile } from '../../env/file.ts';
+import { appliedIn, lastMigration, lastWords } from '../../../data/postgres/migration/migration-output.ts';
+import { openStaged } from '../../staging/stage.ts';
+import { savedFile, sideFolder } from '../../staging/switch-files.ts';
+import { higherVersion } from '../../../policy/reached.ts';
+import { nextName } from '../../../data/postgres/swap/swap-names.ts';
+import { folderOf, sessionName, transactionLabel, type Prepared, type Transaction } from '../transaction.ts';
+
+const lockTimeout = '3s';
+const attempts = 5;
+
+/**
+ * From now on a way back counts the new release's class, whether the migration finishes or not. A copy is nobody's until it
+ * is swapped in, so there it is the swap that says so.
+ */
+export async function prepareMigrate({ site, record, plan }: Transaction): Promise<Prepared> {
+  if (plan.steps.some((step) => step.id === 'copy')) return {};
+  const schemaRelease = higherVersion(site.state.deployment()?.schemaRelease ?? null, record.to);
+  return { commit: () => site.state.updateDeployment({ schemaRelease }) };
+}
+
+/**
+ * The release's migrations as a one-shot of its own image against the live database, which the old version goes on serving.
+ * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
+ * lock gives up after 3 s rather than make every reader wait behind it (FACTS section 4), and is tried again.
+ */
+export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
+  const { service, command } = target.manifest.migration;
+  const after = sideFolder(site, record.id, 'after');
+  const env = (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
+  const compose = await openStaged(site, after, env);
+  const inCopy = plan.steps.some((step) => step.id === 'copy');
+  // compose's own environment wins over `.env`, so whatever names the database there names the copy
+  const access = inCopy ? databaseAccess(target.manifest, parseEnvFile(env, '.env')) : undefined;
+  const onCopy = access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
+  for (let attempt = 1; ; attempt++) {
+    const result = await compose.run(service, command, {
+      labels: transactionLabel(record.id),
+      name: `airdock-${site.project}-${record.id}-migrate-${attempt}`,
+      env: { PGAPPNAME: sessionName(record.id), PGOPTIONS: `-c lock_timeout=${lockTimeout}`, ...onCopy },
+      ...(signal ? { signal } : {}),
+    });
+    const output = result.stdout + result.stderr;
+    await replaceFile(path.join(folderOf(site, record.id), 'migrate.log'), output, { mode: 0o600 });
+    const applied = appliedIn(output);
+    if (result.exitCode === 0) return applied.length === 0 ? 'done' : `${applied.length} applied`;
+    if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
+      await sleep(1000 * attempt, undefined, signal ? { signal } : {});
+      continue;
+    }
+    const before = inCopy || applied.length === 0 ? '' : `\nApplied before it, and there to stay: ${applied.join(', ')}.`;
+    throw new AirdockError(
+      'MIGRATION_FAILED',
+      `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}${before}`,
+      {
+        hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. ${inCopy ? 'It ran on a copy; the database that served is as it was.' : 'Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.'}`,
+        details: { log: path.join(folderOf(site, record.id), 'migrate.log'), applied: inCopy ? [] : applied },
+      },
+    );
+  }
+}

@@ -1,0 +1,36 @@
+import { databases, fence, found } from '../../../data/postgres/swap/admin.ts';
+import { AirdockError } from '../../../errors.ts';
+import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
+import { clusterOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
+import { codeOfBoth, takeAwayCode } from '../../services/code-containers.ts';
+import type { Prepared, Transaction } from '../transaction.ts';
+
+/** Who writes and who lets users in is written down before the first of them goes. */
+export async function prepareQuiesce({ site, record, plan, target }: Transaction): Promise<Prepared> {
+  const cluster = await clusterOf(site, record);
+  const all = await databases(cluster);
+  const live = found(all, cluster.database);
+  // a restore has made its own
+  const next = plan.restore ? [] : [nextName(record.id)];
+  for (const name of [...next, asideName(live.name, record.from ?? record.to, record.id)])
+    if (all.some((one) => one.name === name))
+      throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this upgrade needs the name of`, {
+        hint: 'Nothing was stopped. Is it of an earlier deployment here? Rename or drop it by hand, when nobody needs it.',
+      });
+  const code = codeOfBoth(site, record, target.manifest);
+  const containers = await site.docker.containers({ project: site.project });
+  const services: QuiesceDetail['services'] = {};
+  for (const one of containers)
+    if (code.includes(one) && !one.oneOff && one.state === 'running') services[one.service] = (services[one.service] ?? 0) + 1;
+  const detail: QuiesceDetail = { live, services, shut: code.traffic };
+  return { detail };
+}
+
+/** Their containers are removed: stopped ones with `restart: always` come back when the engine restarts (FACTS section 2). */
+export async function quiesce({ site, record, target, signal }: Transaction): Promise<string> {
+  await takeAwayCode(site, codeOfBoth(site, record, target.manifest));
+  const cluster = await clusterOf(site, record, signal);
+  await fence(cluster, cluster.database);
+  const services = Object.keys(quiesceOf(site, record.id)?.services ?? {});
+  return `${services.join(', ')} are gone, nobody is in ${cluster.database}`;
+}

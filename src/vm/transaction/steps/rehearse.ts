@@ -1,0 +1,64 @@
+import path from 'node:path';
+import { checkedBackup, proveIn } from '../../../data/postgres/backup/prove.ts';
+import { letIn, migrateCopy } from '../../../data/postgres/migration/rehearsal.ts';
+import type { DatabaseTarget } from '../../../data/postgres/server/server.ts';
+import { readBackup } from '../../../data/postgres/backup/stored-backup.ts';
+import { replaceFile } from '../../../io/files.ts';
+import { durationText } from '../../../units.ts';
+import { backupsFolder } from '../../backups/list.ts';
+import { databaseAccess, environmentOf } from '../../database/access.ts';
+import { parseEnvFile } from '../../env/file.ts';
+import { rehearsalServices } from '../../scratch/rehearsal-services.ts';
+import { withScratch, type Scratch } from '../../scratch/server.ts';
+import { openStaged } from '../../staging/stage.ts';
+import { savedFile, sideFolder } from '../../staging/switch-files.ts';
+import { folderOf, sessionName, transactionLabel, type Progress, type Transaction } from '../transaction.ts';
+
+/**
+ * The fresh backup on a server of its own: restored, compared, and, unless the release changes no schema, migrated by the new
+ * release's image, while the old version serves (docs/adr/0007, "The rehearsal"). The live database is never connected to.
+ */
+export async function rehearse(transaction: Transaction, progress: Progress): Promise<string> {
+  const { site, record, plan, target, signal } = transaction;
+  const id = site.journal.all().find((one) => one.id === record.id)?.backup ?? null;
+  if (id === null) return 'no database here';
+  const stored = await readBackup(path.join(backupsFolder(site), id));
+  const backup = await checkedBackup(site, stored, signal);
+  const env = parseEnvFile((await savedFile(site, record.id, 'after', '.env')) ?? '', '.env');
+  const migrates = plan.class !== 'none';
+  const model = migrates
+    ? await (await openStaged(site, sideFolder(site, record.id, 'after'), env.toBytes())).config()
+    : undefined;
+  const access = databaseAccess(target.manifest, env);
+  const { service, database: name } = stored.metadata;
+  const given = access?.url ? environmentOf(target.manifest, access, name, service) : {};
+  const services = model ? rehearsalServices(target.manifest, model, env, given) : {};
+  return withScratch(site, { service, ...services, signal }, async (scratch) => {
+    const started = performance.now();
+    const { database } = await proveIn(site, scratch, backup, { signal, onProgress: progress });
+    const proven = `${id} proven in ${durationText(performance.now() - started)}`;
+    if (!migrates) {
+      site.journal.setRehearsed(record.id);
+      return `${proven}; this release changes no schema`;
+    }
+    await letIn(scratch.server, stored.metadata.user, access?.password ?? '');
+    return `${proven}; ${await onCopy(transaction, scratch, database)}`;
+  });
+}
+
+async function onCopy(transaction: Transaction, scratch: Scratch, database: DatabaseTarget): Promise<string> {
+  const { site, record, target, signal } = transaction;
+  const { service, command } = target.manifest.migration;
+  const log = path.join(folderOf(site, record.id), 'rehearse.log');
+  const migrate = async (): Promise<{ exitCode: number; output: string }> => {
+    const { exitCode, stdout, stderr } = await scratch.compose.run(service, command, {
+      labels: transactionLabel(record.id),
+      env: { PGAPPNAME: sessionName(record.id) },
+      ...(signal ? { signal } : {}),
+    });
+    await replaceFile(log, stdout + stderr, { mode: 0o600 });
+    site.journal.setRehearsed(record.id);
+    return { exitCode, output: stdout + stderr };
+  };
+  return migrateCopy(database, target.manifest.version, migrate, log);
+}

@@ -1,0 +1,40 @@
+import path from 'node:path';
+import type { OpenBundle } from '../../bundle/reader.ts';
+import type { TransactionRecord } from '../state/journal.ts';
+import type { NamedImage } from '../images/names.ts';
+import type { Plan } from '../plan/document.ts';
+import type { Release } from '../store/release.ts';
+import type { ManagedSite } from '../site/site.ts';
+
+/** One transaction while it runs, or while recovery takes it up again (docs/adr/0001-transaction.md). */
+export type Transaction = {
+  site: ManagedSite;
+  record: TransactionRecord;
+  plan: Plan;
+  /** The release that it goes to. */
+  target: Release;
+  names: readonly NamedImage[];
+  /** Only in the process that began it. */
+  bundle?: OpenBundle;
+  /** Ends a step that is under way. Undo and recovery have none: they are never interrupted by it. */
+  signal?: AbortSignal;
+};
+
+/** What a step wants in the commit of its intent: written beside it, done together with it. */
+export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
+
+export type { Progress } from '../../events.ts';
+
+/** `.airdock/transactions/ID` */
+export function folderOf(site: { airdock: string }, id: number): string {
+  return path.join(site.airdock, 'transactions', String(id));
+}
+
+/** The label that everything started by a transaction carries, and the name of its database sessions. */
+export function transactionLabel(id: number): Record<string, string> {
+  return { 'airdock.transaction': String(id) };
+}
+
+export function sessionName(id: number): string {
+  return `airdock-${id}`;
+}

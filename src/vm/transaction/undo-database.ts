@@ -1,0 +1,83 @@
+import { databases, dropDatabase, fence, found, swapDatabases, unfence } from '../../data/postgres/swap/admin.ts';
+import { AirdockError } from '../../errors.ts';
+import { emptyCache } from '../backups/redis.ts';
+import { codeOfBoth, takeAwayCode } from '../services/code-containers.ts';
+import type { TransactionRecord } from '../state/journal.ts';
+import { parseEnvFile } from '../env/file.ts';
+import { readEnv, type ManagedSite } from '../site/site.ts';
+import { nextName } from '../../data/postgres/swap/swap-names.ts';
+import { clusterOf, quiesceOf, sameDatabase, swapOf, type SiteCluster } from '../database/swap-record.ts';
+import { waitForDatabase } from '../database/wait.ts';
+
+/** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */
+
+const step = 'undo-database';
+
+/** Part 1: no code of either release is left. Once the old version was brought up again, a repeated undo leaves it alone. */
+export async function stopCode(site: ManagedSite, record: TransactionRecord): Promise<void> {
+  if (!quiesceOf(site, record.id) || site.journal.has(record.id, step, 'done')) return;
+  const opened = await takeAwayCode(site, codeOfBoth(site, record));
+  // a person may have started it, and users written: what they wrote into is not to be dropped
+  if (opened && swapOf(site, record.id)) site.journal.record(record.id, step, 'intent', { opened });
+}
+
+/** Part 3: the files name the old release already. @throws UNDO_FAILED when the live name has a database that nobody put there */
+export async function databaseBack(site: ManagedSite, record: TransactionRecord): Promise<void> {
+  const old = quiesceOf(site, record.id)?.live;
+  if (!old || site.journal.has(record.id, step, 'done')) return;
+  const cluster = await clusterOf(site, record);
+  await waitForDatabase(site, cluster);
+  await swapBack(site, record, cluster);
+  if (swapOf(site, record.id)) await emptyCacheIfAny(site, record);
+  await unfence(cluster, old);
+  site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
+}
+
+/** What is being taken back may have filled it from the other database. A cache that does not answer keeps nobody from serving. */
+async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): Promise<void> {
+  const previous = from === null ? undefined : site.state.release(from)?.manifest;
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  if (previous)
+    await emptyCache(site, previous, env).catch((error: unknown) => {
+      site.host.listener({ type: 'warning', text: error instanceof Error ? error.message : String(error) });
+    });
+}
+
+async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: SiteCluster): Promise<void> {
+  const swap = swapOf(site, record.id);
+  const live = found(await databases(cluster), cluster.database);
+  const old = quiesceOf(site, record.id)?.live;
+  await fence(cluster, live.name);
+  if (!old || sameDatabase(old, live)) return;
+  if (!swap || !sameDatabase(swap.next, live))
+    throw new AirdockError(
+      'UNDO_FAILED',
+      `the database named ${live.name} (OID ${live.oid}) is neither the old nor the new one`,
+      {
+        hint: `Nothing was renamed. The old one has OID ${old.oid}: SELECT oid, datname FROM pg_database. Give it the name ${live.name} back, then run: airdock resume`,
+      },
+    );
+  await swapDatabases(cluster, { live, next: { name: swap.aside, oid: swap.live.oid }, aside: swap.next.name });
+}
+
+/** Part 5, when the old version serves: what this transaction made is dropped, unless users may have written to it. */
+export async function clearNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
+  if (!['copy', 'restore'].some((made) => site.journal.has(record.id, made, 'intent'))) return;
+  const cluster = await clusterOf(site, record);
+  const name = nextName(record.id);
+  const swap = swapOf(site, record.id);
+  if (!swap || !site.journal.has(record.id, step, 'intent')) return dropDatabase(cluster, name);
+  const { next, nextSchemaRelease: schemaRelease } = swap;
+  site.state.keepDatabase({
+    ...next,
+    release: record.to,
+    schemaRelease,
+    transaction: record.id,
+    keptAt: site.host.clock().toISOString(),
+    backup: null,
+  });
+  site.host.listener({
+    type: 'warning',
+    text: `somebody opened ${record.to} to users while it was not good yet: what they wrote is kept in the database ${name}`,
+  });
+}

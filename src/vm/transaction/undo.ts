@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { AirdockError, isAirdockError } from '../../errors.ts';
+import { parseEnvFile } from '../env/file.ts';
+import { waitHealthy } from '../services/health.ts';
+import type { Outcome, TransactionRecord } from '../state/journal.ts';
+import { loadRelease } from '../images/load-release.ts';
+import { namesFor } from '../images/names-here.ts';
+import { endOrphans } from './leftovers.ts';
+import type { Plan } from '../plan/document.ts';
+import { databaseServiceOf } from '../plan/plan.ts';
+import { bringUp, takeAway } from '../services/bring-up.ts';
+import { readEnv, type ManagedSite } from '../site/site.ts';
+import { startServices } from '../services/compose-up.ts';
+import type { StoredRelease } from '../state/state.ts';
+import { quiesceOf, swapOf } from '../database/swap-record.ts';
+import { dropSides, putSide, sideDigest } from '../staging/switch-files.ts';
+import { readStoredRelease } from '../store/stored-release.ts';
+import { clearNext, databaseBack, stopCode } from './undo-database.ts';
+
+/** `summary`: what serves now. */
+export type Undone = { outcome: Outcome; summary: string };
+
+/**
+ * Takes a transaction back: nothing to do before the switch, the old version after it. Never interrupted by the signal that
+ * may have caused it; may be repeated (docs/adr/0001-transaction.md, "Recovery").
+ * @throws AirdockError UNDO_FAILED; the transaction then stays open
+ */
+export async function undo(
+  site: ManagedSite,
+  record: TransactionRecord,
+  plan: Plan | undefined,
+  failure: Error,
+): Promise<Undone> {
+  const switched = site.journal.has(record.id, 'switch', 'intent');
+  const quiesced = site.journal.has(record.id, 'quiesce', 'intent');
+  const swap = swapOf(site, record.id);
+  const composeDigest = await sideDigest(site, record.id, 'before');
+  site.state.commit(() => {
+    site.journal.turnToUndo(record.id, failure.message);
+    if (swap) site.state.updateDeployment({ schemaRelease: swap.schemaRelease });
+    if (switched)
+      site.state.updateDeployment({ current: record.from, phase: record.from === null ? 'none' : 'good', composeDigest });
+  });
+  const outcome: Outcome = switched || quiesced ? 'rolled-back' : 'undone';
+  const step = 'undo';
+  const started = performance.now();
+  const { listener } = site.host;
+  listener({ type: 'step-started', step });
+  try {
+    await engineBack(site);
+    await endOrphans(site, record.id);
+    const summary = switched || quiesced ? await bringBack(site, record, plan) : await unchanged(site, record);
+    site.state.commit(() => {
+      site.journal.record(record.id, step, 'done', { summary });
+      site.journal.end(record.id, outcome);
+    });
+    await dropSides(site, record.id);
+    listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: performance.now() - started });
+    return { outcome, summary };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    listener({ type: 'step-ended', step, outcome: 'failed', summary: text, milliseconds: performance.now() - started });
+    throw new AirdockError('UNDO_FAILED', `${failure.message}\nand the previous state could not be brought back: ${text}`, {
+      hint: 'Look at what stands in the way (docker compose ps, docker compose logs), put it right, then run: airdock resume',
+      cause: error,
+    });
+  }
+}
+
+async function unchanged(site: ManagedSite, record: TransactionRecord): Promise<string> {
+  await dropNext(site, record);
+  const current = site.state.deployment()?.current;
+  return current ? `${current} is serving, untouched` : 'nothing was installed';
+}
+
+async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Plan | undefined): Promise<string> {
+  if (record.from === null) return takeBackFirstInstall(site);
+  const previous = site.state.release(record.from);
+  if (!previous) throw new AirdockError('INTERNAL', `no record of ${record.from}`);
+  if (plan && plan.added.length > 0) await takeAway(site, plan.added);
+  await stopCode(site, record);
+  await putSide(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
+  await loadPrevious(site, previous);
+  const compose = await site.compose();
+  const database = databaseServiceOf(previous.manifest);
+  if (database !== undefined && site.journal.has(record.id, 'database-service', 'intent'))
+    await startServices(site, compose, [database], { noDeps: true });
+  await databaseBack(site, record);
+  const services = await bringUp(site, compose, previous.manifest, { scale: quiesceOf(site, record.id)?.services ?? {} });
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  await waitHealthy({ site, manifest: previous.manifest, env, services });
+  await dropNext(site, record);
+  return `${record.from} is serving again`;
+}
+
+/** The old version serves: what is left over is a matter of room, and no failure. */
+async function dropNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
+  await clearNext(site, record).catch((error: unknown) => {
+    const text = `${error instanceof Error ? error.message : String(error)}; it is not needed any more`;
+    site.host.listener({ type: 'warning', text });
+  });
+}
+
+/** Images may have been pruned meanwhile; the store has them. */
+async function loadPrevious(site: ManagedSite, previous: StoredRelease): Promise<void> {
+  const release = await readStoredRelease(site.store, previous);
+  const containers = await site.docker.containers({ project: site.project });
+  const names = await namesFor(release, await site.docker.info(), site, containers);
+  await loadRelease(site, previous.version, names);
+}
+
+/** Containers go; volumes and .env stay, for the generated secrets belong to the volumes. */
+async function takeBackFirstInstall(site: ManagedSite): Promise<string> {
+  const containers = await site.docker.containers({ project: site.project });
+  for (const container of containers) await site.docker.removeContainer(container.id);
+  await rm(path.join(site.directory, 'compose.yaml'), { force: true });
+  return 'its containers are removed; .env and the volumes stay for the next try';
+}
+
+async function engineBack(site: ManagedSite): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await site.docker.ping();
+    } catch (error) {
+      if (!isAirdockError(error, 'ENGINE_UNREACHABLE') || attempt >= 60) throw error;
+      await sleep(1000);
+    }
+  }
+}
