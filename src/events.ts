@@ -22,13 +22,13 @@ export type Progress = (bytes: number, total?: number) => void;
 
 /**
  * Runs work that is no transaction's step, and shows it as one.
- * @param sad what is shown beside one that failed; the error itself is thrown in any case
+ * @param failureText what is shown beside one that failed; the error itself is thrown in any case
  */
 export async function asStep<T extends { summary: string }>(
   listener: Listener,
   step: string,
   work: (progress: Progress) => Promise<T>,
-  sad: (error: unknown) => string = () => '',
+  failureText: (error: unknown) => string = () => '',
 ): Promise<T> {
   const started = performance.now();
   const ended = (outcome: 'done' | 'failed', summary: string) =>
@@ -41,7 +41,16 @@ export async function asStep<T extends { summary: string }>(
     ended('done', result.summary);
     return result;
   } catch (error) {
-    ended('failed', sad(error));
+    ended('failed', failureText(error));
     throw error;
+  }
+}
+
+/** Work after the end of a transaction: nothing is taken back for it any more, so a failure is shown as a warning. */
+export async function warnOnFailure(listener: Listener, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    listener({ type: 'warning', text: `${what}: ${error instanceof Error ? error.message : String(error)}` });
   }
 }

@@ -179,3 +179,8 @@ export function milliseconds(text: string): number {
   if (!match) throw new TypeError(`not a duration: ${text}`);
   return Number(match[1]) * { ms: 1, s: 1000, m: 60_000 }[match[2] as 'ms' | 's' | 'm'];
 }
+
+/** The compose service of the database; undefined where the release declares none. */
+export function databaseServiceOf(manifest: BundleManifest): string | undefined {
+  return manifest.database === 'none' ? undefined : manifest.database.service;
+}

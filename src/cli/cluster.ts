@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { OpenBundle } from '../bundle/reader.ts';
 import { RecordStore } from '../kubernetes/record/record.ts';
-import type { ClusterSite } from '../kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../kubernetes/record/site.ts';
 import { noKeys } from '../data/postgres/backup/sealed.ts';
 import { AirdockError } from '../errors.ts';
 import type { CliContext } from './context.ts';
@@ -20,7 +20,7 @@ export function addClusterOptions(command: Command): Command {
     .option('--backup-dir <directory>', 'where dumps lie on this machine', 'airdock-backups');
 }
 
-export async function clusterSite(context: CliContext, flags: ClusterFlags): Promise<ClusterSite> {
+export async function clusterSite(context: CliContext, flags: ClusterFlags): Promise<KubernetesRelease> {
   const { run, openKubectl, openHelmReleases } = await context.io();
   const env = Object.fromEntries(
     Object.entries(context.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),

@@ -171,3 +171,19 @@ async function ifExists<T>(asked: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+/** Whoever plants a link here would choose where root writes, and who can write here what it runs. @throws DIRECTORY_UNSAFE */
+export async function ownDirectory(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!found) return void (await ensureDirectory(path));
+  if (found.isDirectory() && (found.mode & 0o022) !== 0)
+    throw new AirdockError('DIRECTORY_UNSAFE', `others than its owner can write to ${path}`, {
+      hint: `They could change what airdock runs. Look what is in it, then: chmod 700 ${path}`,
+    });
+  if (found.isDirectory()) return;
+  throw new AirdockError('DIRECTORY_UNSAFE', `${path} is not a directory of airdock's own but a link or a file`, {
+    hint: 'Move it away and run the same command again: airdock makes the directory itself.',
+  });
+}

@@ -98,7 +98,7 @@ test.each(cases([], ['without private names']))(
   async () => {
     const program = await patchedAirdock('public-names', [
       {
-        file: 'src/vm/images/names-here.ts',
+        file: 'src/vm/images/names.ts',
         from: 'return chosen.map((entry) => {',
         to: 'return chosen.map((entry) => {\n    if (entry) return { ...entry, name: entry.image.reference, private: false };',
       },

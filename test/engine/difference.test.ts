@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Cluster } from '../../src/data/postgres/swap/admin.ts';
+import type { PostgresServer } from '../../src/data/postgres/swap/admin.ts';
 import { compareWithSpool, type Spool, spoolRows } from '../../src/data/postgres/compare/difference.ts';
 import { type Compose, openCompose } from '../../src/io/compose.ts';
 import { type Run, run } from '../../src/io/process.ts';
@@ -25,7 +25,7 @@ let host: Host;
 let directory: string;
 let compose: Compose;
 let count = 0;
-const cluster = (database: string): Cluster => ({
+const cluster = (database: string): PostgresServer => ({
   tools: compose,
   service: 'db',
   user: 'app',

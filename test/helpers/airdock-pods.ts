@@ -6,7 +6,7 @@ import nodepad from '../../bundle.config.ts';
 import { databasePlace, withDatabase } from '../../src/kubernetes/database/access.ts';
 import type { ClusterFacts } from '../../src/kubernetes/plan/facts.ts';
 import type { RecordStore } from '../../src/kubernetes/record/record.ts';
-import type { ClusterSite } from '../../src/kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../src/kubernetes/record/site.ts';
 import type { Running } from '../../src/kubernetes/record/transaction.ts';
 import type { UpgradeOptions } from '../../src/kubernetes/plan/upgrade-options.ts';
 import { changeDatabase, rehearse } from '../../src/kubernetes/steps/upgrade.ts';
@@ -70,7 +70,7 @@ export async function madeByAirdock(release: string, manifests: string, url?: st
   await using folder = await temporaryFolder();
   const secret = url === undefined ? {} : { NODEPAD_DATABASE_URL: Buffer.from(url).toString('base64') };
   const cluster = new WillingCluster(secret);
-  const site: ClusterSite = {
+  const site: KubernetesRelease = {
     release,
     kubectl: cluster.kubectl(),
     helm: {} as HelmReleases,

@@ -7,7 +7,7 @@ import { helmPrepare } from '../../kubernetes/commands/prepare.ts';
 import { withLookBack } from '../../kubernetes/plan/rollback-plan.ts';
 import { helmResume } from '../../kubernetes/commands/resume.ts';
 import { helmRollback } from '../../kubernetes/commands/rollback.ts';
-import type { ClusterSite } from '../../kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../kubernetes/record/site.ts';
 import { helmHistory, helmStatus } from '../../kubernetes/commands/status.ts';
 import { helmUpgrade, planOf } from '../../kubernetes/commands/upgrade.ts';
 import type { UpgradeOptions } from '../../kubernetes/plan/upgrade-options.ts';
@@ -133,7 +133,7 @@ async function withOptions(
   context: CliContext,
   file: string,
   flags: UpgradeFlags,
-  work: (site: ClusterSite, options: UpgradeOptions) => Promise<number | undefined>,
+  work: (site: KubernetesRelease, options: UpgradeOptions) => Promise<number | undefined>,
 ): Promise<number | undefined> {
   const site = await clusterSite(context, flags);
   const pusher = flags.registry === undefined ? undefined : await pusherOf(context, flags.registry, flags);
@@ -166,7 +166,7 @@ function showPlan(context: CliContext, plan: HelmPlan): number | undefined {
 }
 
 /** By the keys that the cluster's record pins, else by those that are named. */
-async function openFor(context: CliContext, site: ClusterSite, file: string, flags: TrustOptions): Promise<OpenBundle> {
+async function openFor(context: CliContext, site: KubernetesRelease, file: string, flags: TrustOptions): Promise<OpenBundle> {
   const pins = (await site.records.read())?.trust ?? [];
   const authorize = pins.length > 0 ? authorizeBy(trustedByPins(pinnedOf(pins))) : await authorizeFrom(context, flags);
   return openBundle(at(context, file), { authorize, signal: context.signal });

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { asStep } from '../../events.ts';
 import { withDatabase } from '../database/access.ts';
 import type { HelmPlan } from '../plan/plan.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import { refuse } from '../plan/refuse.ts';
 import { planOf } from './upgrade.ts';
 import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
@@ -14,7 +14,7 @@ export type Prepared = { plan: HelmPlan; backup: string | null; rehearsed: boole
  * All but the upgrade, for those whose GitOps controller does that: push, backup, rehearsal. `values` is what it has to be told,
  * as YAML. Whoever owns the workloads is no reason to refuse here.
  */
-export async function helmPrepare(site: ClusterSite, options: UpgradeOptions): Promise<Prepared> {
+export async function helmPrepare(site: KubernetesRelease, options: UpgradeOptions): Promise<Prepared> {
   const { plan: whole, facts } = await planOf(site, options);
   const steps = whole.steps.filter((step) => ['push', 'backup', 'rehearse'].includes(step));
   const findings = whole.findings.filter(({ code }) => code !== 'OWNED_BY_ANOTHER');

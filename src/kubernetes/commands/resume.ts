@@ -8,7 +8,7 @@ import { openTransaction, shapeOf, type ClusterTransaction } from '../record/rec
 import { stopHook } from '../steps/migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { removeScratch } from '../pods/scratch-pod.ts';
-import { flagsOf, kubectlFlags, type ClusterSite } from '../record/site.ts';
+import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
 import { bringUp, keptBy, stoppedBy, stopWriters, swapBack } from '../steps/swap.ts';
 import { end, note, type Running } from '../record/transaction.ts';
 import { removeTools } from '../pods/tools-pod.ts';
@@ -30,7 +30,7 @@ export type ResumeOptions = {
  * @throws NOT_A_DEPLOYMENT without a record
  * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
  */
-export async function helmResume(site: ClusterSite, options: ResumeOptions): Promise<Resumed | undefined> {
+export async function helmResume(site: KubernetesRelease, options: ResumeOptions): Promise<Resumed | undefined> {
   const record = await site.records.read();
   if (!record)
     throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${site.release} in ${site.kubectl.namespace}`, {
@@ -67,7 +67,7 @@ export async function helmResume(site: ClusterSite, options: ResumeOptions): Pro
 }
 
 /** helm's history, once it came to its end: a helm that outlived its airdock may still be at work, and has a minute. */
-async function settled({ helm, release }: ClusterSite): Promise<Revision[]> {
+async function settled({ helm, release }: KubernetesRelease): Promise<Revision[]> {
   for (const until = performance.now() + 60_000; ; await sleep(2000)) {
     const revisions = await helm.history(release);
     if (!revisions.at(-1)?.status.startsWith('pending') || performance.now() > until) return revisions;
@@ -75,12 +75,12 @@ async function settled({ helm, release }: ClusterSite): Promise<Revision[]> {
 }
 
 /** Killed before helm had begun with a first install, or uninstalled since: there is nothing to bring back. */
-async function nothingLeft(site: ClusterSite, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+async function nothingLeft(site: KubernetesRelease, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
   await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
   return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
 }
 
-async function goOn(site: ClusterSite, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
+async function goOn(site: KubernetesRelease, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
   const { transaction, record } = running;
   if (transaction.undo) {
     const { workloads } = chartObjects(await site.helm.manifest(site.release));
@@ -103,7 +103,7 @@ async function goOn(site: ClusterSite, running: Running, revision: number): Prom
 
 /** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
 async function finishHelm(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   { revision }: Revision,
 ): Promise<{ outcome: 'done'; summary: string }> {
@@ -117,7 +117,7 @@ async function finishHelm(
 }
 
 async function goBack(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   made: Revision | undefined,
 ): Promise<{ outcome: 'rolled-back'; summary: string }> {

@@ -12,8 +12,9 @@ import type { HelmPlan } from '../plan/plan.ts';
 import { shapeOf } from '../record/record.ts';
 import { refuse } from '../plan/refuse.ts';
 import { deployedOf } from '../record/revisions.ts';
-import type { ClusterSite } from '../record/site.ts';
-import { bringUp, clusterOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn, writersOf } from '../steps/swap.ts';
+import type { KubernetesRelease } from '../record/site.ts';
+import { bringUp, postgresServerOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn } from '../steps/swap.ts';
+import { writersOf } from '../pods/workloads.ts';
 import { begin, end, failed, type Running } from '../record/transaction.ts';
 import { chartObjects } from '../pods/workloads.ts';
 
@@ -34,7 +35,7 @@ export type RolledBack = {
 };
 
 /** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED, OWNED_BY_ANOTHER; what failed and was taken back (6) */
-export async function helmRollback(site: ClusterSite, options: RollbackOptions): Promise<RolledBack> {
+export async function helmRollback(site: KubernetesRelease, options: RollbackOptions): Promise<RolledBack> {
   return withLookBack(site, options, async (look) => {
     refuse(look.plan);
     await options.consent(look.plan);
@@ -52,7 +53,12 @@ export async function helmRollback(site: ClusterSite, options: RollbackOptions):
   });
 }
 
-async function codeAlone(site: ClusterSite, options: RollbackOptions, look: LookBack, running: Running): Promise<RolledBack> {
+async function codeAlone(
+  site: KubernetesRelease,
+  options: RollbackOptions,
+  look: LookBack,
+  running: Running,
+): Promise<RolledBack> {
   const { before } = running.transaction.revisions;
   const { way } = look;
   try {
@@ -72,7 +78,7 @@ async function codeAlone(site: ClusterSite, options: RollbackOptions, look: Look
 
 /** The database goes back first, and then the code: the old one never runs on a schema that it does not know. */
 async function databaseToo(
-  site: ClusterSite,
+  site: KubernetesRelease,
   options: RollbackOptions,
   look: LookBack & { database: LiveDatabase },
   running: Running,
@@ -120,7 +126,7 @@ async function databaseToo(
 }
 
 /** By the checks of the release that came back. */
-async function well(site: ClusterSite, { record, way }: LookBack): Promise<void> {
+async function well(site: KubernetesRelease, { record, way }: LookBack): Promise<void> {
   const checks = record.checks.find(({ version }) => version === way.version);
   await asStep(site.host.listener, 'health', async () => ({
     summary: checks
@@ -130,12 +136,12 @@ async function well(site: ClusterSite, { record, way }: LookBack): Promise<void>
 }
 
 /** A backup as a new database beside the live one, compared, while users are served. @returns its name */
-async function restored(site: ClusterSite, running: Running, server: LiveDatabase, id: string): Promise<string> {
+async function restored(site: KubernetesRelease, running: Running, server: LiveDatabase, id: string): Promise<string> {
   const { listener, signal } = site.host;
   const name = nextName(running.transaction.id);
   await asStep(listener, 'restore', async (onProgress) => {
     const backup = await checkedBackup(site, await readBackup(path.join(site.backupDirectory, id)), signal);
-    const { applicationName, ...cluster } = clusterOf(server, running);
+    const { applicationName, ...cluster } = postgresServerOf(server, running);
     const there = { ...cluster, database: maintenanceOf(server.database) };
     await restoreAndCompare(site, there, backup, { name, applicationName, signal, onProgress });
     return { summary: `${id}, equal` };
@@ -144,7 +150,7 @@ async function restored(site: ClusterSite, running: Running, server: LiveDatabas
 }
 
 async function finish(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   { way, record, rows }: LookBack,
   aside: string | null,

@@ -4,11 +4,11 @@ import { runsOn } from '../../policy/migrations.ts';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
-import { keptThere } from '../steps/swap.ts';
+import { keptThere } from '../database/access.ts';
 import { isReady, podsOf } from '../pods/pods.ts';
 import { openTransaction, type ClusterRecord } from '../record/record.ts';
 import { ranOf, servingOf } from '../record/revisions.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
 
 export const helmStatusDocument = z.strictObject({
@@ -62,7 +62,7 @@ export const helmHistoryDocument = z.strictObject({
 export type HelmHistory = z.infer<typeof helmHistoryDocument>;
 
 /** Read only. @throws NOT_A_DEPLOYMENT when neither helm nor airdock knows it */
-export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
+export async function helmStatus(site: KubernetesRelease): Promise<HelmStatus> {
   const { kubectl, helm, release } = site;
   const { record, revisions } = await known(site);
   const deployed = servingOf(revisions, record);
@@ -114,7 +114,7 @@ export async function helmStatus(site: ClusterSite): Promise<HelmStatus> {
   };
 }
 
-async function known(site: ClusterSite) {
+async function known(site: KubernetesRelease) {
   const record = await site.records.read();
   const revisions = await site.helm.history(site.release);
   if (record || revisions.length > 0) return { record, revisions };
@@ -124,7 +124,7 @@ async function known(site: ClusterSite) {
 }
 
 /** The image that the cluster was told last, by whomever; undefined when the workload is gone. */
-async function liveOf({ kubectl }: ClusterSite, { kind, name, container }: ChartObjects['workloads'][number]) {
+async function liveOf({ kubectl }: KubernetesRelease, { kind, name, container }: ChartObjects['workloads'][number]) {
   type Live = KubeObject & { spec: { template: { spec: { containers: { name: string; image: string }[] } } } };
   const live = await kubectl.get<Live>(kind.toLowerCase(), name);
   return live?.spec.template.spec.containers.find((one) => one.name === container)?.image;
@@ -132,7 +132,7 @@ async function liveOf({ kubectl }: ClusterSite, { kind, name, container }: Chart
 
 /** Without those that were dropped by hand, where the database is in a pod that can be asked. */
 async function keptOf(
-  site: ClusterSite,
+  site: KubernetesRelease,
   record: ClusterRecord | undefined,
   objects: ChartObjects,
 ): Promise<ClusterRecord['kept']> {
@@ -145,7 +145,7 @@ async function keptOf(
 }
 
 /** Read only. @throws NOT_A_DEPLOYMENT */
-export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
+export async function helmHistory(site: KubernetesRelease): Promise<HelmHistory> {
   const { record, revisions } = await known(site);
   const transactions = record?.transactions ?? [];
   const rows: HelmHistory['history'] = revisions.map(({ revision, status, description, app_version: version, updated }) => {
@@ -173,7 +173,7 @@ export async function helmHistory(site: ClusterSite): Promise<HelmHistory> {
 
 type Row = HelmHistory['history'][number];
 function rowOf(
-  one: NonNullable<Awaited<ReturnType<ClusterSite['records']['read']>>>['transactions'][number] | undefined,
+  one: NonNullable<Awaited<ReturnType<KubernetesRelease['records']['read']>>>['transactions'][number] | undefined,
 ): Omit<Row, 'revision' | 'status' | 'description' | 'version' | 'at'> {
   return {
     transaction: one?.id ?? null,

@@ -8,7 +8,7 @@ import { look, union, type ClusterFacts } from '../plan/facts.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
 import { refuse } from '../plan/refuse.ts';
 import type { ClusterRecord } from '../record/record.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import { bringUp, keptBy, leftStopped } from '../steps/swap.ts';
 import { begin, end, failed, note, refuseOpen } from '../record/transaction.ts';
 import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
@@ -19,7 +19,7 @@ import { assertLabelled } from '../pods/workloads.ts';
 export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
 
 /** Up to the first thing that is changed. @throws PREFLIGHT_FAILED with every finding, CHART_* */
-export async function planOf(site: ClusterSite, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
+export async function planOf(site: KubernetesRelease, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
   const { bundle, chart, values, set } = options;
   const { manifest } = bundle;
   // first of all: the database may be fenced, by a transaction that was killed
@@ -39,7 +39,7 @@ export async function planOf(site: ClusterSite, options: UpgradeOptions): Promis
 }
 
 /** @throws what stands in the way (5), what failed and was taken back (6), what a person must decide (7) */
-export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): Promise<ClusterOutcome> {
+export async function helmUpgrade(site: KubernetesRelease, options: UpgradeOptions): Promise<ClusterOutcome> {
   const { plan, facts } = await planOf(site, options);
   refuse(plan);
   await options.consent(plan);
@@ -51,7 +51,7 @@ export async function helmUpgrade(site: ClusterSite, options: UpgradeOptions): P
 }
 
 async function transact(
-  site: ClusterSite,
+  site: KubernetesRelease,
   options: UpgradeOptions,
   facts: ClusterFacts,
   plan: HelmPlan,

@@ -5,9 +5,11 @@ import { AirdockError } from '../../errors.ts';
 import type { Kubectl } from '../../io/kubectl.ts';
 import { variableOf } from '../pods/pod-variables.ts';
 import { readyPod } from '../pods/pods.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import { withToolsPod } from '../pods/tools-pod.ts';
 import type { ChartObjects, PodSpec, Workload } from '../pods/workloads.ts';
+import { databases } from '../../data/postgres/swap/admin.ts';
+import type { ClusterRecord } from '../record/record.ts';
 
 /** Where the database of a release is: in the pod of its workload, or elsewhere, where a URL says. */
 export type DatabasePlace =
@@ -23,7 +25,7 @@ export type LiveDatabase = DatabaseTarget & {
 
 /** Undefined when the release declares none, or none whose tools it carries. @throws DATABASE_MISSING, ENV_INVALID */
 export async function databasePlace(
-  { kubectl }: Pick<ClusterSite, 'kubectl'>,
+  { kubectl }: Pick<KubernetesRelease, 'kubectl'>,
   { database, writers }: Pick<BundleManifest, 'database' | 'writers'>,
   { workloads }: ChartObjects,
 ): Promise<DatabasePlace | undefined> {
@@ -47,7 +49,7 @@ export async function databasePlace(
 
 /** Runs `work` with the database in reach; `image`: whose tools reach one that is elsewhere. */
 export async function withDatabase<T>(
-  site: ClusterSite,
+  site: KubernetesRelease,
   place: DatabasePlace | undefined,
   image: string | undefined,
   work: (database: LiveDatabase | undefined) => Promise<T>,
@@ -89,7 +91,7 @@ export function leadTo(
 }
 
 /** Bytes; null where it is not within reach yet. */
-export async function sizeOf({ kubectl }: Pick<ClusterSite, 'kubectl'>, place: DatabasePlace): Promise<number | null> {
+export async function sizeOf({ kubectl }: Pick<KubernetesRelease, 'kubectl'>, place: DatabasePlace): Promise<number | null> {
   if (place.kind === 'elsewhere') return null;
   const { workload, service, user, name } = place;
   return databaseSize({ tools: podTools(kubectl, workload), service, user, database: name });
@@ -101,4 +103,10 @@ function podTools(kubectl: Kubectl, workload: Workload): Tools {
     exec: async (_service, command, options) =>
       kubectl.exec(await readyPod(kubectl, workload), workload.container, command, options),
   };
+}
+/** Of the databases that were put aside those that are still there: one may have been dropped by hand. */
+export async function keptThere(target: DatabaseTarget, { kept }: ClusterRecord): Promise<ClusterRecord['kept']> {
+  const { tools, service, user, database } = target;
+  const there = await databases({ tools, service, user, database, applicationName: 'airdock-look' });
+  return kept.filter((one) => there.some(({ name, oid }) => name === one.name && oid === one.oid));
 }

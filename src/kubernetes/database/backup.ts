@@ -13,12 +13,12 @@ import { durationText } from '../../units.ts';
 import type { LiveDatabase } from './access.ts';
 import { runMigration } from '../pods/migration-pod.ts';
 import { outsideNames, scratchLabels, scratchName, withScratchPod, type ScratchPod } from '../pods/scratch-pod.ts';
-import { now, type ClusterSite } from '../record/site.ts';
+import { now, type KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects } from '../pods/workloads.ts';
 
 /** `RELEASE-20261127-021400`: several releases and machines may write to one directory. */
 export async function makeClusterBackup(
-  site: ClusterSite,
+  site: KubernetesRelease,
   target: DatabaseTarget,
   releases: { release: string | null; schemaRelease: string | null },
   onProgress: (bytes: number) => void,
@@ -55,7 +55,7 @@ export type Rehearsal = {
 
 /** Restored elsewhere and compared; then migrated there by the new release, which reaches nothing else. */
 export async function proveAndRehearse(
-  site: ClusterSite,
+  site: KubernetesRelease,
   id: string,
   { manifest, database, migration }: Rehearsal,
 ): Promise<string> {
@@ -70,7 +70,7 @@ export async function proveAndRehearse(
 }
 
 async function onCopy(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { server, address }: ScratchPod,
   {
     manifest,

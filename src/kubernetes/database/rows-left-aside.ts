@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Cluster, DatabaseId } from '../../data/postgres/swap/admin.ts';
+import type { PostgresServer, DatabaseId } from '../../data/postgres/swap/admin.ts';
 import { countedStep } from '../../data/postgres/compare/counted-step.ts';
 import { compareWithSpool, spoolRows, type TableDifference } from '../../data/postgres/compare/difference.ts';
 import { openFor } from '../../data/postgres/swap/open-for.ts';
 import type { DatabaseTarget } from '../../data/postgres/server/server.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 
 /** Which rows a rollback leaves aside (docs/adr/0008-irreversible.md, "What is left aside"), in a cluster. */
 
@@ -19,13 +19,13 @@ export type RowsSince = {
 
 /** Undefined where no database is kept. Its rows are in a folder of this machine as long as `work` lasts, 26 bytes each. */
 export async function withRowsSince<T>(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { tools, service, user, database }: DatabaseTarget,
   kept: DatabaseId | undefined,
   work: (rows: RowsSince | undefined) => Promise<T>,
 ): Promise<T> {
   if (!kept) return work(undefined);
-  const live: Cluster = { tools, service, user, database, applicationName: 'airdock-compare', signal: site.host.signal };
+  const live: PostgresServer = { tools, service, user, database, applicationName: 'airdock-compare', signal: site.host.signal };
   const folder = await mkdtemp(path.join(tmpdir(), 'airdock-rows-'));
   try {
     const made = await countedStep(site.host.listener, 'compare', async () => {

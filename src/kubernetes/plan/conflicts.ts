@@ -1,6 +1,6 @@
 import { parseAllDocuments } from 'yaml';
 import type { KubeObject } from '../../io/kubectl.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 
 /** helm 4 applies under this name (`kubectl get --show-managed-fields`). */
 const helmManager = 'helm';
@@ -11,7 +11,7 @@ const helmManager = 'helm';
  * @returns `Deployment nodepad-frontend: conflict with "kubectl-set" using apps/v1: .spec.…`, one for each object
  */
 export async function fieldConflicts(
-  { kubectl, helm, release }: Pick<ClusterSite, 'kubectl' | 'helm' | 'release'>,
+  { kubectl, helm, release }: Pick<KubernetesRelease, 'kubectl' | 'helm' | 'release'>,
   manifests: string,
 ): Promise<string[]> {
   if (!(await helm.appliesServerSide(release))) return [];

@@ -9,8 +9,8 @@ import { databasePlace, sizeOf, type DatabasePlace } from '../database/access.ts
 import { ownersOf, versionWithoutHelm, type Owner } from './owners.ts';
 import type { ClusterRecord } from '../record/record.ts';
 import { servingOf } from '../record/revisions.ts';
-import type { ClusterSite } from '../record/site.ts';
-import { writersOf } from '../steps/swap.ts';
+import type { KubernetesRelease } from '../record/site.ts';
+import { writersOf } from '../pods/workloads.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
 
 /** What is there before anything is done. */
@@ -39,7 +39,7 @@ export type ClusterFacts = {
 
 /** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
 export async function look(
-  site: ClusterSite,
+  site: KubernetesRelease,
   manifest: BundleManifest,
   rendered: string,
   { forceConflicts }: { forceConflicts: boolean },
@@ -75,7 +75,7 @@ export async function look(
     mayNot: await missingRights(site),
   };
 
-  async function missingRights({ kubectl: asked }: ClusterSite): Promise<string[]> {
+  async function missingRights({ kubectl: asked }: KubernetesRelease): Promise<string[]> {
     const needed = [
       ['create', 'secrets'],
       ['create', 'pods'],

@@ -1,14 +1,17 @@
 import semver from 'semver';
 import type { Revision } from '../../io/helm-releases.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import type { Workload } from '../pods/workloads.ts';
 
 /** Who else writes what helm and airdock would write: never fought (docs/adr/0013-cluster.md, "Owners"). */
 
 export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
 
-export async function ownersOf({ kubectl }: Pick<ClusterSite, 'kubectl'>, workloads: readonly Workload[]): Promise<Owner[]> {
+export async function ownersOf(
+  { kubectl }: Pick<KubernetesRelease, 'kubectl'>,
+  workloads: readonly Workload[],
+): Promise<Owner[]> {
   const owners: Owner[] = [];
   type Scaler = KubeObject & { spec: { scaleTargetRef: { kind: string; name: string } } };
   for (const { metadata, spec } of await kubectl.list<Scaler>('horizontalpodautoscalers'))
@@ -29,7 +32,7 @@ export async function ownersOf({ kubectl }: Pick<ClusterSite, 'kubectl'>, worklo
  * @returns the version; null where none of them is, or they have none in common
  */
 export async function versionWithoutHelm(
-  { kubectl }: Pick<ClusterSite, 'kubectl'>,
+  { kubectl }: Pick<KubernetesRelease, 'kubectl'>,
   revisions: readonly Revision[],
   workloads: readonly Workload[],
 ): Promise<string | null> {

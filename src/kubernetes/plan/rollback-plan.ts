@@ -9,8 +9,8 @@ import { ownerFindings, ownersOf } from './owners.ts';
 import { databaseOf, type HelmPlan } from './plan.ts';
 import { shapeOf, type ClusterRecord } from '../record/record.ts';
 import { servingOf } from '../record/revisions.ts';
-import { flagsOf, type ClusterSite } from '../record/site.ts';
-import { keptThere } from '../steps/swap.ts';
+import { flagsOf, type KubernetesRelease } from '../record/site.ts';
+import { keptThere } from '../database/access.ts';
 import { refuseOpen } from '../record/transaction.ts';
 import { comesBack, wayBack, type Way } from './way-back.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
@@ -35,7 +35,11 @@ export type LookBack = {
  * Reads only; a kept database is opened for as long as its rows are read. A database that is elsewhere stays within reach for `work`.
  * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE, DATABASE_UNREACHABLE
  */
-export async function withLookBack<T>(site: ClusterSite, options: WayOptions, work: (look: LookBack) => Promise<T>): Promise<T> {
+export async function withLookBack<T>(
+  site: KubernetesRelease,
+  options: WayOptions,
+  work: (look: LookBack) => Promise<T>,
+): Promise<T> {
   const { release, helm, kubectl } = site;
   const record = await site.records.read();
   if (!record?.current)
@@ -79,7 +83,7 @@ export async function withLookBack<T>(site: ClusterSite, options: WayOptions, wo
 }
 
 async function assertBackupHere(
-  { backupDirectory }: ClusterSite,
+  { backupDirectory }: KubernetesRelease,
   { migrations }: ClusterRecord,
   { backup, version }: Way,
 ): Promise<void> {
@@ -101,7 +105,7 @@ async function assertBackupHere(
 }
 
 function planRollback(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { product, shape }: ClusterRecord,
   { from, version, swaps, kept, revision: toRevision }: Way,
   { conflicts, owners, revision }: { conflicts: readonly string[]; owners: HelmPlan['findings']; revision: number | null },

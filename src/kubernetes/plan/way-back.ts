@@ -4,7 +4,7 @@ import { AirdockError } from '../../errors.ts';
 import type { ClusterRecord, ClusterTransaction } from '../record/record.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { ranOf } from '../record/revisions.ts';
-import { flagsOf, type ClusterSite } from '../record/site.ts';
+import { flagsOf, type KubernetesRelease } from '../record/site.ts';
 
 /** Which revision a rollback goes to, and what has to become of the database. */
 
@@ -20,7 +20,7 @@ export type Way = {
 
 /** @throws ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE */
 export function wayBack(
-  site: ClusterSite,
+  site: KubernetesRelease,
   record: ClusterRecord,
   revisions: readonly Revision[],
   { to, restoreDatabase }: { to: string | undefined; restoreDatabase: boolean },

@@ -1,7 +1,7 @@
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject, Pod } from '../../io/kubectl.ts';
 import { waitPod } from './pods.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects, EnvEntry, PodSpec } from './workloads.ts';
 
 /** The chart's migration Job, run as a pod of airdock's own: on a copy, or in a rehearsal. */
@@ -21,7 +21,7 @@ export type MigrationRun = {
 
 /** @returns its exit code, and what it printed */
 export async function runMigration(
-  { kubectl, host }: ClusterSite,
+  { kubectl, host }: KubernetesRelease,
   migration: NonNullable<ChartObjects['migration']>,
   run: MigrationRun,
 ): Promise<{ exitCode: number; output: string }> {

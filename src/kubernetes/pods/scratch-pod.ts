@@ -4,7 +4,7 @@ import type { DatabaseTarget, Tools } from '../../data/postgres/server/server.ts
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject, Pod } from '../../io/kubectl.ts';
 import { waitPod } from './pods.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import type { PodSpec } from './workloads.ts';
 
 /** A throwaway database server in a pod, on which backups are proven and migrations rehearsed (ADR 7, ADR 13). */
@@ -16,12 +16,12 @@ const readyTimeout = 180_000;
 const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'max_wal_size=128MB', 'archive_mode=off'];
 
 /** 77 characters at most, for helm's releases have 53: a pod's name may have 253. Cut, two of them would be one. */
-export function scratchName({ release }: Pick<ClusterSite, 'release'>, what: string): string {
+export function scratchName({ release }: Pick<KubernetesRelease, 'release'>, what: string): string {
   return `airdock-scratch-${release}-${what}`;
 }
 
 /** Every scratch object of a release: a policy lets them reach each other and nothing else. */
-export function scratchLabels({ release }: Pick<ClusterSite, 'release'>): Record<string, string> {
+export function scratchLabels({ release }: Pick<KubernetesRelease, 'release'>): Record<string, string> {
   return { 'airdock.dev/scratch': release };
 }
 
@@ -31,7 +31,7 @@ export function scratchLabels({ release }: Pick<ClusterSite, 'release'>): Record
  * @throws SCRATCH_FAILED when it does not start
  */
 export async function withScratchPod<T>(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { service, image, spec, container }: { service: string; image: string; spec: PodSpec; container: string },
   work: (scratch: ScratchPod) => Promise<T>,
 ): Promise<T> {
@@ -52,7 +52,7 @@ export async function withScratchPod<T>(
 }
 
 /** What scratch servers of this release left behind. */
-export async function removeScratch(site: ClusterSite): Promise<void> {
+export async function removeScratch(site: KubernetesRelease): Promise<void> {
   const { kubectl } = site;
   const labels = scratchLabels(site);
   for (const { metadata } of await kubectl.list<KubeObject>('pods', labels)) await kubectl.remove('pod', metadata.name);
@@ -60,7 +60,7 @@ export async function removeScratch(site: ClusterSite): Promise<void> {
     await kubectl.remove('networkpolicy', metadata.name);
 }
 
-function policy(site: ClusterSite): KubeObject {
+function policy(site: KubernetesRelease): KubeObject {
   const peers = [{ podSelector: { matchLabels: scratchLabels(site) } }];
   return {
     apiVersion: 'networking.k8s.io/v1',
@@ -76,7 +76,7 @@ function policy(site: ClusterSite): KubeObject {
 }
 
 function serverPod(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { image, spec, container }: { image: string; spec: PodSpec; container: string },
 ): KubeObject {
   const live = spec.containers.find(({ name }) => name === container);

@@ -2,7 +2,7 @@ import type { NamedByUrl } from '../../data/postgres/server/database-url.ts';
 import type { Tools } from '../../data/postgres/server/server.ts';
 import { waitPod } from './pods.ts';
 import { placement } from './scratch-pod.ts';
-import { insideLabels, type ClusterSite } from '../record/site.ts';
+import { insideLabels, type KubernetesRelease } from '../record/site.ts';
 import type { PodSpec } from './workloads.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { PodSpec } from './workloads.ts';
  * network as the application does. Its login is in a Secret of its own; both are gone afterwards.
  */
 export async function withToolsPod<T>(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { url, image, spec }: { url: NamedByUrl; image: string; spec: PodSpec },
   work: (tools: Tools) => Promise<T>,
 ): Promise<T> {
@@ -50,6 +50,6 @@ export async function withToolsPod<T>(
   }
 }
 
-export async function removeTools({ kubectl, release }: ClusterSite): Promise<void> {
+export async function removeTools({ kubectl, release }: KubernetesRelease): Promise<void> {
   for (const kind of ['pod', 'secret']) await kubectl.remove(kind, `airdock-tools-${release}`);
 }

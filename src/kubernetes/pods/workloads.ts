@@ -1,9 +1,9 @@
 import { parseAllDocuments } from 'yaml';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
+import type { BundleManifest } from '../../bundle/manifest.ts';
 
 /** What a chart makes, by the compose service that each part is (docs/adr/0013-cluster.md). */
-
 const serviceLabel = 'airdock.dev/service';
 const migrationLabel = 'airdock.dev/migration';
 
@@ -90,4 +90,7 @@ export function assertLabelled(objects: ChartObjects, services: readonly string[
       hint: 'airdock cannot know which of its workloads write to the database. airdock push, then helm by hand; ask the vendor for a chart that says so.',
     },
   );
+}
+export function writersOf({ writers }: Pick<BundleManifest, 'writers'>, { workloads }: ChartObjects): Workload[] {
+  return workloads.filter(({ service }) => writers.includes(service));
 }

@@ -5,7 +5,7 @@ import type { Kubectl } from '../../io/kubectl.ts';
 import type { RecordStore } from './record.ts';
 
 /** A Helm release in a namespace, with what works on it. */
-export type ClusterSite = {
+export type KubernetesRelease = {
   release: string;
   kubectl: Kubectl;
   helm: HelmReleases;
@@ -39,11 +39,11 @@ export function kubectlFlags({ kubectl: { namespace, context } }: Pick<Named, 'k
 }
 
 /** UTC, whole seconds. */
-export function now({ host }: ClusterSite): string {
+export function now({ host }: KubernetesRelease): string {
   return `${host.clock().toISOString().slice(0, 19)}Z`;
 }
 
 /** Of pods that have to reach what the release's own pods reach: a NetworkPolicy of the chart may let them by it. */
-export function insideLabels({ release }: ClusterSite): Record<string, string> {
+export function insideLabels({ release }: KubernetesRelease): Record<string, string> {
   return { 'airdock.dev/release': release };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
-import { flagsOf, kubectlFlags, now, type ClusterSite } from './site.ts';
+import { flagsOf, kubectlFlags, now, type KubernetesRelease } from './site.ts';
 
 /** A transaction in the record of the cluster: begun by a write that only one can make, ended by another. */
 export type Running = {
@@ -20,7 +20,7 @@ type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & {
 
 /** @throws LOCKED when one is open, or another one began meanwhile */
 export async function begin(
-  site: ClusterSite,
+  site: KubernetesRelease,
   record: ClusterRecord,
   { before, last, undo = null, ...what }: Begin,
 ): Promise<Running> {
@@ -44,7 +44,7 @@ export async function begin(
   return { record: next, transaction };
 }
 
-export function refuseOpen(site: ClusterSite, record: ClusterRecord): void {
+export function refuseOpen(site: KubernetesRelease, record: ClusterRecord): void {
   const open = openTransaction(record);
   if (!open) return;
   throw new AirdockError(
@@ -58,7 +58,7 @@ export function refuseOpen(site: ClusterSite, record: ClusterRecord): void {
 
 /** Writes what is known now, and keeps it in `running`, which whoever undoes it looks at. The change of the record goes with it. */
 export async function note(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   change: Partial<ClusterTransaction>,
   more: Partial<ClusterRecord> = {},
@@ -81,7 +81,7 @@ export async function note(
 }
 
 /** The answer to a write may be lost, and the write not: the transaction is as it was, or as it was to be. Whoever takes it over signs it. */
-async function stillOurs(site: ClusterSite, running: Running, next: ClusterRecord): Promise<boolean> {
+async function stillOurs(site: KubernetesRelease, running: Running, next: ClusterRecord): Promise<boolean> {
   const there = (await site.records.read())?.transactions.at(-1);
   if (isDeepStrictEqual(there, next.transactions.at(-1))) return true;
   if (!isDeepStrictEqual(there, running.record.transactions.at(-1))) return false;
@@ -95,7 +95,7 @@ async function stillOurs(site: ClusterSite, running: Running, next: ClusterRecor
 }
 
 /** The cluster may be away for a while, and a pod on its way to another node. */
-async function patiently<T>({ host: { listener, patience } }: ClusterSite, work: () => Promise<T>): Promise<T> {
+async function patiently<T>({ host: { listener, patience } }: KubernetesRelease, work: () => Promise<T>): Promise<T> {
   for (const until = performance.now() + patience.forMs; ; await sleep(patience.everyMs)) {
     try {
       return await work();
@@ -108,7 +108,7 @@ async function patiently<T>({ host: { listener, patience } }: ClusterSite, work:
 }
 
 export async function end(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   outcome: NonNullable<ClusterTransaction['outcome']>,
   change: Partial<ClusterTransaction> = {},
@@ -119,7 +119,7 @@ export async function end(
 
 /** What serves afterwards. @throws UNDO_FAILED; the transaction then stays open */
 export async function failed(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   error: unknown,
   undo: () => Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }>,

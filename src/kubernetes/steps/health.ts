@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonProblem } from '../../policy/health-answer.ts';
 import { milliseconds, type BundleManifest, type HealthCheck } from '../../bundle/manifest.ts';
 import { AirdockError } from '../../errors.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects } from '../pods/workloads.ts';
 
 /**
@@ -10,7 +10,7 @@ import type { ChartObjects } from '../pods/workloads.ts';
  * check goes to the first traffic service that has one. @throws HEALTH_FAILED
  */
 export async function waitHealthy(
-  site: ClusterSite,
+  site: KubernetesRelease,
   manifest: Pick<BundleManifest, 'health' | 'traffic'>,
   objects: ChartObjects,
 ): Promise<string> {
@@ -37,7 +37,7 @@ export async function waitHealthy(
 }
 
 function proxyPath(
-  { kubectl }: ClusterSite,
+  { kubectl }: KubernetesRelease,
   { traffic }: Pick<BundleManifest, 'traffic'>,
   { services }: ChartObjects,
   { scope, service, url }: HealthCheck,
@@ -50,7 +50,7 @@ function proxyPath(
   return `/api/v1/namespaces/${kubectl.namespace}/services/http:${found.name}:${found.port}/proxy${path}`;
 }
 
-async function problemOf({ kubectl }: ClusterSite, check: HealthCheck, path: string): Promise<string | undefined> {
+async function problemOf({ kubectl }: KubernetesRelease, check: HealthCheck, path: string): Promise<string | undefined> {
   const body = await kubectl.raw(path);
   if (check.status === 200 && body === undefined) return `${check.name}: ${path} does not answer well`;
   return check.json && body !== undefined ? jsonProblem(check, body) : undefined;

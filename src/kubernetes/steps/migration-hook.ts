@@ -1,10 +1,10 @@
 import type { KubeObject, Pod } from '../../io/kubectl.ts';
-import type { ClusterSite } from '../record/site.ts';
+import type { KubernetesRelease } from '../record/site.ts';
 
 /** The chart's migration Job as helm runs it, in its hook. */
 
 /** What a hook's Job printed, of its youngest pod; '' when it is gone. */
-export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): Promise<string> {
+export async function hookLog({ kubectl }: KubernetesRelease, migration: KubeObject): Promise<string> {
   const pods = await kubectl.list<Pod>('pods', { 'job-name': migration.metadata.name });
   const youngest = pods
     .toSorted((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''))
@@ -13,7 +13,7 @@ export async function hookLog({ kubectl }: ClusterSite, migration: KubeObject): 
 }
 
 /** Whether it has not come to its end. */
-export async function hookAtWork({ kubectl }: ClusterSite, migration: KubeObject | undefined): Promise<boolean> {
+export async function hookAtWork({ kubectl }: KubernetesRelease, migration: KubeObject | undefined): Promise<boolean> {
   const job = migration && (await kubectl.get<Job>('job', migration.metadata.name));
   const ended = job?.status?.conditions?.some(
     ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
@@ -25,7 +25,7 @@ export async function hookAtWork({ kubectl }: ClusterSite, migration: KubeObject
  * helm does not end a Job that it stopped waiting for (its time was up, Ctrl-C, a kill): it would go on migrating behind whatever
  * is done next. Nothing to do where it came to its end, and its pods stay to be looked at.
  */
-export async function stopHook(site: ClusterSite, migration: KubeObject | undefined): Promise<void> {
+export async function stopHook(site: KubernetesRelease, migration: KubeObject | undefined): Promise<void> {
   if (migration && (await hookAtWork(site, migration)))
     await site.kubectl.remove('job', migration.metadata.name, { owned: true });
 }

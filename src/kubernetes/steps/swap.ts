@@ -6,29 +6,23 @@ import {
   found,
   swapDatabases,
   unfence,
-  type Cluster,
+  type PostgresServer,
 } from '../../data/postgres/swap/admin.ts';
 import type { DatabaseTarget } from '../../data/postgres/server/server.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
-import type { BundleManifest } from '../../bundle/manifest.ts';
 import { AirdockError } from '../../errors.ts';
 import { isReady, podsOf, waitGone } from '../pods/pods.ts';
 import type { ClusterRecord, ClusterTransaction } from '../record/record.ts';
-import { now, type ClusterSite } from '../record/site.ts';
+import { now, type KubernetesRelease } from '../record/site.ts';
 import { note, type Running } from '../record/transaction.ts';
 import type { ChartObjects, Workload } from '../pods/workloads.ts';
 
 /** Docs/adr/0008-irreversible.md, in a cluster: writers to nothing, a copy, a swap by OID, and back. */
-
 type Undo = NonNullable<ClusterTransaction['undo']>;
 
-export function clusterOf(target: DatabaseTarget, { transaction }: Running): Cluster {
+export function postgresServerOf(target: DatabaseTarget, { transaction }: Running): PostgresServer {
   const { tools, service, user, database } = target;
   return { tools, service, user, database, applicationName: `airdock-${transaction.id}` };
-}
-
-export function writersOf({ writers }: Pick<BundleManifest, 'writers'>, { workloads }: ChartObjects): Workload[] {
-  return workloads.filter(({ service }) => writers.includes(service));
 }
 
 const key = ({ kind, name }: Workload): string => `${kind.toLowerCase()}/${name}`;
@@ -36,7 +30,7 @@ const goneMs = 120_000;
 
 /** Nobody writes any more. What undoing it needs is on record before anything is done. */
 export async function quiesce(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   target: DatabaseTarget,
   writers: readonly Workload[],
@@ -51,7 +45,7 @@ export async function quiesce(
     const count = live?.spec.replicas ?? 1;
     replicas[key(workload)] = count > 0 ? count : (stopped[key(workload)] ?? 0);
   }
-  const cluster = clusterOf(target, running);
+  const cluster = postgresServerOf(target, running);
   const live = found(await databases(cluster), target.database);
   await note(site, running, { undo: { replicas, live, next: null, aside: null } });
   await stopWriters(site, writers);
@@ -59,7 +53,7 @@ export async function quiesce(
 }
 
 /** To none, and until their connections are gone. */
-export async function stopWriters(site: ClusterSite, writers: readonly Workload[]): Promise<void> {
+export async function stopWriters(site: KubernetesRelease, writers: readonly Workload[]): Promise<void> {
   for (const { kind, name } of writers) await site.kubectl.scale(kind.toLowerCase(), name, 0);
   await waitGone(site.kubectl, writers, goneMs);
 }
@@ -75,7 +69,7 @@ export function leftStopped({ transactions }: Pick<ClusterRecord, 'transactions'
 }
 
 /** As they were before. */
-export async function scaleBack(site: ClusterSite, { replicas }: Undo): Promise<void> {
+export async function scaleBack(site: KubernetesRelease, { replicas }: Undo): Promise<void> {
   for (const [workload, count] of Object.entries(replicas)) {
     const [kind = '', name = ''] = workload.split('/');
     if (await site.kubectl.get(kind, name)) await site.kubectl.scale(kind, name, count);
@@ -83,13 +77,18 @@ export async function scaleBack(site: ClusterSite, { replicas }: Undo): Promise<
 }
 
 /** The same, until each has as many ready pods as it had. */
-export async function bringUp(site: ClusterSite, workloads: readonly Workload[], undo: Undo, timeoutMs: number): Promise<void> {
+export async function bringUp(
+  site: KubernetesRelease,
+  workloads: readonly Workload[],
+  undo: Undo,
+  timeoutMs: number,
+): Promise<void> {
   await scaleBack(site, undo);
   await waitScaled(site, workloads, undo, timeoutMs);
 }
 
 async function waitScaled(
-  site: ClusterSite,
+  site: KubernetesRelease,
   workloads: readonly Workload[],
   { replicas }: Undo,
   timeoutMs: number,
@@ -106,18 +105,18 @@ async function waitScaled(
 }
 
 export async function copy(target: DatabaseTarget, running: Running): Promise<void> {
-  await copyDatabase(clusterOf(target, running), target.database, nextName(running.transaction.id));
+  await copyDatabase(postgresServerOf(target, running), target.database, nextName(running.transaction.id));
 }
 
 /** The database that comes in stays fenced until `open`. */
 export async function swapIn(
-  site: ClusterSite,
+  site: KubernetesRelease,
   running: Running,
   target: DatabaseTarget,
   nextDatabase: string,
   aside: string,
 ): Promise<void> {
-  const cluster = clusterOf(target, running);
+  const cluster = postgresServerOf(target, running);
   const undo = undoOf(running);
   const live = undo.live ?? found(await databases(cluster), target.database);
   const next = found(await databases(cluster), nextDatabase);
@@ -128,14 +127,14 @@ export async function swapIn(
 /** Lets the application in, if the live name has the database that came in. */
 export async function open(target: DatabaseTarget, running: Running): Promise<void> {
   const { next } = undoOf(running);
-  if (next) await unfence(clusterOf(target, running), { name: target.database, oid: next.oid });
+  if (next) await unfence(postgresServerOf(target, running), { name: target.database, oid: next.oid });
 }
 
 /** The database that was live is live again, whichever side of the swap it is on. Nothing is guessed. @throws UNDO_FAILED */
 export async function swapBack(target: DatabaseTarget, running: Running, keep: boolean): Promise<void> {
   const { live, next, aside } = undoOf(running);
   if (!live) return;
-  const cluster = clusterOf(target, running);
+  const cluster = postgresServerOf(target, running);
   const all = await databases(cluster);
   const here = all.find(({ name }) => name === target.database);
   if (here?.oid !== live.oid) {
@@ -150,17 +149,14 @@ export async function swapBack(target: DatabaseTarget, running: Running, keep: b
 }
 
 /** What was put aside, for the record; nothing when nothing was swapped. `release`: whose code wrote it. */
-export function keptBy(site: ClusterSite, { record, transaction: { undo } }: Running, release: string): ClusterRecord['kept'] {
+export function keptBy(
+  site: KubernetesRelease,
+  { record, transaction: { undo } }: Running,
+  release: string,
+): ClusterRecord['kept'] {
   if (!undo?.aside || !undo.live) return [];
   const { name, oid } = { name: undo.aside, oid: undo.live.oid };
   return [{ name, oid, release, schemaRelease: record.schemaRelease ?? release, keptAt: now(site) }];
-}
-
-/** Of the databases that were put aside those that are still there: one may have been dropped by hand. */
-export async function keptThere(target: DatabaseTarget, { kept }: ClusterRecord): Promise<ClusterRecord['kept']> {
-  const { tools, service, user, database } = target;
-  const there = await databases({ tools, service, user, database, applicationName: 'airdock-look' });
-  return kept.filter((one) => there.some(({ name, oid }) => name === one.name && oid === one.oid));
 }
 
 function undoOf({ transaction }: Running): Undo {

@@ -3,7 +3,7 @@ import { jsonProblem } from '../../policy/health-answer.ts';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import { waitPod } from '../pods/pods.ts';
-import { insideLabels, type ClusterSite } from '../record/site.ts';
+import { insideLabels, type KubernetesRelease } from '../record/site.ts';
 import type { Workload } from '../pods/workloads.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { Workload } from '../pods/workloads.ts';
  * @throws HEALTH_FAILED, SCRATCH_FAILED
  */
 export async function trial(
-  site: ClusterSite,
+  site: KubernetesRelease,
   manifest: BundleManifest,
   writers: readonly Workload[],
   timeoutMs: number,
@@ -47,11 +47,11 @@ export async function trial(
   }
 }
 
-export async function removeTrials(site: ClusterSite): Promise<void> {
+export async function removeTrials(site: KubernetesRelease): Promise<void> {
   for (const { metadata } of await site.kubectl.list<KubeObject>('pods', trialLabels(site)))
     await site.kubectl.remove('pod', metadata.name);
 }
 
-function trialLabels({ release }: ClusterSite): Record<string, string> {
+function trialLabels({ release }: KubernetesRelease): Record<string, string> {
   return { 'airdock.dev/trial': release };
 }

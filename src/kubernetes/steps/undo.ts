@@ -1,7 +1,7 @@
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import type { LiveDatabase } from '../database/access.ts';
 import type { ClusterFacts } from '../plan/facts.ts';
-import { flagsOf, kubectlFlags, type ClusterSite } from '../record/site.ts';
+import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
 import { stopHook } from './migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { bringUp, keptBy, swapBack } from './swap.ts';
@@ -15,7 +15,7 @@ export type Came = 'before-helm' | 'in-its-hook' | 'to-the-pods';
 
 /** May be repeated. */
 export async function bringBack(
-  site: ClusterSite,
+  site: KubernetesRelease,
   facts: ClusterFacts,
   database: LiveDatabase | undefined,
   running: Running,
@@ -36,7 +36,7 @@ export async function bringBack(
 }
 
 /** After helm failed: by the words that it has for its hooks, and by whether it began at all. What cannot be known has rolled. */
-export async function cameTo(site: ClusterSite, { transaction }: Running, error: unknown): Promise<Came> {
+export async function cameTo(site: KubernetesRelease, { transaction }: Running, error: unknown): Promise<Came> {
   if (isHook(error)) return podsRolled(error) ? 'to-the-pods' : 'in-its-hook';
   if (isAirdockError(error, 'LOCKED')) return 'before-helm';
   const revisions = await site.helm.history(site.release).catch(() => undefined);
@@ -44,7 +44,7 @@ export async function cameTo(site: ClusterSite, { transaction }: Running, error:
 }
 
 /** The new database is open and users may have written: nothing is swapped by itself. */
-export async function openButUnwell(site: ClusterSite, running: Running, error: unknown): Promise<AirdockError> {
+export async function openButUnwell(site: KubernetesRelease, running: Running, error: unknown): Promise<AirdockError> {
   const { from } = running.transaction;
   const said = error instanceof Error ? error.message : String(error);
   const kept = keptBy(site, running, from ?? running.transaction.to);
@@ -67,7 +67,7 @@ export async function openButUnwell(site: ClusterSite, running: Running, error: 
 }
 
 /** The new database is open, and helm was interrupted: the transaction stays open. */
-export function goesOn(site: ClusterSite, cause: unknown): AirdockError {
+export function goesOn(site: KubernetesRelease, cause: unknown): AirdockError {
   return new AirdockError('OPEN_BUT_UNHEALTHY', 'interrupted while helm brought the new version up; its database is in place', {
     hint: `Let it be finished: airdock helm resume ${flagsOf(site)}`,
     cause,

@@ -9,8 +9,9 @@ import type { ClusterFacts } from '../plan/facts.ts';
 import { hookAtWork, hookLog } from './migration-hook.ts';
 import { runMigration } from '../pods/migration-pod.ts';
 import { whyNotReady } from '../pods/pods.ts';
-import { insideLabels, kubectlFlags, type ClusterSite } from '../record/site.ts';
-import { copy, open, quiesce, swapIn, writersOf } from './swap.ts';
+import { insideLabels, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
+import { copy, open, quiesce, swapIn } from './swap.ts';
+import { writersOf } from '../pods/workloads.ts';
 import { note, type Running } from '../record/transaction.ts';
 import { trial } from './trial.ts';
 import type { UpgradeOptions } from '../plan/upgrade-options.ts';
@@ -19,7 +20,7 @@ import type { UpgradeOptions } from '../plan/upgrade-options.ts';
 
 /** Backup and rehearsal: nothing is touched. */
 export async function prepare(
-  site: ClusterSite,
+  site: KubernetesRelease,
   options: UpgradeOptions,
   facts: ClusterFacts,
   database: LiveDatabase | undefined,
@@ -33,7 +34,7 @@ export async function prepare(
 }
 
 /** @returns the backup's id */
-export async function backUp(site: ClusterSite, { from, record }: ClusterFacts, database: LiveDatabase): Promise<string> {
+export async function backUp(site: KubernetesRelease, { from, record }: ClusterFacts, database: LiveDatabase): Promise<string> {
   const releases = { release: from, schemaRelease: record?.schemaRelease ?? from };
   const { id } = await asStep(site.host.listener, 'backup', async (progress) => {
     const made = await makeClusterBackup(site, database, releases, progress);
@@ -43,7 +44,7 @@ export async function backUp(site: ClusterSite, { from, record }: ClusterFacts, 
 }
 
 export async function rehearse(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { bundle }: Pick<UpgradeOptions, 'bundle'>,
   { pathClass, target }: ClusterFacts,
   database: LiveDatabase,
@@ -57,7 +58,7 @@ export async function rehearse(
 
 /** Writers stop; a copy is migrated and swapped in; the new code is tried on it. */
 export async function changeDatabase(
-  site: ClusterSite,
+  site: KubernetesRelease,
   options: UpgradeOptions,
   facts: ClusterFacts,
   database: LiveDatabase,
@@ -105,7 +106,7 @@ export async function changeDatabase(
 
 /** helm's own words of a hook that failed say nothing: its log does. */
 export async function helmOrHook(
-  site: ClusterSite,
+  site: KubernetesRelease,
   { chart, values, set, timeoutSeconds, forceConflicts, bundle }: UpgradeOptions,
   { target }: ClusterFacts,
 ): Promise<void> {
@@ -119,7 +120,12 @@ export async function helmOrHook(
 }
 
 /** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended by the undo (`bringBack`). */
-async function explained(site: ClusterSite, target: ClusterFacts['target'], version: string, error: unknown): Promise<unknown> {
+async function explained(
+  site: KubernetesRelease,
+  target: ClusterFacts['target'],
+  version: string,
+  error: unknown,
+): Promise<unknown> {
   const { migration, workloads } = target;
   const asked = isHook(error)
     ? [{ 'job-name': migration?.metadata.name ?? '' }]

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isNull, mapOf, override, plain, reset, sameRaw, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
+import { isNull, mapOf, override, plain, reset, sameRaw, servicesOf, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
 
 /** One place in which the operator's compose file differs from the release's. */
 export const composeEdit = z.strictObject({
@@ -33,11 +33,6 @@ export function compareCompose(operator: RawMap, release: RawMap): Comparison {
   for (const [key, value] of sections)
     if (value && !(value.kind === 'map' && value.entries.size === 0)) overlay.entries.set(key, value);
   return { overlay, edits };
-}
-
-export function servicesOf(file: RawMap): Map<string, Raw> {
-  const found = file.entries.get('services');
-  return found?.kind === 'map' ? found.entries : new Map();
 }
 
 function services(operator: RawMap, release: RawMap, edits: ComposeEdit[]): RawMap {

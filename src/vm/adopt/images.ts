@@ -2,11 +2,11 @@ import { interpolate } from '../../io/compose-interpolation.ts';
 import type { BundleManifest, ImageRecord } from '../../bundle/manifest.ts';
 import { isAirdockError } from '../../errors.ts';
 import { parseReference } from '../../images/reference.ts';
-import { servicesOf } from './compare.ts';
+import { servicesOf } from '../compose-files/raw-yaml.ts';
 import { refused, type FoundStack } from './found.ts';
 import type { RawMap } from '../compose-files/raw-yaml.ts';
 import { carriesVersion } from '../images/names.ts';
-import { runsImage } from '../images/running-image.ts';
+import { runsImage } from '../images/names.ts';
 import type { Site } from '../site/site.ts';
 
 /**

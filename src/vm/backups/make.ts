@@ -38,3 +38,5 @@ export async function makeBackup(site: ManagedSite, target: DatabaseTarget, opti
   });
   return { ...made, id };
 }
+/** Name of the database sessions of a backup that is part of no transaction. */
+export const backupSession = 'airdock-backup';

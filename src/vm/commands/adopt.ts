@@ -10,20 +10,19 @@ import { parseRaw } from '../compose-files/raw-yaml.ts';
 import { findDrift } from '../plan/drift.ts';
 import type { Host } from '../site/host.ts';
 import type { NamedImage } from '../images/names.ts';
-import { namesFor } from '../images/names-here.ts';
+import { imageNamesHere } from '../images/names.ts';
 import { openTrusted, pinnedKeys, type NamedTrust } from '../site/open-trusted.ts';
 import { recover } from '../transaction/recover.ts';
 import { releaseFile, type Release } from '../store/release.ts';
 import { changeSite, lookAtSite, type ManagedSite } from '../site/site.ts';
 import { stageCompose } from '../staging/stage.ts';
 import type { Deployment } from '../state/state.ts';
-import { readStoredRelease } from '../store/stored-release.ts';
+import { readStoredRelease } from '../store/release.ts';
 
 /**
  * Takes over a deployment that was made by hand, or edits that were made by hand since (DESIGN section 6): files and records
  * change, no container does.
  */
-
 export type AdoptOptions = {
   directory: string;
   project?: string;
@@ -133,7 +132,7 @@ async function filesFor(site: ManagedSite, stack: FoundStack, release: Release |
 async function namesInUse(site: ManagedSite, stack: FoundStack, release: Release): Promise<NamedImage[]> {
   const running = new Set(stack.containers.map((container) => canonicalName(container.image)));
   const names: NamedImage[] = [];
-  for (const entry of await namesFor(release, await site.docker.info(), site, stack.containers)) {
+  for (const entry of await imageNamesHere(release, await site.docker.info(), site, stack.containers)) {
     const { image, name } = entry;
     const used = running.has(image.reference) || running.has(name) || (await site.docker.inspectImage(name)) !== undefined;
     names.push(used ? entry : { image, name: image.reference, private: false });

@@ -7,25 +7,25 @@ import { removeTree } from '../../io/files.ts';
 import { bytesText } from '../../units.ts';
 import type { BackupCreated, BackupList, BackupPruned, BackupRecipients, BackupVerified } from './backup-documents.ts';
 import { backupsFolder, backupsToDrop, liveBackups, readBackups, type BackupEntry } from '../backups/list.ts';
-import { assertFree, assertRoomToProve } from '../plan/preflight/assert-free.ts';
-import { assertNoFinding } from '../transaction/begin.ts';
+import { assertDiskToProve } from '../plan/preflight/disk.ts';
+import { assertFree } from '../plan/preflight/disk.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
 import { besideDatabase } from '../backups/volumes-and-redis.ts';
 import { parseEnvFile } from '../env/file.ts';
 import type { Host } from '../site/host.ts';
 import { makeBackup } from '../backups/make.ts';
-import { backupSession } from '../transaction/leftovers.ts';
+import { backupSession } from '../backups/make.ts';
 import { databaseAccess } from '../database/access.ts';
 import { databaseTarget } from '../database/target.ts';
 import { checkDatabase } from '../plan/preflight/database.ts';
 import { checkedBackup, proveIn } from '../../data/postgres/backup/prove.ts';
 import { recover } from '../transaction/recover.ts';
-import { notADeployment } from './rollback.ts';
+import { notADeployment } from '../site/site.ts';
 import { withScratch } from '../scratch/server.ts';
-import { changeSite, lookAtSite, markedSite, readEnv, type ManagedSite } from '../site/site.ts';
+import { changeSite, lookAtSite, taggedSite, readEnv, type ManagedSite } from '../site/site.ts';
 import { asStep } from '../../events.ts';
 
 /** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
-
 type Where = { directory: string; identities?: readonly string[] };
 
 /** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
@@ -43,7 +43,7 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
     const { id, seconds } = await asStep(host.listener, 'backup', async (onProgress) => {
       const { signal } = host;
-      const marked = markedSite(site, 'backup');
+      const marked = taggedSite(site, 'backup');
       const beside = besideDatabase(marked, release.manifest, env, signal);
       const options = { applicationName: backupSession, release: current, schemaRelease, signal, onProgress, beside };
       const made = await makeBackup(marked, await databaseTarget(marked, access), options);
@@ -70,7 +70,7 @@ export async function verifyBackup(host: Host, where: Where & { id?: string }): 
     const stored = await readBackup(path.join(backupsFolder(site), id));
     const { signal } = host;
     const { metadata } = stored;
-    await assertRoomToProve(site, metadata);
+    await assertDiskToProve(site, metadata);
     const { backup } = await asStep(host.listener, 'check', async () => {
       const checked = await checkedBackup(site, stored, signal);
       return { backup: checked, summary: `${id}: every file is what was written` };

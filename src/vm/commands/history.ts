@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { readBackups, type BackupEntry } from '../backups/list.ts';
 import type { Host } from '../site/host.ts';
 import type { TransactionRecord } from '../state/journal.ts';
-import { notADeployment } from './rollback.ts';
+import { notADeployment } from '../site/site.ts';
 import { lookAtSite } from '../site/site.ts';
 
 export const historyDocument = z.strictObject({

@@ -3,7 +3,8 @@ import { sumsName } from '../../bundle/names.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import { AirdockError } from '../../errors.ts';
 import { readIfExists } from '../../io/files.ts';
-import { beginTransaction, assertClear } from '../transaction/begin.ts';
+import { beginTransaction } from '../transaction/begin.ts';
+import { assertClear } from '../plan/plan.ts';
 import type { EnvInputs } from '../env/template.ts';
 import { gatherFacts, type Facts } from '../plan/facts.ts';
 import type { Host } from '../site/host.ts';
@@ -18,7 +19,6 @@ import { openStore } from '../store/store.ts';
 import { discardLocal } from '../staging/discard-local.ts';
 
 /** First installs and upgrades from a bundle (DESIGN sections 6 and 7). */
-
 export type BundleOptions = {
   directory: string;
   project?: string;

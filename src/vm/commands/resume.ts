@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../site/host.ts';
 import { recover, type Recovered } from '../transaction/recover.ts';
-import { notADeployment } from './rollback.ts';
+import { notADeployment } from '../site/site.ts';
 import { changeSite } from '../site/site.ts';
 
 /** Finishes or undoes what was interrupted; undefined when nothing was. */

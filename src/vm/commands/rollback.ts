@@ -4,7 +4,8 @@ import type { Spool, TableDifference } from '../../data/postgres/compare/differe
 import { AirdockError } from '../../errors.ts';
 import { assertReadable, readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { backupsFolder, readBackups } from '../backups/list.ts';
-import { assertClear, beginTransaction } from '../transaction/begin.ts';
+import { beginTransaction } from '../transaction/begin.ts';
+import { assertClear } from '../plan/plan.ts';
 import { discardLocal } from '../staging/discard-local.ts';
 import { gatherFacts, type Facts } from '../plan/facts.ts';
 import { runsOn } from '../../policy/migrations.ts';
@@ -17,12 +18,11 @@ import type { Plan } from '../plan/document.ts';
 import { recover, type Recovered } from '../transaction/recover.ts';
 import type { Release } from '../store/release.ts';
 import { runForward, type Finished } from '../transaction/run.ts';
-import { changeSite, type ManagedSite } from '../site/site.ts';
-import type { State, StoredRelease } from '../state/state.ts';
-import { readStoredRelease } from '../store/stored-release.ts';
+import { changeSite, notADeployment, type ManagedSite } from '../site/site.ts';
+import { rollbackTargets, type State, type StoredRelease } from '../state/state.ts';
+import { readStoredRelease } from '../store/release.ts';
 
 /** Back to a release that the store keeps, without a network (DESIGN section 8). */
-
 export type RollbackOptions = {
   directory: string;
   version?: string;
@@ -168,17 +168,5 @@ function targetOf(state: State, version: string | undefined): StoredRelease {
   if (found) return found;
   throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, {
     hint: `Kept releases: ${list}.`,
-  });
-}
-
-/** Releases of the store that were good here once, but the current one. */
-export function rollbackTargets(state: State): StoredRelease[] {
-  const current = state.deployment()?.current;
-  return state.releases().filter((release) => release.goodAt !== null && release.version !== current);
-}
-
-export function notADeployment(directory: string): AirdockError {
-  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is no deployment that airdock made or adopted`, {
-    hint: 'Name its directory with --dir, or take over one that was made by hand with airdock adopt.',
   });
 }

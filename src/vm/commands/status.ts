@@ -5,7 +5,8 @@ import { drift, findDrift } from '../plan/drift.ts';
 import type { Host } from '../site/host.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { runsOn } from '../../policy/migrations.ts';
-import { notADeployment, rollbackTargets } from './rollback.ts';
+import { rollbackTargets } from '../state/state.ts';
+import { notADeployment } from '../site/site.ts';
 import { lookAtSite, type Records } from '../site/site.ts';
 
 export const statusDocument = z.strictObject({

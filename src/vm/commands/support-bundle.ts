@@ -12,10 +12,9 @@ import type { Host } from '../site/host.ts';
 import { secretsHere, withoutSecrets } from './support-bundle-secrets.ts';
 import { lookAtSite, type Site } from '../site/site.ts';
 import { readStatus } from './status.ts';
-import { notADeployment } from './rollback.ts';
+import { notADeployment } from '../site/site.ts';
 
 /** `airdock support-bundle`: what the vendor asks for when something is wrong, without what is nobody's business. */
-
 export const supportBundleDocument = z.strictObject({
   schema: z.literal('airdock.support-bundle/1'),
   path: z.string(),

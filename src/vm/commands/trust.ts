@@ -6,12 +6,11 @@ import { AirdockError } from '../../errors.ts';
 import type { Host } from '../site/host.ts';
 import { hasState } from '../state/open-state.ts';
 import type { PinnedKey } from '../state/pinned-keys.ts';
-import { notADeployment } from './rollback.ts';
+import { notADeployment } from '../site/site.ts';
 import { changeSite, lookAtSite, type ManagedSite } from '../site/site.ts';
 import type { TrustedKey, TrustList } from './trust-documents.ts';
 
 /** `airdock trust list | add | remove`: what this deployment trusts (docs/adr/0012-trust-chain.md). */
-
 type Where = { directory: string };
 
 /** What is about to change, for a person to decide. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { readIfExists } from '../../io/files.ts';
-import { servicesOf } from '../adopt/compare.ts';
+import { servicesOf } from './raw-yaml.ts';
 import { parseRaw } from './raw-yaml.ts';
 
 /** Services whose image adoption kept as the operator had it: for them the release's own is not meant. */

@@ -141,3 +141,7 @@ function scalar(text: string, type: 'PLAIN' | 'QUOTE_DOUBLE'): Scalar {
   node.type = type;
   return node;
 }
+export function servicesOf(file: RawMap): Map<string, Raw> {
+  const found = file.entries.get('services');
+  return found?.kind === 'map' ? found.entries : new Map();
+}

@@ -2,22 +2,22 @@ import { databases, found } from '../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../errors.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import type { ManagedSite } from '../site/site.ts';
-import { clusterOf, sameDatabase, swapOf } from './swap-record.ts';
+import { postgresServerOf, sameDatabase, swapOf } from './swap-record.ts';
 import { waitForDatabase } from './wait.ts';
 
 /** Which side the live name is on; `none`: this transaction swaps nothing, or has not come to it. By OID (docs/adr/0008). */
-export async function sideOf(site: ManagedSite, record: TransactionRecord): Promise<'none' | 'old' | 'new' | 'other'> {
+export async function databaseInPlace(site: ManagedSite, record: TransactionRecord): Promise<'none' | 'old' | 'new' | 'other'> {
   const swap = swapOf(site, record.id);
   if (!swap) return 'none';
-  const cluster = await clusterOf(site, record);
-  await waitForDatabase(site, cluster);
-  const live = found(await databases(cluster), cluster.database);
+  const server = await postgresServerOf(site, record);
+  await waitForDatabase(site, server);
+  const live = found(await databases(server), server.database);
   return sameDatabase(swap.next, live) ? 'new' : sameDatabase(swap.live, live) ? 'old' : 'other';
 }
 
 /** Before there is no way back any more. @throws STEP_FAILED */
 export async function assertSwapped(site: ManagedSite, record: TransactionRecord): Promise<void> {
-  const side = await sideOf(site, record);
+  const side = await databaseInPlace(site, record);
   if (side === 'none' || side === 'new') return;
   throw new AirdockError('STEP_FAILED', 'the live database is not the one that was put in place: somebody renamed it', {
     hint: 'Look at SELECT oid, datname FROM pg_database before you try again.',

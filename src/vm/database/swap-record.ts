@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import type { Cluster, DatabaseId } from '../../data/postgres/swap/admin.ts';
+import type { PostgresServer, DatabaseId } from '../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../errors.ts';
 import { parseEnvFile } from '../env/file.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { databaseAccess } from './access.ts';
 import { databaseTarget } from './target.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
-import { sessionName } from '../transaction/transaction.ts';
+import { sessionName } from '../state/names.ts';
+import type { KeptDatabase } from '../state/state.ts';
 
 /** What the intents of `quiesce` and `swap` say: all that recovery needs besides a look (docs/adr/0008-irreversible.md). */
-
 const databaseId = z.strictObject({ name: z.string(), oid: z.int() });
 
 const quiesceDetail = z.strictObject({
@@ -35,7 +35,7 @@ const swapDetail = z.strictObject({
 export type SwapDetail = z.infer<typeof swapDetail>;
 
 /** `elsewhere`: no service of the deployment is the server. */
-export type SiteCluster = Cluster & { elsewhere: boolean };
+export type DeploymentPostgres = PostgresServer & { elsewhere: boolean };
 
 export function quiesceOf(site: ManagedSite, id: number): QuiesceDetail | undefined {
   const detail = intentOf(site, id, 'quiesce');
@@ -52,15 +52,15 @@ function intentOf(site: ManagedSite, id: number, step: string): Record<string, u
 }
 
 /**
- * The cluster of the deployment's database, as transaction `record`. An adopted release without a bundle declares none: then
+ * The server of the deployment's database, as transaction `record`. An adopted release without a bundle declares none: then
  * the other one's word counts.
  * @throws INTERNAL when neither has a database service
  */
-export async function clusterOf(
+export async function postgresServerOf(
   site: ManagedSite,
   { id, from, to }: Pick<TransactionRecord, 'id' | 'from' | 'to'>,
   signal?: AbortSignal,
-): Promise<SiteCluster> {
+): Promise<DeploymentPostgres> {
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   const manifests = [site.state.deployment()?.current, to, from].flatMap((version) => {
     const release = version ? site.state.release(version) : undefined;
@@ -78,4 +78,8 @@ export async function clusterOf(
 
 export function sameDatabase(a: DatabaseId | undefined, b: DatabaseId): boolean {
   return a?.oid === b.oid;
+}
+export function postgresServerOfKept(site: ManagedSite, { transaction }: KeptDatabase): Promise<DeploymentPostgres> {
+  const current = site.state.deployment()?.current ?? '';
+  return postgresServerOf(site, { id: transaction, from: null, to: current });
 }

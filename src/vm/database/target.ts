@@ -3,6 +3,7 @@ import { AirdockError } from '../../errors.ts';
 import type { ComposeModel } from '../../io/compose.ts';
 import type { DatabaseAccess } from './access.ts';
 import type { Site } from '../site/site.ts';
+import type { ContainerInfo } from '../../io/container.ts';
 
 /** The tools' containers, by the deployment's directory: recovery removes what a killed airdock left. */
 export const toolLabel = 'airdock.tool';
@@ -42,4 +43,9 @@ function seenBy({ services, networks = {} }: ComposeModel, name: string): { netw
   const { networks: own = {}, network_mode: mode, extra_hosts: hosts = [] } = services[name] ?? {};
   const [first = 'default'] = Object.keys(own).toSorted((a, b) => Number(networks[a]?.internal) - Number(networks[b]?.internal));
   return { network: mode ?? networks[first]?.name ?? 'bridge', hosts: hosts.map((host) => host.replace('=', ':')) };
+}
+/** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
+export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
+  const container = containers.find((one) => one.service === service && !one.oneOff && one.state === 'running');
+  return container && Object.values(container.addresses)[0];
 }

@@ -3,12 +3,12 @@ import { maintenanceOf } from '../../data/postgres/swap/admin.ts';
 import { ask, type DatabaseTarget } from '../../data/postgres/server/server.ts';
 import { isAirdockError } from '../../errors.ts';
 import type { ManagedSite } from '../site/site.ts';
-import type { SiteCluster } from './swap-record.ts';
+import type { DeploymentPostgres } from './swap-record.ts';
 
 /** After a restart of the engine the server starts too, or has to be started: until it answers. @throws DATABASE_UNREACHABLE */
-export async function waitForDatabase(site: ManagedSite, cluster: SiteCluster): Promise<void> {
-  if (!cluster.elsewhere) await (await site.compose()).up([cluster.service], { noDeps: true, noRecreate: true });
-  await untilItAnswers({ ...cluster, database: maintenanceOf(cluster.database) });
+export async function waitForDatabase(site: ManagedSite, server: DeploymentPostgres): Promise<void> {
+  if (!server.elsewhere) await (await site.compose()).up([server.service], { noDeps: true, noRecreate: true });
+  await untilItAnswers({ ...server, database: maintenanceOf(server.database) });
 }
 
 /** A minute: a server whose container runs may still be starting, or replaying its log. @throws DATABASE_UNREACHABLE */

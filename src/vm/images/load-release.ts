@@ -1,9 +1,9 @@
 import { dockerArchive } from '../../bundle/archive.ts';
 import { AirdockError } from '../../errors.ts';
-import { knownImages } from '../plan/facts.ts';
 import { carriesVersion, idOnStore, type NamedImage } from './names.ts';
 import { loadImages, type LoadReport } from './load-images.ts';
-import type { ManagedSite } from '../site/site.ts';
+import type { ManagedSite, Records } from '../site/site.ts';
+import type { ImageRecord } from '../../bundle/manifest.ts';
 
 type LoadOptions = { signal?: AbortSignal | undefined; onProgress?: (bytes: number, total: number) => void };
 
@@ -48,4 +48,8 @@ async function assertNamesOurs(site: ManagedSite, version: string, images: reado
       hint: 'Run the same command again: it will use a name of its own for that image.',
     });
   }
+}
+/** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */
+export function knownImages(records: Pick<Records, 'state'> | undefined): ImageRecord[] {
+  return (records?.state.releases() ?? []).flatMap((release) => release.manifest.images);
 }

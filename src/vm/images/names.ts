@@ -1,9 +1,43 @@
 import type { BundleManifest, ImageRecord } from '../../bundle/manifest.ts';
 import { hexOf, type Digest } from '../../digest.ts';
 import { parseReference } from '../../images/reference.ts';
-import type { ImageStore } from '../../io/docker.ts';
+import type { EngineInfo, ContainerInfo, ImageStore, Docker } from '../../io/docker.ts';
+import type { Release } from '../store/release.ts';
+import type { Site } from '../site/site.ts';
 
-export { rewriteCompose } from '../compose-files/rewrite-images.ts';
+/**
+ * The names of the release's images here. A private name that a container of this deployment runs under stays, even when the
+ * public one has come to mean the same image since: another name alone would recreate the container.
+ */
+export async function imageNamesHere(
+  { manifest }: Release,
+  engine: EngineInfo,
+  site: Site,
+  containers: readonly ContainerInfo[],
+): Promise<NamedImage[]> {
+  const chosen = await chooseNames(manifest, engine.store, async (reference) => (await site.docker.inspectImage(reference))?.id);
+  return chosen.map((entry) => {
+    const name = privateName(manifest.product, entry.image.reference, entry.image.manifestDigest);
+    const inUse = containers.some((one) => one.image === name && one.imageId === idOnStore(entry.image, engine.store));
+    return inUse ? { ...entry, name, private: true } : entry;
+  });
+}
+
+/**
+ * True when the container runs that image. On the containerd store an image that came by `docker save | docker load` has
+ * another manifest, so another id, around the same layers (FACTS section 2).
+ */
+export async function runsImage(
+  container: { imageId: string },
+  image: ImageRecord,
+  store: ImageStore,
+  docker: Pick<Docker, 'inspectImage'>,
+): Promise<boolean> {
+  if (container.imageId === idOnStore(image, store)) return true;
+  if (store === 'classic') return false;
+  const diffIds = (await docker.inspectImage(container.imageId))?.diffIds ?? [];
+  return diffIds.length === image.layers.length && image.layers.every((layer, i) => layer.diffId === diffIds[i]);
+}
 
 /** Which name each image of a release gets on this engine (CONTRACTS "Names of images"). */
 export type NamedImage = {

@@ -7,12 +7,12 @@ import { bytesText } from '../../units.ts';
 import { backupsFolder } from '../backups/list.ts';
 import { makeBackup } from '../backups/make.ts';
 import { checkedBackup, proveIn } from '../../data/postgres/backup/prove.ts';
-import { assertRoomToProve } from '../plan/preflight/assert-free.ts';
+import { assertDiskToProve } from '../plan/preflight/disk.ts';
 import { withScratch } from '../scratch/server.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { KeptDatabase } from '../state/state.ts';
 import { asStep } from '../../events.ts';
-import { clusterOf, type SiteCluster } from '../database/swap-record.ts';
+import { postgresServerOfKept } from '../database/swap-record.ts';
 import type { Progress } from '../transaction/transaction.ts';
 
 /**
@@ -28,11 +28,11 @@ export async function dumpKept(site: ManagedSite, prove: boolean): Promise<void>
 async function dump(site: ManagedSite, kept: KeptDatabase, prove: boolean): Promise<void> {
   const { listener, signal } = site.host;
   const work = async (onProgress: Progress) => {
-    const cluster = await clusterOfKept(site, kept);
-    const { applicationName } = cluster;
+    const server = await postgresServerOfKept(site, kept);
+    const { applicationName } = server;
     const { release, schemaRelease } = kept;
-    const { id, bytes } = await openFor(cluster, kept, () =>
-      makeBackup(site, { ...cluster, database: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
+    const { id, bytes } = await openFor(server, kept, () =>
+      makeBackup(site, { ...server, database: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
     );
     site.state.setKeptBackup(kept.name, id);
     made = `dumped as ${id}, and not proven`;
@@ -40,15 +40,16 @@ async function dump(site: ManagedSite, kept: KeptDatabase, prove: boolean): Prom
     return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full${proven}` };
   };
   let made = 'without a dump of it';
-  const sad = (error: unknown) => `${kept.name} is kept, ${made}: ${error instanceof Error ? error.message : String(error)}`;
-  await asStep(listener, 'keep', work, sad).catch(() => {});
+  const failureText = (error: unknown) =>
+    `${kept.name} is kept, ${made}: ${error instanceof Error ? error.message : String(error)}`;
+  await asStep(listener, 'keep', work, failureText).catch(() => {});
 }
 
 /** @returns how many tables were compared */
 async function proveDump(site: ManagedSite, id: string, onProgress: Progress): Promise<number> {
   const { signal } = site.host;
   const stored = await readBackup(path.join(backupsFolder(site), id));
-  await assertRoomToProve(site, stored.metadata);
+  await assertDiskToProve(site, stored.metadata);
   const backup = await checkedBackup(site, stored, signal);
   return withScratch(site, { service: stored.metadata.service, signal }, async (scratch) => {
     const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
@@ -62,16 +63,11 @@ export async function fenceKept(site: ManagedSite): Promise<void> {
   const [first] = list;
   if (!first) return;
   try {
-    const cluster = await clusterOfKept(site, first);
-    const there = await databases(cluster);
-    for (const { name, oid } of list) if (there.some((one) => one.oid === oid && one.name === name)) await fence(cluster, name);
+    const server = await postgresServerOfKept(site, first);
+    const there = await databases(server);
+    for (const { name, oid } of list) if (there.some((one) => one.oid === oid && one.name === name)) await fence(server, name);
   } catch (error) {
     // a server that is away is for the preflight to say
     if (!isAirdockError(error)) throw error;
   }
-}
-
-export function clusterOfKept(site: ManagedSite, { transaction }: KeptDatabase): Promise<SiteCluster> {
-  const current = site.state.deployment()?.current ?? '';
-  return clusterOf(site, { id: transaction, from: null, to: current });
 }

@@ -5,7 +5,7 @@ import { compareWithSpool, type Spool, spoolRows, type TableDifference } from '.
 import { openFor } from '../../data/postgres/swap/open-for.ts';
 import { AirdockError } from '../../errors.ts';
 import { removeTree } from '../../io/files.ts';
-import { clusterOfKept } from './dump.ts';
+import { postgresServerOfKept } from '../database/swap-record.ts';
 import type { Plan } from '../plan/document.ts';
 import { writeReport } from '../site/report.ts';
 import type { ManagedSite } from '../site/site.ts';
@@ -17,7 +17,6 @@ import { asideName } from '../../data/postgres/swap/swap-names.ts';
  * the one that goes is compared with that, before the operator agrees and when it is kept in its turn
  * (docs/adr/0008-irreversible.md, "What is left aside").
  */
-
 const scratch = ({ airdock }: ManagedSite): string => path.join(airdock, 'scratch-rows');
 
 /** What this or a killed process read. */
@@ -36,7 +35,7 @@ export async function lookAside(
   name: string,
 ): Promise<{ aside: Plan['aside']; since: Plan['since']; spool: Spool | undefined }> {
   const kept = keptBy(site, (one) => one.name === name);
-  const live = { ...(await clusterOfKept(site, kept)), signal: site.host.signal };
+  const live = { ...(await postgresServerOfKept(site, kept)), signal: site.host.signal };
   const next = (site.journal.all().at(-1)?.id ?? 0) + 1;
   const seconds = Math.max(0, Math.round((site.host.clock().getTime() - Date.parse(kept.keptAt)) / 1000));
   const aside = { name: asideName(live.database, site.state.deployment()?.current ?? '', next), seconds };
@@ -52,8 +51,8 @@ export async function lookAside(
 export async function countAside(site: ManagedSite, id: number, spool: Spool): Promise<TableDifference[] | null> {
   const made = await countedStep(site.host.listener, 'left aside', async () => {
     const kept = keptBy(site, (one) => one.transaction === id);
-    const cluster = { ...(await clusterOfKept(site, kept)), signal: site.host.signal };
-    const rows = await openFor(cluster, kept, () => compareWithSpool(spool, { ...cluster, database: kept.name }));
+    const server = { ...(await postgresServerOfKept(site, kept)), signal: site.host.signal };
+    const rows = await openFor(server, kept, () => compareWithSpool(spool, { ...server, database: kept.name }));
     const lines = differenceLines(rows).map((line) => `  ${line}`);
     await writeReport(site, id, undefined, [`left aside in ${kept.name}, compared with the database that came back:`, ...lines]);
     return { rows };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 import { migrationClass } from '../../bundle/manifest.ts';
+import { findingSchema } from '../../policy/finding.ts';
 
 /**
  * The plan as data: printed by `airdock plan`, shown before `install` asks, followed by it, saved with the transaction.
@@ -28,9 +29,6 @@ const stepId = z.enum([
   'external',
 ]);
 export type StepId = z.infer<typeof stepId>;
-
-const finding = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
-export type Finding = z.infer<typeof finding>;
 
 export const planDocument = z.strictObject({
   schema: z.literal('airdock.plan/1'),
@@ -103,6 +101,6 @@ export const planDocument = z.strictObject({
     .nullable()
     .default(null),
   rollback: z.string(),
-  findings: z.array(finding),
+  findings: z.array(findingSchema),
 });
 export type Plan = z.infer<typeof planDocument>;

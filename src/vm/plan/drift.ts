@@ -7,7 +7,7 @@ import { readIfExists } from '../../io/files.ts';
 import { parseReference, type ImageName } from '../../images/reference.ts';
 import { pinnedServices } from '../compose-files/pinned-services.ts';
 import { carriesVersion } from '../images/names.ts';
-import { runsImage } from '../images/running-image.ts';
+import { runsImage } from '../images/names.ts';
 import type { Deployment, StoredRelease } from '../state/state.ts';
 import { readEnv } from '../site/site.ts';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { blobsOf } from '../../bundle/layout.ts';
-import type { BundleManifest, ImageRecord, MigrationClass } from '../../bundle/manifest.ts';
+import type { BundleManifest, MigrationClass } from '../../bundle/manifest.ts';
 import type { Digest } from '../../digest.ts';
 import { isAirdockError } from '../../errors.ts';
 import type { EngineInfo } from '../../io/docker.ts';
@@ -14,8 +14,9 @@ import type { EnvInputs } from '../env/template.ts';
 import type { NamedImage } from '../images/names.ts';
 import { installerOf } from '../site/installer.ts';
 import { planLoad, type LoadPlan } from '../images/load-images.ts';
-import { namesFor } from '../images/names-here.ts';
-import type { Finding, Plan } from './document.ts';
+import { imageNamesHere } from '../images/names.ts';
+import type { Plan } from './document.ts';
+import type { Finding } from '../../policy/finding.ts';
 import { checkDatabase, type DatabaseFacts } from './preflight/database.ts';
 import type { DiskFacts } from './preflight/disk.ts';
 import { checkShut } from './preflight/swap.ts';
@@ -27,6 +28,7 @@ import type { Records, Site } from '../site/site.ts';
 import { stageCompose, type Staged } from '../staging/stage.ts';
 import type { Deployment } from '../state/state.ts';
 import type { BlobKey } from '../store/store.ts';
+import { knownImages } from '../images/load-release.ts';
 
 /** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */
 export type Facts = {
@@ -93,7 +95,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
   const current = await readIfExists(path.join(site.directory, '.env'));
   const findings: Finding[] = [];
 
-  const names = await namesFor(release, engine, site, containers);
+  const names = await imageNamesHere(release, engine, site, containers);
   const load = await planLoad(names, site.docker, knownImages(records));
   findings.push(...(await checkNames(names, site.docker, engine)));
   const merged = await envOf(kind, release, current, inputs, findings);
@@ -199,11 +201,6 @@ function migrates(options: FactsOptions, from: string | null): boolean {
 
 function upgradeClass({ kind, release: { manifest } }: FactsOptions, from: string | null): MigrationClass {
   return kind === 'upgrade' && from !== null ? classOfPath(manifest.migrations, from, manifest.version) : 'none';
-}
-
-/** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */
-export function knownImages(records: Pick<Records, 'state'> | undefined): ImageRecord[] {
-  return (records?.state.releases() ?? []).flatMap((release) => release.manifest.images);
 }
 
 async function currentServices(site: Site, deployment: Deployment | undefined): Promise<string[]> {

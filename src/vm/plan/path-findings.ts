@@ -1,7 +1,8 @@
 import semver from 'semver';
 import type { Facts } from './facts.ts';
 import { runsOn } from '../../policy/migrations.ts';
-import type { Finding, Plan } from './document.ts';
+import type { Plan } from './document.ts';
+import type { Finding } from '../../policy/finding.ts';
 import { restoreLines } from './restore-text.ts';
 
 /** What forbids the path itself: product, platform, downgrade, upgrade rules, class (DESIGN sections 4 and 7). */

@@ -1,10 +1,11 @@
 import semver from 'semver';
-import type { BundleManifest, MigrationClass } from '../../bundle/manifest.ts';
+import { databaseServiceOf, type MigrationClass } from '../../bundle/manifest.ts';
 import { classOfPath } from '../../policy/migrations.ts';
-import { diskFindings } from './preflight/disk-findings.ts';
+import { diskFindings } from './preflight/disk.ts';
 import type { Facts } from './facts.ts';
 import { pathFindings } from './path-findings.ts';
 import type { Plan, StepId } from './document.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
 
 /** The plan, made from facts alone: the same facts give the same plan. */
 
@@ -100,10 +101,6 @@ export function stopSeconds(steps: Plan['steps']): number {
   return steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
 }
 
-export function databaseServiceOf(manifest: BundleManifest): string | undefined {
-  return manifest.database === 'none' ? undefined : manifest.database.service;
-}
-
 function takenAlong({ target: { redis }, saved }: Facts): string[] {
   return [...(redis?.kind === 'state' ? [redis.service] : []), ...saved.map((name) => `volume ${name}`)];
 }
@@ -163,4 +160,8 @@ function estimate(id: StepId, facts: Facts): number {
     default:
       return 1;
   }
+}
+/** Refuses when anything stands against the plan: one finding with its own code, several as PREFLIGHT_FAILED. */
+export function assertClear({ findings, restore, aside, since }: Plan): void {
+  assertNoFinding(findings, restore ? { restore, aside, since } : {});
 }

@@ -8,7 +8,7 @@ import type { Compose, ComposeService } from '../../io/compose.ts';
 import type { ContainerInfo } from '../../io/container.ts';
 import { ensureDirectory, removeTree, replaceFile } from '../../io/files.ts';
 import { databaseImage } from '../database/target.ts';
-import { transactionMark, transactionVariable } from '../state/names.ts';
+import { workTag, transactionVariable } from '../state/names.ts';
 import { endProcesses } from '../site/leftover-processes.ts';
 import { scratchFile, scratchLabels, scratchUser } from './compose-file.ts';
 import type { Site } from '../site/site.ts';
@@ -120,7 +120,7 @@ async function writeFiles(site: Site, { service, image: asked, dependencies = {}
     directory: folder,
     files: [file],
     envFile: path.join(folder, '.env'),
-    environment: { [transactionVariable]: transactionMark(site, 'scratch') },
+    environment: { [transactionVariable]: workTag(site, 'scratch') },
   });
 }
 

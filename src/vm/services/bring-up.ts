@@ -1,5 +1,5 @@
 import type { Compose } from '../../io/compose.ts';
-import { databaseServiceOf } from '../plan/plan.ts';
+import { databaseServiceOf } from '../../bundle/manifest.ts';
 import type { BundleManifest } from '../../bundle/manifest.ts';
 import type { ManagedSite, Site } from '../site/site.ts';
 import { startServices } from './compose-up.ts';

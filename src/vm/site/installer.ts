@@ -8,11 +8,12 @@ import type { BundleManifest, FileRecord } from '../../bundle/manifest.ts';
 import { installerName } from '../../bundle/names.ts';
 import { fileDigest, finish, type Digest } from '../../digest.ts';
 import { diskError, ensureDirectory, syncDirectory } from '../../io/files.ts';
-import { isNewer, isProgram, makeProgram, placeOf, putInPlace, whatLiesThere } from './placed-program.ts';
+import { isNewer, isProgram, makeProgram, placeOf, putInPlace, askPlacedProgram } from './placed-program.ts';
 import { migrations } from '../state/schema.ts';
 import type { ManagedSite } from './site.ts';
-import { ownDirectory, type Store } from '../store/store.ts';
-import { sideFolder } from '../staging/switch-files.ts';
+import { type Store } from '../store/store.ts';
+import { ownDirectory } from '../../io/files.ts';
+import { snapshotFolder } from '../state/names.ts';
 
 /** The installer that a release brings (docs/adr/0006, rule 2). */
 
@@ -56,7 +57,7 @@ async function unpackedDigest(store: Store, digest: Digest): Promise<Digest> {
 async function whyNot(site: ManagedSite, unpacked: string): Promise<string | undefined> {
   const brought = await site.host.program.ask(unpacked);
   if (!brought) return 'does not run here';
-  const there = await whatLiesThere(site);
+  const there = await askPlacedProgram(site);
   const older = brought.stateSchema < migrations.length || (there && isNewer(there, brought));
   return older ? `is ${brought.version}, and a newer one is here` : undefined;
 }
@@ -72,5 +73,5 @@ export async function settleInstaller(site: ManagedSite, transaction: number): P
 
 /** Goes with the rest of that folder when the transaction has ended. */
 function unpackedPath(site: ManagedSite, transaction: number): string {
-  return path.join(sideFolder(site, transaction, 'after'), 'airdock');
+  return path.join(snapshotFolder(site, transaction, 'after'), 'airdock');
 }

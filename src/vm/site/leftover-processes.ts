@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemCode } from '../../errors.ts';
-import { transactionMark, transactionVariable } from '../state/names.ts';
+import { workTag, transactionVariable } from '../state/names.ts';
 
 /** Ends children of a killed airdock on the host, and waits until none is left: they could still start something. */
-export async function endProcesses(site: { airdock: string }, work: Parameters<typeof transactionMark>[1]): Promise<void> {
-  const mark = `${transactionVariable}=${transactionMark(site, work)}`;
+export async function endProcesses(site: { airdock: string }, work: Parameters<typeof workTag>[1]): Promise<void> {
+  const mark = `${transactionVariable}=${workTag(site, work)}`;
   for (let round = 0; round < 50; round++) {
     const found = await processesWith(mark);
     if (found.length === 0) return;

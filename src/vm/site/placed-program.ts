@@ -6,10 +6,9 @@ import { fileDigest } from '../../digest.ts';
 import { diskError, syncDirectory } from '../../io/files.ts';
 import type { Host } from './host.ts';
 import { migrations } from '../state/schema.ts';
-import { ownDirectory } from '../store/store.ts';
+import { ownDirectory } from '../../io/files.ts';
 
 /** `.airdock/bin/airdock`: the newest program that has worked here (docs/adr/0006). */
-
 type Answer = { version: string; stateSchema: number };
 export type Place = { airdock: string; host: Pick<Host, 'program'> };
 
@@ -21,7 +20,7 @@ export async function placeSelf(site: Place): Promise<void> {
   const { executable, version } = site.host.program;
   if (executable === undefined || (await sameFile(executable, placeOf(site)))) return;
   for (const directory of [site.airdock, path.dirname(placeOf(site))]) await ownDirectory(directory);
-  const there = await whatLiesThere(site);
+  const there = await askPlacedProgram(site);
   if (there && isNewer(there, { version, stateSchema: migrations.length })) return;
   const temporary = `${placeOf(site)}.new`;
   await rm(temporary, { force: true });
@@ -54,7 +53,7 @@ export function placeOf({ airdock }: Place): string {
   return path.join(airdock, 'bin', 'airdock');
 }
 
-export async function whatLiesThere(site: Place): Promise<Answer | undefined> {
+export async function askPlacedProgram(site: Place): Promise<Answer | undefined> {
   return (await isProgram(placeOf(site))) ? site.host.program.ask(placeOf(site)) : undefined;
 }
 

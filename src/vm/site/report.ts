@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { AirdockError } from '../../errors.ts';
 import { replaceFile } from '../../io/files.ts';
-import { afterwards } from '../transaction/afterwards.ts';
+import { warnOnFailure } from '../../events.ts';
 import type { ManagedSite } from './site.ts';
-import { folderOf } from '../transaction/transaction.ts';
+import { folderOf } from '../state/names.ts';
 
 /**
  * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did; then lines of whoever asks for it.
@@ -30,7 +30,9 @@ export async function writeReport(
     ...(more.length > 0 ? ['', ...more] : []),
     '',
   ];
-  await afterwards(site, 'the report could not be written', () => replaceFile(file, lines.join('\n'), { mode: 0o600 }));
+  await warnOnFailure(site.host.listener, 'the report could not be written', () =>
+    replaceFile(file, lines.join('\n'), { mode: 0o600 }),
+  );
   return file;
 }
 

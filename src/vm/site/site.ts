@@ -17,7 +17,7 @@ import { hasState, openState, readState, stateSchema } from '../state/open-state
 import type { Deployment, State } from '../state/state.ts';
 import { migrations } from '../state/schema.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { transactionMark, transactionVariable } from '../state/names.ts';
+import { workTag, transactionVariable } from '../state/names.ts';
 
 /** A deployment's directory with the engine that serves it, for looking only. */
 export type Site = {
@@ -68,8 +68,8 @@ async function openSite(host: Host, options: SiteOptions, recorded?: Deployment)
 }
 
 /** The same site, whose children carry the mark of what is under way. */
-export function markedSite(site: ManagedSite, work: Parameters<typeof transactionMark>[1]): ManagedSite {
-  return { ...site, ...composeMethods(site, { [transactionVariable]: transactionMark(site, work) }) };
+export function taggedSite(site: ManagedSite, work: Parameters<typeof workTag>[1]): ManagedSite {
+  return { ...site, ...composeMethods(site, { [transactionVariable]: workTag(site, work) }) };
 }
 
 function composeMethods(
@@ -145,4 +145,10 @@ async function removeEmpty(directory: string): Promise<void> {
 export async function readEnv(directory: string) {
   const bytes = await readIfExists(path.join(directory, '.env'));
   return bytes && parseEnvFile(bytes, path.join(directory, '.env'));
+}
+
+export function notADeployment(directory: string): AirdockError {
+  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is no deployment that airdock made or adopted`, {
+    hint: 'Name its directory with --dir, or take over one that was made by hand with airdock adopt.',
+  });
 }

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { readIfExists, replaceFile } from '../../io/files.ts';
-import { namesFor } from '../images/names-here.ts';
+import { imageNamesHere } from '../images/names.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
 import { stageCompose } from './stage.ts';
-import { readStoredRelease } from '../store/stored-release.ts';
+import { readStoredRelease } from '../store/release.ts';
 import { digestOf } from '../../digest.ts';
 
 /**
@@ -26,7 +26,7 @@ export async function discardLocal(site: ManagedSite): Promise<void> {
   if (found) await replaceFile(await freeName(`${file}.local`), found);
   const containers = await site.docker.containers({ project: site.project });
   const release = await readStoredRelease(site.store, stored);
-  const names = await namesFor(release, await site.docker.info(), site, containers);
+  const names = await imageNamesHere(release, await site.docker.info(), site, containers);
   const compose = stageCompose(release, names, version.toBytes());
   await replaceFile(file, compose, { mode: 0o644 });
   site.state.updateDeployment({ composeDigest: digestOf(compose) });

@@ -6,7 +6,8 @@ import { removeTree, replaceFile } from '../../io/files.ts';
 import { composeFiles } from '../compose-files/find.ts';
 import { mergeEnv, renderNewEnv, type EnvInputs, type MergedEnv } from '../env/template.ts';
 import { parseEnvFile } from '../env/file.ts';
-import { rewriteCompose, type NamedImage } from '../images/names.ts';
+import { rewriteCompose } from '../compose-files/rewrite-images.ts';
+import type { NamedImage } from '../images/names.ts';
 import { releaseFile, type Release } from '../store/release.ts';
 import type { Site } from '../site/site.ts';
 

@@ -227,3 +227,9 @@ export class SqliteState implements State {
     return this.sql.prepare(statement).all();
   }
 }
+
+/** Releases of the store that were good here once, but the current one. */
+export function rollbackTargets(state: State): StoredRelease[] {
+  const current = state.deployment()?.current;
+  return state.releases().filter((release) => release.goodAt !== null && release.version !== current);
+}

@@ -1,6 +1,8 @@
 import type { BundleManifest } from '../../bundle/manifest.ts';
 import type { Signer } from '../../bundle/signature.ts';
 import { AirdockError } from '../../errors.ts';
+import type { Store } from './store.ts';
+import type { StoredRelease } from '../state/state.ts';
 
 /** A release as a transaction needs it, whether it comes from a bundle or from the store. */
 export type Release = {
@@ -15,4 +17,8 @@ export function releaseFile(release: Release, name: string): Buffer {
   const bytes = release.files.get(name);
   if (!bytes) throw new AirdockError('INTERNAL', `release ${release.manifest.version} has no ${name}`);
   return bytes;
+}
+/** A release as the store keeps it. @throws STORE_CORRUPT, BLOB_MISSING */
+export async function readStoredRelease(store: Store, stored: StoredRelease): Promise<Release> {
+  return { manifest: stored.manifest, files: await store.readRelease(stored.version) };
 }

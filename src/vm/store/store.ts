@@ -4,7 +4,7 @@ import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, finish, hexOf, isDigest } from '../../digest.ts';
 import { AirdockError, systemCode } from '../../errors.ts';
-import { diskError, ensureDirectory, freeBytes, removeTree, syncDirectory } from '../../io/files.ts';
+import { diskError, freeBytes, ownDirectory, removeTree, syncDirectory } from '../../io/files.ts';
 import { ReleaseFiles } from './release-files.ts';
 
 export type BlobKey = { digest: Digest; size: number };
@@ -38,23 +38,6 @@ export async function openStore(airdockDirectory: string): Promise<Store> {
   const releases = join(airdockDirectory, 'releases');
   for (const path of [airdockDirectory, join(airdockDirectory, 'blobs'), blobs, releases]) await ownDirectory(path);
   return new DirectoryStore(airdockDirectory, blobs, new ReleaseFiles(releases));
-}
-
-/** Whoever plants a link here would choose where root writes, and who can write here what it runs. @throws DIRECTORY_UNSAFE */
-export async function ownDirectory(path: string): Promise<void> {
-  const found = await lstat(path).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (!found) return void (await ensureDirectory(path));
-  if (found.isDirectory() && (found.mode & 0o022) !== 0)
-    throw new AirdockError('DIRECTORY_UNSAFE', `others than its owner can write to ${path}`, {
-      hint: `They could change what airdock runs. Look what is in it, then: chmod 700 ${path}`,
-    });
-  if (found.isDirectory()) return;
-  throw new AirdockError('DIRECTORY_UNSAFE', `${path} is not a directory of airdock's own but a link or a file`, {
-    hint: 'Move it away and run the same command again: airdock makes the directory itself.',
-  });
 }
 
 const partial = '.partial';

@@ -18,10 +18,12 @@ import { placeSelf } from '../site/placed-program.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import type { Release } from '../store/release.ts';
 import { writeReport } from '../site/report.ts';
-import { markedSite, type ManagedSite } from '../site/site.ts';
+import { taggedSite, type ManagedSite } from '../site/site.ts';
 import { importRelease } from './steps/import.ts';
-import { dropSides, sideFolder } from '../staging/switch-files.ts';
-import { folderOf, type Progress } from './transaction.ts';
+import { removeSnapshots } from '../staging/switch-files.ts';
+import { snapshotFolder } from '../state/names.ts';
+import { type Progress } from './transaction.ts';
+import { folderOf } from '../state/names.ts';
 
 /** What is to be adopted, decided and agreed to. */
 export type Adopting = {
@@ -50,7 +52,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     operator: host.operator,
     program: host.program.version,
   });
-  const site = markedSite(unmarked, record.id);
+  const site = taggedSite(unmarked, record.id);
   try {
     let exported: BundleManifest | undefined;
     await ensureDirectory(folderOf(site, record.id));
@@ -81,7 +83,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     await undoAdoption(site, { ...record, error: failure.message });
     throw failure;
   }
-  await dropSides(site, record.id);
+  await removeSnapshots(site, record.id);
   await writeReport(site, record.id);
   return record.id;
 }
@@ -115,8 +117,8 @@ async function runStep(
 /** What is there and what will be, for the way back; and for good, the operator's own compose file. */
 async function saveFiles(site: ManagedSite, id: number, { files, stack }: Adopting): Promise<void> {
   const [before, after, original] = [
-    sideFolder(site, id, 'before'),
-    sideFolder(site, id, 'after'),
+    snapshotFolder(site, id, 'before'),
+    snapshotFolder(site, id, 'after'),
     path.join(folderOf(site, id), 'original'),
   ];
   for (const folder of [before, after, original]) await ensureDirectory(folder);
@@ -139,7 +141,7 @@ async function writeFiles(site: ManagedSite, id: number, files: AdoptedFiles, pr
   const main = await stat(path.join(site.directory, 'compose.yaml')).catch(() => undefined);
   let written = 0;
   for (const name of adoptedFiles) {
-    const bytes = await readIfExists(path.join(sideFolder(site, id, 'after'), name));
+    const bytes = await readIfExists(path.join(snapshotFolder(site, id, 'after'), name));
     if (!bytes) continue;
     const there = (await readIfExists(path.join(site.directory, name))) !== undefined;
     await replaceFile(path.join(site.directory, name), bytes, there ? {} : { mode: main ? main.mode & 0o777 : 0o600 });

@@ -6,12 +6,13 @@ import { removeTree } from '../../io/files.ts';
 import { parseEnvFile } from '../env/file.ts';
 import { databaseAccess } from '../database/access.ts';
 import { databaseTarget, toolLabel } from '../database/target.ts';
-import { databaseAddress } from '../plan/preflight/database.ts';
+import { databaseAddress } from '../database/target.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
 import { endProcesses } from '../site/leftover-processes.ts';
 import { removeScratch } from '../scratch/server.ts';
-import { sessionName } from './transaction.ts';
+import { sessionName } from '../state/names.ts';
 import { untilItAnswers } from '../database/wait.ts';
+import { backupSession } from '../backups/make.ts';
 
 /**
  * Ends what a killed process left running, before recovery decides anything: first the children on the host, which could
@@ -48,9 +49,6 @@ async function removeProbes(site: ManagedSite): Promise<void> {
   for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
     if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
 }
-
-/** Name of the database sessions of a backup that is part of no transaction. */
-export const backupSession = 'airdock-backup';
 
 async function endDatabaseSessions(site: ManagedSite, applicationName: string): Promise<void> {
   const current = site.state.deployment()?.current;

@@ -1,14 +1,13 @@
 import path from 'node:path';
 import { blobsOf } from '../../bundle/layout.ts';
-import { databases, dropDatabase } from '../../data/postgres/swap/admin.ts';
 import { removeTree } from '../../io/files.ts';
-import { afterwards } from './afterwards.ts';
+import { warnOnFailure } from '../../events.ts';
 import { backupsFolder, backupsToDrop, liveBackups } from '../backups/list.ts';
-import { clusterOfKept } from '../kept-databases/dump.ts';
 import { carriesVersion } from '../images/names.ts';
 import { installerOf } from '../site/installer.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { StoredRelease } from '../state/state.ts';
+import { pruneKept } from '../kept-databases/prune.ts';
 
 /** Besides the current one; the design asks for two in all. */
 const keptReleases = 2;
@@ -19,7 +18,7 @@ const keptBackups = 5;
  * backups. A failure here is a warning: the release serves.
  */
 export async function prune(site: ManagedSite): Promise<void> {
-  await afterwards(site, 'old releases could not be removed', async () => {
+  await warnOnFailure(site.host.listener, 'old releases could not be removed', async () => {
     for (const release of releasesToDrop(site)) await dropRelease(site, release);
     await site.store.pruneBlobs(
       site.state
@@ -48,19 +47,6 @@ async function dropRelease(site: ManagedSite, { version, manifest }: StoredRelea
   const used = new Set((await site.docker.containers()).map((container) => container.image));
   for (const { reference } of manifest.images)
     if (carriesVersion(reference, version) && !used.has(reference)) await site.docker.removeImageTag(reference);
-}
-
-/** What an upgrade put aside, once its release is dropped and there is a dump. What a rollback put aside holds what users wrote. */
-async function pruneKept(site: ManagedSite): Promise<void> {
-  const releases = new Set(site.state.releases().map((release) => release.version));
-  const upgrades = site.journal.all().filter(({ kind, outcome }) => kind === 'upgrade' && outcome === 'done');
-  for (const kept of site.state.keptDatabases()) {
-    if (kept.backup === null || releases.has(kept.release) || !upgrades.some(({ id }) => id === kept.transaction)) continue;
-    const cluster = await clusterOfKept(site, kept);
-    if ((await databases(cluster)).some((one) => one.oid === kept.oid && one.name === kept.name))
-      await dropDatabase(cluster, kept.name);
-    site.state.forgetKept(kept.name);
-  }
 }
 
 async function pruneBackups(site: ManagedSite): Promise<void> {

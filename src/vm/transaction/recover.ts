@@ -2,20 +2,21 @@ import path from 'node:path';
 import { readdir } from 'node:fs/promises';
 import semver from 'semver';
 import { AirdockError, isAirdockError } from '../../errors.ts';
-import { afterwards } from './afterwards.ts';
+import { warnOnFailure } from '../../events.ts';
 import { readIfExists, removeTemporaries } from '../../io/files.ts';
-import { sideOf } from '../database/assert-swapped.ts';
+import { databaseInPlace } from '../database/assert-swapped.ts';
 import { fenceKept } from '../kept-databases/dump.ts';
 import { removeSpool } from '../kept-databases/rows-left-aside.ts';
 import { endLooseWork, endOrphans } from './leftovers.ts';
 import { placeSelf } from '../site/placed-program.ts';
 import { planDocument, type Plan, type StepId } from '../plan/document.ts';
 import { runForward } from './run.ts';
-import { markedSite, type ManagedSite } from '../site/site.ts';
+import { taggedSite, type ManagedSite } from '../site/site.ts';
 import { useHint } from '../state/open-state.ts';
-import { readStoredRelease } from '../store/stored-release.ts';
-import { dropSides } from '../staging/switch-files.ts';
-import { folderOf, type Transaction } from './transaction.ts';
+import { readStoredRelease } from '../store/release.ts';
+import { removeSnapshots } from '../staging/switch-files.ts';
+import { type Transaction } from './transaction.ts';
+import { folderOf } from '../state/names.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { undo } from './undo.ts';
 import { undoAdoption } from './undo-adoption.ts';
@@ -94,7 +95,7 @@ function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: Transaction
  */
 async function goesForward(site: ManagedSite, record: TransactionRecord): Promise<boolean> {
   if (record.direction !== 'forward' || !site.journal.has(record.id, 'switch', 'intent')) return false;
-  const side = await sideOf(site, record);
+  const side = await databaseInPlace(site, record);
   if (side === 'none' || side === 'new') return true;
   if (side === 'old' && !site.journal.has(record.id, 'good', 'done')) return false;
   throw new AirdockError(
@@ -126,18 +127,20 @@ async function reopen(site: ManagedSite, record: TransactionRecord, plan: Plan |
     const planned = plan.images.find((one) => one.reference === image.reference);
     return planned ? [{ image, name: planned.name, private: planned.private }] : [];
   });
-  return { site: markedSite(site, record.id), record, plan, target, names };
+  return { site: taggedSite(site, record.id), record, plan, target, names };
 }
 
 /** Folders of ended transactions hold no secrets; a kill between the outcome and the clean-up may have left some, and half a file. */
 async function sweep(site: ManagedSite): Promise<void> {
   for (const id of await readdir(path.join(site.airdock, 'transactions')).catch(() => [])) {
-    await dropSides(site, Number(id));
+    await removeSnapshots(site, Number(id));
     await removeHalves(site, folderOf(site, Number(id)));
   }
   for (const directory of [site.directory, site.airdock]) await removeHalves(site, directory);
 }
 
 async function removeHalves(site: ManagedSite, directory: string): Promise<void> {
-  await afterwards(site, `what was half written in ${directory} could not be removed`, () => removeTemporaries(directory));
+  await warnOnFailure(site.host.listener, `what was half written in ${directory} could not be removed`, () =>
+    removeTemporaries(directory),
+  );
 }

@@ -18,7 +18,7 @@ import { health, recreateDatabase, startDependencies, up } from './steps/service
 import { copy, prepareSwap, swap } from './steps/swap.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
 import { externalHealth, openTraffic } from './steps/traffic.ts';
-import { dropSides } from '../staging/switch-files.ts';
+import { removeSnapshots } from '../staging/switch-files.ts';
 import type { Prepared, Progress, Transaction } from './transaction.ts';
 import { assertSwapped } from '../database/assert-swapped.ts';
 import { undo, type Undone } from './undo.ts';
@@ -73,7 +73,7 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
     throw withOutcome(failure, site, record.id, undone, report);
   }
   if (site.journal.open()) site.state.commit(() => endGood(transaction));
-  await dropSides(site, record.id);
+  await removeSnapshots(site, record.id);
   await writeReport(site, record.id);
   await dumpKept(
     site,
@@ -131,7 +131,7 @@ function afterGood(transaction: Transaction): Transaction {
 async function openButUnhealthy({ site, record }: Transaction, error: unknown): Promise<AirdockError> {
   const failure = asFailure(error, undefined);
   site.journal.end(record.id, 'done', failure.message);
-  await dropSides(site, record.id);
+  await removeSnapshots(site, record.id);
   const report = await writeReport(site, record.id, failure);
   return new AirdockError('OPEN_BUT_UNHEALTHY', `${record.to} is in place and was opened to users, but: ${failure.message}`, {
     hint: `Nothing goes back by itself from here, for users may have written. Put it right (docker compose ps, docker compose up -d), or go back: airdock rollback ${record.from ?? ''} --restore-database (it says first what would be left aside)\n  report: ${report}`,

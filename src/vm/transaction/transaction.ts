@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import type { NamedImage } from '../images/names.ts';
@@ -24,17 +23,3 @@ export type Transaction = {
 export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
 
 export type { Progress } from '../../events.ts';
-
-/** `.airdock/transactions/ID` */
-export function folderOf(site: { airdock: string }, id: number): string {
-  return path.join(site.airdock, 'transactions', String(id));
-}
-
-/** The label that everything started by a transaction carries, and the name of its database sessions. */
-export function transactionLabel(id: number): Record<string, string> {
-  return { 'airdock.transaction': String(id) };
-}
-
-export function sessionName(id: number): string {
-  return `airdock-${id}`;
-}

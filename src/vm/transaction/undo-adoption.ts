@@ -4,7 +4,8 @@ import { parseEnvFile } from '../env/file.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { writeReport } from '../site/report.ts';
 import type { ManagedSite } from '../site/site.ts';
-import { dropSides, sideFolder } from '../staging/switch-files.ts';
+import { removeSnapshots } from '../staging/switch-files.ts';
+import { snapshotFolder } from '../state/names.ts';
 
 /** In this order every prefix means the same stack, or one that compose refuses to read: never another one. */
 export const adoptedFiles = ['compose.adopted.yaml', '.env', 'compose.yaml'] as const;
@@ -25,7 +26,7 @@ export async function undoAdoption(site: ManagedSite, record: TransactionRecord)
     journal.record(record.id, 'undo', 'done');
     journal.end(record.id, 'undone', failure);
   });
-  await dropSides(site, record.id);
+  await removeSnapshots(site, record.id);
   await writeReport(site, record.id);
 }
 
@@ -33,8 +34,8 @@ export async function undoAdoption(site: ManagedSite, record: TransactionRecord)
 async function putBack(site: ManagedSite, id: number, name: (typeof adoptedFiles)[number]): Promise<boolean> {
   const file = path.join(site.directory, name);
   const found = await readIfExists(file);
-  const before = await readIfExists(path.join(sideFolder(site, id, 'before'), name));
-  const after = await readIfExists(path.join(sideFolder(site, id, 'after'), name));
+  const before = await readIfExists(path.join(snapshotFolder(site, id, 'before'), name));
+  const after = await readIfExists(path.join(snapshotFolder(site, id, 'after'), name));
   if (after === undefined || found === undefined || before?.equals(found)) return true;
   if (!found.equals(after)) return name === '.env' && before !== undefined ? restoreSetting(file, found, before, after) : false;
   if (before === undefined) await removeTree(file);

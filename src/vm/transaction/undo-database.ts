@@ -6,7 +6,7 @@ import type { TransactionRecord } from '../state/journal.ts';
 import { parseEnvFile } from '../env/file.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
-import { clusterOf, quiesceOf, sameDatabase, swapOf, type SiteCluster } from '../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, sameDatabase, swapOf, type DeploymentPostgres } from '../database/swap-record.ts';
 import { waitForDatabase } from '../database/wait.ts';
 
 /** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */
@@ -25,11 +25,11 @@ export async function stopCode(site: ManagedSite, record: TransactionRecord): Pr
 export async function databaseBack(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const old = quiesceOf(site, record.id)?.live;
   if (!old || site.journal.has(record.id, step, 'done')) return;
-  const cluster = await clusterOf(site, record);
-  await waitForDatabase(site, cluster);
-  await swapBack(site, record, cluster);
+  const server = await postgresServerOf(site, record);
+  await waitForDatabase(site, server);
+  await swapBack(site, record, server);
   if (swapOf(site, record.id)) await emptyCacheIfAny(site, record);
-  await unfence(cluster, old);
+  await unfence(server, old);
   site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
 }
 
@@ -43,11 +43,11 @@ async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): 
     });
 }
 
-async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: SiteCluster): Promise<void> {
+async function swapBack(site: ManagedSite, record: TransactionRecord, server: DeploymentPostgres): Promise<void> {
   const swap = swapOf(site, record.id);
-  const live = found(await databases(cluster), cluster.database);
+  const live = found(await databases(server), server.database);
   const old = quiesceOf(site, record.id)?.live;
-  await fence(cluster, live.name);
+  await fence(server, live.name);
   if (!old || sameDatabase(old, live)) return;
   if (!swap || !sameDatabase(swap.next, live))
     throw new AirdockError(
@@ -57,16 +57,16 @@ async function swapBack(site: ManagedSite, record: TransactionRecord, cluster: S
         hint: `Nothing was renamed. The old one has OID ${old.oid}: SELECT oid, datname FROM pg_database. Give it the name ${live.name} back, then run: airdock resume`,
       },
     );
-  await swapDatabases(cluster, { live, next: { name: swap.aside, oid: swap.live.oid }, aside: swap.next.name });
+  await swapDatabases(server, { live, next: { name: swap.aside, oid: swap.live.oid }, aside: swap.next.name });
 }
 
 /** Part 5, when the old version serves: what this transaction made is dropped, unless users may have written to it. */
 export async function clearNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
   if (!['copy', 'restore'].some((made) => site.journal.has(record.id, made, 'intent'))) return;
-  const cluster = await clusterOf(site, record);
+  const server = await postgresServerOf(site, record);
   const name = nextName(record.id);
   const swap = swapOf(site, record.id);
-  if (!swap || !site.journal.has(record.id, step, 'intent')) return dropDatabase(cluster, name);
+  if (!swap || !site.journal.has(record.id, step, 'intent')) return dropDatabase(server, name);
   const { next, nextSchemaRelease: schemaRelease } = swap;
   site.state.keepDatabase({
     ...next,

@@ -6,17 +6,17 @@ import { parseEnvFile } from '../env/file.ts';
 import { waitHealthy } from '../services/health.ts';
 import type { Outcome, TransactionRecord } from '../state/journal.ts';
 import { loadRelease } from '../images/load-release.ts';
-import { namesFor } from '../images/names-here.ts';
+import { imageNamesHere } from '../images/names.ts';
 import { endOrphans } from './leftovers.ts';
 import type { Plan } from '../plan/document.ts';
-import { databaseServiceOf } from '../plan/plan.ts';
+import { databaseServiceOf } from '../../bundle/manifest.ts';
 import { bringUp, takeAway } from '../services/bring-up.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
 import { startServices } from '../services/compose-up.ts';
 import type { StoredRelease } from '../state/state.ts';
 import { quiesceOf, swapOf } from '../database/swap-record.ts';
-import { dropSides, putSide, sideDigest } from '../staging/switch-files.ts';
-import { readStoredRelease } from '../store/stored-release.ts';
+import { removeSnapshots, writeSnapshot, snapshotDigest } from '../staging/switch-files.ts';
+import { readStoredRelease } from '../store/release.ts';
 import { clearNext, databaseBack, stopCode } from './undo-database.ts';
 
 /** `summary`: what serves now. */
@@ -36,7 +36,7 @@ export async function undo(
   const switched = site.journal.has(record.id, 'switch', 'intent');
   const quiesced = site.journal.has(record.id, 'quiesce', 'intent');
   const swap = swapOf(site, record.id);
-  const composeDigest = await sideDigest(site, record.id, 'before');
+  const composeDigest = await snapshotDigest(site, record.id, 'before');
   site.state.commit(() => {
     site.journal.turnToUndo(record.id, failure.message);
     if (swap) site.state.updateDeployment({ schemaRelease: swap.schemaRelease });
@@ -56,7 +56,7 @@ export async function undo(
       site.journal.record(record.id, step, 'done', { summary });
       site.journal.end(record.id, outcome);
     });
-    await dropSides(site, record.id);
+    await removeSnapshots(site, record.id);
     listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: performance.now() - started });
     return { outcome, summary };
   } catch (error) {
@@ -81,7 +81,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   if (!previous) throw new AirdockError('INTERNAL', `no record of ${record.from}`);
   if (plan && plan.added.length > 0) await takeAway(site, plan.added);
   await stopCode(site, record);
-  await putSide(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
+  await writeSnapshot(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
   await loadPrevious(site, previous);
   const compose = await site.compose();
   const database = databaseServiceOf(previous.manifest);
@@ -107,7 +107,7 @@ async function dropNext(site: ManagedSite, record: TransactionRecord): Promise<v
 async function loadPrevious(site: ManagedSite, previous: StoredRelease): Promise<void> {
   const release = await readStoredRelease(site.store, previous);
   const containers = await site.docker.containers({ project: site.project });
-  const names = await namesFor(release, await site.docker.info(), site, containers);
+  const names = await imageNamesHere(release, await site.docker.info(), site, containers);
   await loadRelease(site, previous.version, names);
 }
 

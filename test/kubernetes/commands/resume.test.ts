@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
 import { helmResume } from '../../../src/kubernetes/commands/resume.ts';
-import type { ClusterSite } from '../../../src/kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import { cameTo } from '../../../src/kubernetes/steps/undo.ts';
 import { AirdockError } from '../../../src/errors.ts';
 import type { Revision } from '../../../src/io/helm-releases.ts';
@@ -51,7 +51,7 @@ async function resumed(
       write: async (next: ClusterRecord) => void written.push(next),
     },
     host: { clock: () => new Date(at), operator: 'ben@ops-2', listener: () => {}, patience: { forMs: 0, everyMs: 1 } },
-  } as unknown as ClusterSite;
+  } as unknown as KubernetesRelease;
   const result = await helmResume(site, { consent: async () => {} });
   return { told, result, record: written.at(-1) };
 }
@@ -98,12 +98,12 @@ test.each([
   ['a login that expired', new AirdockError('CLUSTER_UNREACHABLE', 'x'), before, 'before-helm'],
   ['pods that are not ready', new AirdockError('UP_FAILED', 'x'), [...before, revision(4, 'failed', '0.4.0')], 'to-the-pods'],
 ])('how far helm came, by %s', async (_what, error, history, came) => {
-  const site = { release: 'shop', helm: { history: async () => history } } as unknown as ClusterSite;
+  const site = { release: 'shop', helm: { history: async () => history } } as unknown as KubernetesRelease;
   expect(await cameTo(site, { record, transaction: killed }, error)).toBe(came);
 });
 
 test('what cannot be asked may have rolled', async () => {
   const history = () => Promise.reject(new Error('no route'));
-  const site = { release: 'shop', helm: { history } } as unknown as ClusterSite;
+  const site = { release: 'shop', helm: { history } } as unknown as KubernetesRelease;
   expect(await cameTo(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ownerFindings, versionWithoutHelm } from '../../../src/kubernetes/plan/owners.ts';
-import type { ClusterSite } from '../../../src/kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import type { Workload } from '../../../src/kubernetes/pods/workloads.ts';
 import type { Revision } from '../../../src/io/helm-releases.ts';
 
@@ -12,7 +12,7 @@ const site = (images: Record<string, string>) =>
       get: async (_kind: string, name: string) =>
         images[name] === undefined ? undefined : { spec: { template: { spec: { containers: [{ image: images[name] }] } } } },
     },
-  }) as unknown as ClusterSite;
+  }) as unknown as KubernetesRelease;
 
 test('what a controller rendered: the version that its writers have in common', async () => {
   const both = site({ api: 'registry:5000/shop-api:0.3.0', worker: 'registry:5000/shop-api:0.3.0' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
-import type { ClusterSite } from '../../../src/kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import { comesBack, wayBack } from '../../../src/kubernetes/plan/way-back.ts';
 import { clusterRecord, revision } from '../../helpers/cluster-records.ts';
 
@@ -36,7 +36,7 @@ const record = clusterRecord({
 const revisions = ['0.2.4', '0.3.0', '0.4.0'].map((version, index) =>
   revision(index + 1, index === 2 ? 'deployed' : 'superseded', version),
 );
-const site = { release: 'shop', kubectl: { namespace: 'prod' } } as ClusterSite;
+const site = { release: 'shop', kubectl: { namespace: 'prod' } } as KubernetesRelease;
 const way = (to: string | undefined, change: Partial<ClusterRecord> = {}, restoreDatabase = true) =>
   wayBack(site, { ...record, ...change }, revisions, { to, restoreDatabase });
 

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { openTransaction, RecordStore } from '../../../src/kubernetes/record/record.ts';
 import { helmResume } from '../../../src/kubernetes/commands/resume.ts';
-import type { ClusterSite } from '../../../src/kubernetes/record/site.ts';
+import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import { leftStopped } from '../../../src/kubernetes/steps/swap.ts';
 import { begin, end, failed, note } from '../../../src/kubernetes/record/transaction.ts';
 import { AirdockError } from '../../../src/errors.ts';
@@ -31,13 +31,13 @@ class OneSecret {
 let secret: OneSecret;
 const empty = clusterRecord();
 const what = { kind: 'upgrade', from: '0.2.4', to: '0.3.0', class: 'expand', before: 1, last: 1 } as const;
-const site = (operator: string): ClusterSite =>
+const site = (operator: string): KubernetesRelease =>
   ({
     release: 'shop',
     kubectl: { namespace: 'prod' },
     records: new RecordStore(secret as unknown as Kubectl, 'shop'),
     host: { clock: () => new Date('2026-11-27T02:14:00Z'), operator, listener: () => {}, patience: { forMs: 200, everyMs: 10 } },
-  }) as unknown as ClusterSite;
+  }) as unknown as KubernetesRelease;
 
 beforeEach(() => {
   secret = new OneSecret();
@@ -182,7 +182,7 @@ test('a resume takes a transaction over by a write: whoever was at it after all 
 test('resume: one that runs on this machine is left alone, and anybody else’s is asked about, before anything is touched', async () => {
   await begin(site('anna@here'), empty, what);
   const before = structuredClone(secret.kept);
-  const at = (operator: string, runs: boolean): ClusterSite => {
+  const at = (operator: string, runs: boolean): KubernetesRelease => {
     const one = site(operator);
     return { ...one, host: { ...one.host, runs: async () => runs } };
   };

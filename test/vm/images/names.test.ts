@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { carriesVersion, chooseNames, idOnStore, privateName, rewriteCompose } from '../../../src/vm/images/names.ts';
+import { rewriteCompose } from '../../../src/vm/compose-files/rewrite-images.ts';
+import { carriesVersion, chooseNames, idOnStore, privateName } from '../../../src/vm/images/names.ts';
 import { makeImage, makeRelease } from '../../helpers/bundle.ts';
 
 test.each([

@@ -14,7 +14,7 @@ import { takeLock } from '../../../src/vm/state/lock.ts';
 import { planDocument } from '../../../src/vm/plan/document.ts';
 import { migrations } from '../../../src/vm/state/schema.ts';
 import { openStore } from '../../../src/vm/store/store.ts';
-import { readStoredRelease } from '../../../src/vm/store/stored-release.ts';
+import { readStoredRelease } from '../../../src/vm/store/release.ts';
 import { hasState, openState, readState, stateSchema } from '../../../src/vm/state/open-state.ts';
 import type { State } from '../../../src/vm/state/state.ts';
 

@@ -12,7 +12,7 @@ export function countedStep<T extends { rows: TableDifference[] }>(
     const made = await work();
     return { ...made, summary: differenceLines(made.rows).join('\n') };
   };
-  const sad = (error: unknown) =>
+  const failureText = (error: unknown) =>
     `the rows that differ could not be counted: ${error instanceof Error ? error.message : String(error)}`;
-  return asStep(listener, step, shown, sad).catch(() => null);
+  return asStep(listener, step, shown, failureText).catch(() => null);
 }

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { AirdockError, isAirdockError } from '../../../errors.ts';
 import { diskError, ensureDirectory, freeBytes } from '../../../io/files.ts';
 import { bytesText } from '../../../units.ts';
-import type { Cluster } from '../swap/admin.ts';
+import type { PostgresServer } from '../swap/admin.ts';
 import { type Counts, differenceOf } from './merge.ts';
 import { CopiedRows, copyRows, type Rows } from './row-hashes.ts';
 import { type Reading, readings, tablesOf } from './tables.ts';
@@ -25,11 +25,11 @@ export type Spool = {
  * Reads `older` once, as `newer` will be compared with it, into a new file in `folder` (made, mode 0700): 26 bytes a row.
  * @throws DISK_FULL before anything is written where there may not be room for it; STEP_FAILED; INTERRUPTED
  */
-export async function spoolRows(older: Cluster, newer: Cluster, folder: string): Promise<Spool> {
+export async function spoolRows(older: PostgresServer, newer: PostgresServer, folder: string): Promise<Spool> {
   const had = await tablesOf(older);
   const tables = readings(had, await tablesOf(newer));
   // a row takes more than 26 bytes of a table
-  await assertRoom(
+  await assertDiskFree(
     folder,
     had.reduce((sum, { bytes }) => sum + bytes, 0),
   );
@@ -46,7 +46,7 @@ export async function spoolRows(older: Cluster, newer: Cluster, folder: string):
   return { file, tables, known: new Set(had.map(({ name }) => name)) };
 }
 
-async function assertRoom(folder: string, needed: number): Promise<void> {
+async function assertDiskFree(folder: string, needed: number): Promise<void> {
   const free = await freeBytes(folder);
   if (needed <= free) return;
   throw new AirdockError('DISK_FULL', `${folder} may need ${bytesText(needed)}, ${bytesText(free)} are free`);
@@ -57,7 +57,7 @@ async function assertRoom(folder: string, needed: number): Promise<void> {
  * that only `newer` has gained all of its rows, one that only the older had is left out.
  * @throws STEP_FAILED, also when a column that was compared before is gone; INTERRUPTED
  */
-export async function compareWithSpool({ file, tables, known }: Spool, newer: Cluster): Promise<TableDifference[]> {
+export async function compareWithSpool({ file, tables, known }: Spool, newer: PostgresServer): Promise<TableDifference[]> {
   const added = (await tablesOf(newer)).filter(({ name }) => !known.has(name)).map(({ name }) => name);
   const counted = added.map((name) => ({ name, columns: [], key: null }));
   const spooled = createReadStream(file, { highWaterMark: 2 ** 18 });
@@ -78,7 +78,11 @@ export async function compareWithSpool({ file, tables, known }: Spool, newer: Cl
 }
 
 /** `work` takes the rows as they come; when either fails, both end, and the reason is thrown. */
-async function reading<T>(target: Cluster, tables: readonly Reading[], work: (rows: CopiedRows) => Promise<T>): Promise<T> {
+async function reading<T>(
+  target: PostgresServer,
+  tables: readonly Reading[],
+  work: (rows: CopiedRows) => Promise<T>,
+): Promise<T> {
   const pipe = new PassThrough({ highWaterMark: 2 ** 18 });
   const [copied, done] = await Promise.allSettled([
     copyRows(target, tables, pipe).catch((error: unknown) => {

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { Cluster } from '../swap/admin.ts';
+import type { PostgresServer } from '../swap/admin.ts';
 import { endSessions, tool } from '../server/server.ts';
 import { sessionSettings } from '../server/session.ts';
 
@@ -8,7 +8,7 @@ import { sessionSettings } from '../server/session.ts';
  * @returns what they print, unless `sink` takes it
  * @throws STEP_FAILED, INTERRUPTED: no session goes on then
  */
-export async function readOnly(target: Cluster, statements: readonly string[], sink?: Writable): Promise<string> {
+export async function readOnly(target: PostgresServer, statements: readonly string[], sink?: Writable): Promise<string> {
   const command = ['psql', '-XAtqw', '-v', 'ON_ERROR_STOP=1', '-U', target.user, '-d', target.database, '-f', '-'];
   try {
     const { stdout } = await tool(target, 'STEP_FAILED', command, {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { AirdockError } from '../../../errors.ts';
-import type { Cluster } from '../swap/admin.ts';
+import type { PostgresServer } from '../swap/admin.ts';
 import { readOnly } from './read-only.ts';
 import type { Reading } from './tables.ts';
 
@@ -20,7 +20,7 @@ const record = 26;
  * All tables into one sink, each a COPY of its own, of one moment. Without a key the only pair is (number of rows, 0).
  * @throws STEP_FAILED, INTERRUPTED
  */
-export async function copyRows(target: Cluster, tables: readonly Reading[], sink: Writable): Promise<void> {
+export async function copyRows(target: PostgresServer, tables: readonly Reading[], sink: Writable): Promise<void> {
   await readOnly(target, tables.map(copyOf), sink);
 }
 

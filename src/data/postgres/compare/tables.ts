@@ -1,4 +1,4 @@
-import type { Cluster } from '../swap/admin.ts';
+import type { PostgresServer } from '../swap/admin.ts';
 import { readOnly } from './read-only.ts';
 
 /** A table with rows of its own: an ordinary one, or a leaf of a partitioned one. Names are quoted as SQL wants them. */
@@ -17,7 +17,7 @@ export type Table = {
 export type Reading = { name: string; columns: string[]; key: string[] | null };
 
 /** By schema and name. @throws STEP_FAILED, INTERRUPTED */
-export async function tablesOf(target: Cluster): Promise<Table[]> {
+export async function tablesOf(target: PostgresServer): Promise<Table[]> {
   const stdout = await readOnly(target, [query]);
   const lines = stdout.split('\n').filter((line) => line !== '');
   return lines.map((line) => {

@@ -1,12 +1,12 @@
-import { type Cluster, type DatabaseId, fence, unfence } from './admin.ts';
+import { type PostgresServer, type DatabaseId, fence, unfence } from './admin.ts';
 
 /** A fenced database is open while `work` reads it, and only then. */
-export async function openFor<T>(cluster: Cluster, database: DatabaseId, work: () => Promise<T>): Promise<T> {
-  await unfence(cluster, database);
+export async function openFor<T>(server: PostgresServer, database: DatabaseId, work: () => Promise<T>): Promise<T> {
+  await unfence(server, database);
   try {
     return await work();
   } finally {
-    const { signal: _signal, ...always } = cluster;
+    const { signal: _signal, ...always } = server;
     await fence(always, database.name);
   }
 }

@@ -4,9 +4,9 @@ import { isAirdockError } from '../../../errors.ts';
 import type { ContainerInfo } from '../../../io/container.ts';
 import type { Session } from '../../../io/postgres.ts';
 import { databaseAccess, databaseUrlKey, type DatabaseAccess } from '../../database/access.ts';
-import { databaseTarget } from '../../database/target.ts';
+import { databaseAddress, databaseTarget } from '../../database/target.ts';
 import type { EnvFile } from '../../env/file.ts';
-import type { Finding } from '../document.ts';
+import type { Finding } from '../../../policy/finding.ts';
 import type { Site } from '../../site/site.ts';
 import { checkSwap } from './swap.ts';
 
@@ -20,12 +20,6 @@ export type DatabaseStanding = {
   walBytes: number;
   findings: Finding[];
 };
-
-/** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
-export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
-  const container = containers.find((one) => one.service === service && !one.oneOff && one.state === 'running');
-  return container && Object.values(container.addresses)[0];
-}
 
 export async function checkDatabase(
   site: Site,

@@ -1,5 +1,5 @@
 import type { EngineInfo } from '../../../io/docker.ts';
-import { scratchBytes } from './disk-findings.ts';
+import { scratchBytes } from './disk.ts';
 import type { LoadPlan } from '../../images/load-images.ts';
 import { copyNeeds } from '../../site/placed-program.ts';
 import { diskLedger, type DiskFacts, type Need } from './disk.ts';

@@ -1,4 +1,8 @@
 import { freeBytes, fileSystemId } from '../../../io/files.ts';
+import { bytesText } from '../../../units.ts';
+import { assertNoFinding, type Finding } from '../../../policy/finding.ts';
+import type { BackupMetadata } from '../../../data/postgres/backup/backup-metadata.ts';
+import type { Site } from '../../site/site.ts';
 
 export type Need = { what: string; bytes: number };
 export type DiskFacts = { path: string; needs: Need[]; free: number };
@@ -13,4 +17,37 @@ export async function diskLedger(wanted: readonly { path: string; need: Need }[]
     ledger.set(id, disk);
   }
   return [...ledger.values()];
+}
+/** What is not there, for each file system. */
+export function diskFindings(ledger: readonly DiskFacts[]): Finding[] {
+  return ledger.flatMap((disk) => {
+    const total = disk.needs.reduce((sum, need) => sum + need.bytes, 0);
+    if (total <= disk.free) return [];
+    const list = disk.needs.filter((need) => need.bytes > 0).map((need) => `${need.what} ${bytesText(need.bytes)}`);
+    return [
+      {
+        code: 'DISK_FULL',
+        text: `${disk.path} needs ${bytesText(total)}, ${bytesText(disk.free)} are free (${list.join(', ')})`,
+        fix: `Free ${bytesText(total - disk.free)} there, or move it to a larger disk.`,
+      },
+    ];
+  });
+}
+/** An empty server, and the write-ahead log that it may keep (scratch-file.ts). */
+const emptyServer = 200e6;
+/** What a throwaway server takes in Docker's data directory, with a database of that size. */
+export function scratchBytes(databaseBytes: number): number {
+  return emptyServer + databaseBytes;
+}
+/** Size of the database that a backup was made of. An older airdock did not write it down: a dump is rarely an eighth. */
+function restoredBytes({ databaseBytes, dump }: BackupMetadata): number {
+  return databaseBytes ?? dump.bytes * 8;
+}
+/** @throws AirdockError DISK_FULL, before anything is written */
+export async function assertFree(directory: string, need: Need): Promise<void> {
+  assertNoFinding(diskFindings(await diskLedger([{ path: directory, need }])));
+}
+/** Room for a throwaway server with that backup. @throws AirdockError DISK_FULL */
+export async function assertDiskToProve({ docker }: Site, metadata: BackupMetadata): Promise<void> {
+  await assertFree((await docker.info()).rootDir, { what: 'restored backup', bytes: scratchBytes(restoredBytes(metadata)) });
 }

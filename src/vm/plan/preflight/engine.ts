@@ -3,7 +3,7 @@ import type { BundleManifest } from '../../../bundle/manifest.ts';
 import { isAirdockError } from '../../../errors.ts';
 import type { Compose } from '../../../io/compose.ts';
 import type { EngineInfo } from '../../../io/docker.ts';
-import type { Finding } from '../document.ts';
+import type { Finding } from '../../../policy/finding.ts';
 
 /** Versions of Docker Engine and of the compose plugin against what the release requires. */
 export async function checkVersions(manifest: BundleManifest, engine: EngineInfo, compose: Compose): Promise<Finding[]> {

@@ -5,7 +5,7 @@ import type { Docker, EngineInfo } from '../../../io/docker.ts';
 import { systemCode } from '../../../errors.ts';
 import { parseReference } from '../../../images/reference.ts';
 import { idOnStore, type NamedImage } from '../../images/names.ts';
-import type { Finding } from '../document.ts';
+import type { Finding } from '../../../policy/finding.ts';
 
 /** What runs and is not well; a one-shot that ended with 0 is. */
 export function checkRunning(containers: readonly ContainerInfo[], services: readonly string[]): Finding[] {

@@ -1,7 +1,8 @@
 import { isAirdockError } from '../../../errors.ts';
 import type { ComposeModel } from '../../../io/compose.ts';
 import type { EnvInputs, MergedEnv } from '../../env/template.ts';
-import type { Finding, Plan } from '../document.ts';
+import type { Plan } from '../document.ts';
+import type { Finding } from '../../../policy/finding.ts';
 import type { Release } from '../../store/release.ts';
 import type { Site } from '../../site/site.ts';
 import { renderStaged, stageEnv, stageEnvBack, type Staged } from '../../staging/stage.ts';

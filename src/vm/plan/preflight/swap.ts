@@ -1,10 +1,9 @@
 import type { BundleManifest } from '../../../bundle/manifest.ts';
 import type { ComposeModel } from '../../../io/compose.ts';
 import type { Session } from '../../../io/postgres.ts';
-import type { Finding } from '../document.ts';
+import type { Finding } from '../../../policy/finding.ts';
 
 /** What would make a swap of databases fail once the old version has stopped (docs/adr/0008-irreversible.md): said before. */
-
 type Row = {
   user: string;
   database: string;

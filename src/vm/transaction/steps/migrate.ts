@@ -6,10 +6,14 @@ import { databaseAccess, environmentOf } from '../../database/access.ts';
 import { parseEnvFile } from '../../env/file.ts';
 import { appliedIn, lastMigration, lastWords } from '../../../data/postgres/migration/migration-output.ts';
 import { openStaged } from '../../staging/stage.ts';
-import { savedFile, sideFolder } from '../../staging/switch-files.ts';
+import { snapshotFile } from '../../staging/switch-files.ts';
+import { snapshotFolder } from '../../state/names.ts';
 import { higherVersion } from '../../../policy/reached.ts';
 import { nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { folderOf, sessionName, transactionLabel, type Prepared, type Transaction } from '../transaction.ts';
+import { type Prepared, type Transaction } from '../transaction.ts';
+import { sessionName } from '../../state/names.ts';
+import { transactionLabel } from '../../state/names.ts';
+import { folderOf } from '../../state/names.ts';
 
 const lockTimeout = '3s';
 const attempts = 5;
@@ -31,8 +35,8 @@ export async function prepareMigrate({ site, record, plan }: Transaction): Promi
  */
 export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;
-  const after = sideFolder(site, record.id, 'after');
-  const env = (await savedFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
+  const after = snapshotFolder(site, record.id, 'after');
+  const env = (await snapshotFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
   const compose = await openStaged(site, after, env);
   const inCopy = plan.steps.some((step) => step.id === 'copy');
   // compose's own environment wins over `.env`, so whatever names the database there names the copy

@@ -1,15 +1,15 @@
 import { databases, fence, found } from '../../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../../errors.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { clusterOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
 import { codeOfBoth, takeAwayCode } from '../../services/code-containers.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** Who writes and who lets users in is written down before the first of them goes. */
 export async function prepareQuiesce({ site, record, plan, target }: Transaction): Promise<Prepared> {
-  const cluster = await clusterOf(site, record);
-  const all = await databases(cluster);
-  const live = found(all, cluster.database);
+  const server = await postgresServerOf(site, record);
+  const all = await databases(server);
+  const live = found(all, server.database);
   // a restore has made its own
   const next = plan.restore ? [] : [nextName(record.id)];
   for (const name of [...next, asideName(live.name, record.from ?? record.to, record.id)])
@@ -29,8 +29,8 @@ export async function prepareQuiesce({ site, record, plan, target }: Transaction
 /** Their containers are removed: stopped ones with `restart: always` come back when the engine restarts (FACTS section 2). */
 export async function quiesce({ site, record, target, signal }: Transaction): Promise<string> {
   await takeAwayCode(site, codeOfBoth(site, record, target.manifest));
-  const cluster = await clusterOf(site, record, signal);
-  await fence(cluster, cluster.database);
+  const server = await postgresServerOf(site, record, signal);
+  await fence(server, server.database);
   const services = Object.keys(quiesceOf(site, record.id)?.services ?? {});
-  return `${services.join(', ')} are gone, nobody is in ${cluster.database}`;
+  return `${services.join(', ')} are gone, nobody is in ${server.database}`;
 }

@@ -11,8 +11,12 @@ import { parseEnvFile } from '../../env/file.ts';
 import { rehearsalServices } from '../../scratch/rehearsal-services.ts';
 import { withScratch, type Scratch } from '../../scratch/server.ts';
 import { openStaged } from '../../staging/stage.ts';
-import { savedFile, sideFolder } from '../../staging/switch-files.ts';
-import { folderOf, sessionName, transactionLabel, type Progress, type Transaction } from '../transaction.ts';
+import { snapshotFile } from '../../staging/switch-files.ts';
+import { snapshotFolder } from '../../state/names.ts';
+import { type Progress, type Transaction } from '../transaction.ts';
+import { sessionName } from '../../state/names.ts';
+import { transactionLabel } from '../../state/names.ts';
+import { folderOf } from '../../state/names.ts';
 
 /**
  * The fresh backup on a server of its own: restored, compared, and, unless the release changes no schema, migrated by the new
@@ -24,10 +28,10 @@ export async function rehearse(transaction: Transaction, progress: Progress): Pr
   if (id === null) return 'no database here';
   const stored = await readBackup(path.join(backupsFolder(site), id));
   const backup = await checkedBackup(site, stored, signal);
-  const env = parseEnvFile((await savedFile(site, record.id, 'after', '.env')) ?? '', '.env');
+  const env = parseEnvFile((await snapshotFile(site, record.id, 'after', '.env')) ?? '', '.env');
   const migrates = plan.class !== 'none';
   const model = migrates
-    ? await (await openStaged(site, sideFolder(site, record.id, 'after'), env.toBytes())).config()
+    ? await (await openStaged(site, snapshotFolder(site, record.id, 'after'), env.toBytes())).config()
     : undefined;
   const access = databaseAccess(target.manifest, env);
   const { service, database: name } = stored.metadata;

@@ -5,13 +5,13 @@ import { AirdockError } from '../../../errors.ts';
 import { backupsFolder } from '../../backups/list.ts';
 import { checkedBackup, restoreAndCompare } from '../../../data/postgres/backup/prove.ts';
 import { nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { clusterOf } from '../../database/swap-record.ts';
+import { postgresServerOf } from '../../database/swap-record.ts';
 import type { Prepared, Progress, Transaction } from '../transaction.ts';
 
 /** A database of that name is somebody else's: this transaction has not made one yet. */
 export async function prepareRestore({ site, record }: Transaction): Promise<Prepared> {
   const name = nextName(record.id);
-  if ((await databases(await clusterOf(site, record))).some((one) => one.name === name))
+  if ((await databases(await postgresServerOf(site, record))).some((one) => one.name === name))
     throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this restore needs the name of`, {
       hint: 'Nothing was stopped. Is it of an earlier deployment here? Rename or drop it by hand, when nobody needs it.',
     });
@@ -22,11 +22,11 @@ export async function prepareRestore({ site, record }: Transaction): Promise<Pre
 export async function restore({ site, record, plan, signal }: Transaction, progress: Progress): Promise<string> {
   const id = plan.restore?.backup;
   if (!id) throw new AirdockError('INTERNAL', 'a restore needs a backup');
-  const cluster = await clusterOf(site, record, signal);
+  const server = await postgresServerOf(site, record, signal);
   const backup = await checkedBackup(site, await readBackup(path.join(backupsFolder(site), id)), signal);
-  const { found } = await restoreAndCompare(site, { ...cluster, database: maintenanceOf(cluster.database) }, backup, {
+  const { found } = await restoreAndCompare(site, { ...server, database: maintenanceOf(server.database) }, backup, {
     name: nextName(record.id),
-    applicationName: cluster.applicationName,
+    applicationName: server.applicationName,
     signal,
     onProgress: progress,
   });

@@ -1,13 +1,13 @@
 import { fence, unfence } from '../../../data/postgres/swap/admin.ts';
 import { parseEnvFile } from '../../env/file.ts';
 import { waitHealthy } from '../../services/health.ts';
-import { databaseServiceOf } from '../../plan/plan.ts';
+import { databaseServiceOf } from '../../../bundle/manifest.ts';
 import type { Plan } from '../../plan/document.ts';
 import { durationText } from '../../../units.ts';
 import { bringUp, dependencyServices, servicesOf, takeAway } from '../../services/bring-up.ts';
 import { readEnv, type ManagedSite } from '../../site/site.ts';
 import { startServices } from '../../services/compose-up.ts';
-import { clusterOf, quiesceOf, swapOf } from '../../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, swapOf } from '../../database/swap-record.ts';
 import type { TransactionRecord } from '../../state/journal.ts';
 import type { Transaction } from '../transaction.ts';
 import { waitForDatabase } from '../../database/wait.ts';
@@ -61,10 +61,10 @@ export async function health({ site, record, target, plan, signal }: Transaction
 async function openDatabase(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const swap = swapOf(site, record.id);
   if (!swap) return;
-  const cluster = await clusterOf(site, record);
-  await waitForDatabase(site, cluster);
-  await fence(cluster, swap.live.name);
-  await unfence(cluster, { name: swap.live.name, oid: swap.next.oid });
+  const server = await postgresServerOf(site, record);
+  await waitForDatabase(site, server);
+  await fence(server, swap.live.name);
+  await unfence(server, { name: swap.live.name, oid: swap.next.oid });
 }
 
 function opensLater(plan: Plan): boolean {

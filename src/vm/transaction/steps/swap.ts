@@ -4,22 +4,22 @@ import { emptyCache } from '../../backups/redis.ts';
 import { parseEnvFile } from '../../env/file.ts';
 import { readEnv } from '../../site/site.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { clusterOf, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../../database/swap-record.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** A copy of the live database beside it, for the migrations. */
 export async function copy({ site, record, signal }: Transaction): Promise<string> {
-  const cluster = await clusterOf(site, record, signal);
+  const server = await postgresServerOf(site, record, signal);
   const started = performance.now();
-  await copyDatabase(cluster, cluster.database, nextName(record.id));
-  return `${cluster.database} copied in ${((performance.now() - started) / 1000).toFixed(1)} s`;
+  await copyDatabase(server, server.database, nextName(record.id));
+  return `${server.database} copied in ${((performance.now() - started) / 1000).toFixed(1)} s`;
 }
 
 /** Both OIDs, before anything is renamed: recovery sees by them on which side it is. */
 export async function prepareSwap({ site, record, plan }: Transaction): Promise<Prepared> {
-  const cluster = await clusterOf(site, record);
-  const all = await databases(cluster);
-  const live = found(all, cluster.database);
+  const server = await postgresServerOf(site, record);
+  const all = await databases(server);
+  const live = found(all, server.database);
   if (!sameDatabase(quiesceOf(site, record.id)?.live, live))
     throw new AirdockError('STEP_FAILED', `${live.name} is another database than when this began: somebody renamed it`, {
       hint: 'Nothing was swapped. Look at psql -l before you try again.',
@@ -42,7 +42,7 @@ export async function swap({ site, record, plan, target, signal }: Transaction):
   const detail = swapOf(site, record.id);
   if (!detail) throw new AirdockError('INTERNAL', 'a swap needs its intent');
   const { live, next, aside } = detail;
-  await swapDatabases(await clusterOf(site, record, signal), { live, next, aside });
+  await swapDatabases(await postgresServerOf(site, record, signal), { live, next, aside });
   // what an upgrade puts in place is a copy of what goes
   const emptied = plan.restore
     ? await emptyCache(site, target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''))

@@ -1,14 +1,14 @@
-import { assertUnedited, putSide, sideDigest } from '../../staging/switch-files.ts';
+import { assertUnedited, writeSnapshot, snapshotDigest } from '../../staging/switch-files.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** One commit names the new release; the files follow. Taken up again after a kill, the files may be of either side. */
 export async function prepareSwitch({ site, record }: Transaction): Promise<Prepared> {
   if (!site.journal.has(record.id, 'switch', 'intent')) await assertUnedited(site, record.id);
-  const composeDigest = await sideDigest(site, record.id, 'after');
+  const composeDigest = await snapshotDigest(site, record.id, 'after');
   return { commit: () => site.state.updateDeployment({ current: record.to, phase: 'trial', composeDigest }) };
 }
 
 export async function switchFiles({ site, record, target }: Transaction): Promise<string> {
-  await putSide(site, record.id, 'after');
+  await writeSnapshot(site, record.id, 'after');
   return `compose.yaml and .env name ${target.manifest.version}`;
 }
