@@ -38,6 +38,7 @@ module.exports = {
       from: { path: '^src/cli/program\\.ts$' },
       to: { path: '^src/(build|vm|kubernetes|push|policy|bundle|images|data|io)/', dependencyTypesNot: ['type-only'] },
     },
+    { name: 'no-circles-of-folders', severity: 'error', scope: 'folder', from: { path: '^src/' }, to: { circular: true } },
     { name: 'no-circles', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
   ],
   options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },

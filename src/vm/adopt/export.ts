@@ -14,7 +14,7 @@ import { ensureDirectory, removeTree } from '../../io/files.ts';
 import { refused, type FoundStack } from './found.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { Store } from '../store/store.ts';
-import type { Progress } from '../transaction/transaction.ts';
+import type { Progress } from '../../events.ts';
 
 /**
  * A release out of what runs, for adoption without a bundle: each image by its id, since a name may have moved on, into the

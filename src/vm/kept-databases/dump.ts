@@ -13,7 +13,7 @@ import type { ManagedSite } from '../site/site.ts';
 import type { KeptDatabase } from '../state/state.ts';
 import { asStep } from '../../events.ts';
 import { postgresServerOfKept } from '../database/swap-record.ts';
-import type { Progress } from '../transaction/transaction.ts';
+import type { Progress } from '../../events.ts';
 
 /**
  * Dumps what was put aside and has no dump yet, and proves the dump, while users are served, so that dropping it one day loses

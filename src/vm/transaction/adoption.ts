@@ -22,7 +22,7 @@ import { taggedSite, type ManagedSite } from '../site/site.ts';
 import { importRelease } from './steps/import.ts';
 import { removeSnapshots } from '../staging/switch-files.ts';
 import { snapshotFolder } from '../state/names.ts';
-import { type Progress } from './transaction.ts';
+import type { Progress } from '../../events.ts';
 import { folderOf } from '../state/names.ts';
 
 /** What is to be adopted, decided and agreed to. */

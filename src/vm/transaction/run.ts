@@ -19,7 +19,8 @@ import { copy, prepareSwap, swap } from './steps/swap.ts';
 import { prepareSwitch, switchFiles } from './steps/switch.ts';
 import { externalHealth, openTraffic } from './steps/traffic.ts';
 import { removeSnapshots } from '../staging/switch-files.ts';
-import type { Prepared, Progress, Transaction } from './transaction.ts';
+import type { Progress } from '../../events.ts';
+import type { Prepared, Transaction } from './transaction.ts';
 import { assertSwapped } from '../database/assert-swapped.ts';
 import { undo, type Undone } from './undo.ts';
 

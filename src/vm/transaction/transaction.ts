@@ -21,5 +21,3 @@ export type Transaction = {
 
 /** What a step wants in the commit of its intent: written beside it, done together with it. */
 export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
-
-export type { Progress } from '../../events.ts';

@@ -5,7 +5,8 @@ import { makeBackup } from '../../backups/make.ts';
 import { databaseAccess } from '../../database/access.ts';
 import { databaseTarget } from '../../database/target.ts';
 import { readEnv } from '../../site/site.ts';
-import { type Progress, type Transaction } from '../transaction.ts';
+import type { Progress } from '../../../events.ts';
+import type { Transaction } from '../transaction.ts';
 import { sessionName } from '../../state/names.ts';
 
 /** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */

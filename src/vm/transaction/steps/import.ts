@@ -7,7 +7,8 @@ import { bytesText } from '../../../units.ts';
 import { installerOf, unpackInstaller } from '../../site/installer.ts';
 import { withRepair } from '../repair-store.ts';
 import type { BlobKey } from '../../store/store.ts';
-import type { Progress, Transaction } from '../transaction.ts';
+import type { Progress } from '../../../events.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
 export async function importRelease(

@@ -3,7 +3,8 @@ import { blobsOf } from '../../../bundle/layout.ts';
 import { loadRelease } from '../../images/load-release.ts';
 import { restock, withRepair } from '../repair-store.ts';
 import { bytesText } from '../../../units.ts';
-import type { Progress, Transaction } from '../transaction.ts';
+import type { Progress } from '../../../events.ts';
+import type { Transaction } from '../transaction.ts';
 
 /** The release's images into the engine: only what it lacks, every image compared afterwards. */
 export async function load(transaction: Transaction, progress: Progress): Promise<string> {

@@ -6,7 +6,8 @@ import { backupsFolder } from '../../backups/list.ts';
 import { checkedBackup, restoreAndCompare } from '../../../data/postgres/backup/prove.ts';
 import { nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf } from '../../database/swap-record.ts';
-import type { Prepared, Progress, Transaction } from '../transaction.ts';
+import type { Progress } from '../../../events.ts';
+import type { Prepared, Transaction } from '../transaction.ts';
 
 /** A database of that name is somebody else's: this transaction has not made one yet. */
 export async function prepareRestore({ site, record }: Transaction): Promise<Prepared> {
