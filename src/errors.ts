@@ -1,6 +1,6 @@
 /**
  * Every failure that a person meets is an AirdockError: what happened and why (message), what to do next (hint), and a
- * stable code. The code alone decides the exit code (CONTRACTS "Exit codes").
+ * stable code. The code alone decides the exit code (docs/OPERATIONS.md section 5).
  */
 
 export const exitCodes = {

@@ -12,8 +12,7 @@ import {
 } from '../bundle/manifest.ts';
 
 /**
- * `bundle.config.ts`: what a product's release consists of (CONTRACTS "bundle.config.ts"). Paths are relative to the
- * config file. `${version}` is the only placeholder, in any string. The operator's guide is `README.md` beside the
+ * `bundle.config.ts`: what a product's release consists of. Paths are relative to the config file. `${version}` is the only placeholder, in any string. The operator's guide is `README.md` beside the
  * compose file, the values template `values-template.yaml` beside it.
  */
 

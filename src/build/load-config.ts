@@ -31,7 +31,7 @@ const publicSource = [
 
 /**
  * Runs `bundle.config.ts` and checks what it exports. No network, no docker.
- * `require` of an ES module, because a plain `import()` of a file fails in the single executable (CONTRACTS).
+ * `require` of an ES module: a plain `import()` of a file fails in the executable (docs/FACTS.md "The single executable").
  * @throws AirdockError CONFIG_NOT_LOADABLE, CONFIG_INVALID, FILE_NOT_FOUND
  */
 export function loadConfig(path: string, version: string): LoadedConfig {

@@ -5,7 +5,7 @@ import type { CacheStatistics } from './cache.ts';
 import type { WantedImage } from './complete.ts';
 import type { ReleaseFiles } from './release-files.ts';
 
-/** What a build says while it runs (JOURNEY). */
+/** What a build says while it runs. */
 
 export function imagesSummary(total: number, state: { unchanged: number; added: number }, updated: boolean): string {
   const parts = [`${total} resolved`];
@@ -29,7 +29,7 @@ export function imageLines(resolved: readonly ResolvedImage[], wanted: readonly 
     .join('\n');
 }
 
-/** An index digest is not in the bundle: what is pinned to one gets a name of its own on the VM (DESIGN section 3). */
+/** An index digest is not in the bundle: what is pinned to one gets a name of its own on the VM (ADR 15). */
 export function indexPins(resolved: readonly ResolvedImage[]): string[] {
   return resolved
     .filter(({ name, indexDigest }) => indexDigest !== undefined && name.digest === indexDigest)

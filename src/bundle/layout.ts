@@ -61,7 +61,9 @@ export function derivedFiles(images: readonly ImageRecord[], nameOf: NameOf = fu
   ]);
 }
 
-/** Both: containerd reads the first, `skopeo` and others the second; each takes the full name only (FACTS: measured). */
+/** Both: containerd reads the first, `skopeo` and others the second; each takes the full name only
+ * (docs/FACTS.md "The archive that every engine loads").
+ */
 function annotationsOf(name: string | undefined): Record<string, string> | undefined {
   return name === undefined ? undefined : { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name };
 }

@@ -10,7 +10,7 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => interruption.abort(new AirdockError('INTERRUPTED', `interrupted by ${signal}`)));
   }
-  // A dropped session does not end a transaction (DESIGN 6); what it was to read is in the journal.
+  // A dropped SSH session does not end a transaction; its outcome is in the journal.
   process.on('SIGHUP', () => {});
   return {
     ...start,

@@ -35,7 +35,7 @@ export async function namedTrust(context: CliContext, { trust, fingerprint }: Tr
   return { given, fingerprints: fingerprint };
 }
 
-/** @throws TRUST_NEEDED: nothing in a bundle is read before its signature (DESIGN 1.2) */
+/** @throws TRUST_NEEDED: nothing in a bundle is interpreted before its signature was checked (docs/FORMAT.md section 9) */
 export async function authorizeFrom(context: CliContext, options: TrustOptions): Promise<Authorize> {
   if (options.trust.length === 0 && options.fingerprint.length === 0) {
     throw new AirdockError('TRUST_NEEDED', 'which key is to be trusted is not said', {

@@ -58,7 +58,7 @@ export interface Compose {
   hashes(): Promise<Map<string, string>>;
   /** `up -d --pull never`, never `--remove-orphans`; all services when none is named. @throws UP_FAILED */
   up(services?: readonly string[], options?: UpOptions): Promise<void>;
-  /** `run --rm -T --no-deps`: a one-shot container. With deps it would recreate a database (FACTS section 2). */
+  /** `run --rm -T --no-deps`: a one-shot container. With deps it would recreate a database (docs/FACTS.md "One-shot containers"). */
   run(service: string, command: readonly string[], options?: OneShotOptions): Promise<RunResult>;
   /** `exec -T`. After SIGKILL of airdock the process in the container goes on. */
   exec(service: string, command: readonly string[], options?: ExecOptions): Promise<RunResult>;

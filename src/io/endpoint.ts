@@ -6,7 +6,7 @@ const defaultEndpoint = 'unix:///var/run/docker.sock';
 /**
  * The engine that `docker` on this machine would talk to: DOCKER_HOST, else the CLI's current context, else the default
  * socket. Resolved once, recorded, and given to dockerode and to the CLI alike: docker-modem knows nothing of contexts,
- * so that with rootless Docker the two would otherwise be two engines (FACTS section 2).
+ * so that with rootless Docker the two would otherwise be two engines (docs/FACTS.md "Which engine is meant").
  */
 export async function resolveEndpoint(environment: NodeJS.ProcessEnv, run: Run): Promise<string> {
   const host = environment['DOCKER_HOST'] ?? '';

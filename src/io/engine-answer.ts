@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 
 /**
  * Reads the JSON lines that the engine streams while it loads, to the end, and returns what they say went wrong:
- * the status is 200 whatever happens (FACTS section 2).
+ * the status is 200 whatever happens (docs/FACTS.md "What the engine answers to a load").
  */
 export async function loadErrors(answer: AsyncIterable<Buffer | string>): Promise<string[]> {
   const decoder = new StringDecoder('utf8');

@@ -3,7 +3,7 @@ import type { MigrationClass } from '../bundle/manifest.ts';
 
 export type KnownMigration = { version: string; class: MigrationClass; summary: string };
 
-/** The worst class in (from, to]; releases that nobody lists change no schema (CONTRACTS "Migration class belongs to the path"). */
+/** The worst class in (from, to]; releases that nobody lists change no schema (docs/FORMAT.md section 4.4). */
 export function classOfPath(migrations: readonly KnownMigration[], from: string, to: string): MigrationClass {
   const between = migrations.filter((entry) => semver.gt(entry.version, from) && semver.lte(entry.version, to));
   return between.some((entry) => entry.class === 'irreversible')

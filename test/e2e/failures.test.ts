@@ -1,5 +1,5 @@
 // Fail fast, fail safe: whatever goes wrong, the old version serves, every row is there, and the exit code says what kind
-// of thing it was (CONTRACTS "Exit codes, applied").
+// of thing it was (docs/OPERATIONS.md section 5).
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A full bundle is readable without airdock (DESIGN section 3): by docker, skopeo, ctr, openssl, tar and sha256sum.
+// A full bundle is readable without airdock: by docker, skopeo, ctr, openssl, tar and sha256sum.
 import { execa } from 'execa';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

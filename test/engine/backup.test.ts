@@ -15,7 +15,7 @@ import { type Run, run } from '../../src/io/process.ts';
 import { type Host, startHost } from '../helpers/host.ts';
 import { runName } from '../helpers/run-folder.ts';
 
-/** FACTS section 4: nothing but a dump that was read back in full is a backup, and nothing of another one stays. */
+/** Nothing but a dump that was read back in full is a backup (docs/FACTS.md "When a dump is a backup"); of others nothing stays. */
 
 const fixtures = join(import.meta.dirname, '../fixtures/nodepad');
 const composeFile = `

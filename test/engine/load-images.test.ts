@@ -9,7 +9,7 @@ import { type Docker, openDocker } from '../../src/io/docker.ts';
 import { makeImage, type TestImage } from '../helpers/bundle.ts';
 import { type Host, type HostOptions, startHost } from '../helpers/host.ts';
 
-/** FACTS section 2, on both kinds of store: what may be left out, and how an engine that holds a broken image is found out. */
+/** docs/FACTS.md "Layers that may be left out", on both kinds of store, and how a broken image in the engine is found out. */
 
 const variants: (HostOptions & { tampered: object })[] = [
   // refuses a tampered layer
@@ -82,7 +82,7 @@ describe.each(variants)('$store store of $engine', (variant) => {
     const report = await load(images(second), { known });
     expect(report.full).toBe(false);
     expect(sent.map((list) => list.filter((digest) => layersOf(second).includes(digest)))).toEqual([[app?.digest]]);
-    // "runs, but docker save of it is empty": FACTS section 2
+    // it could run while docker save of it is empty: docs/FACTS.md "Layers that may be left out"
     const saved = await buffer(await docker.saveImage(second.record.reference));
     expect(saved.includes(layer('app 0.3.0')) || saved.includes(blobs.get(app?.digest as Digest) ?? 'none')).toBe(true);
     expect(saved.includes(layer('deps')) || saved.includes(blobs.get(layersOf(second)[1] as Digest) ?? 'none')).toBe(true);

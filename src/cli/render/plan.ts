@@ -3,7 +3,7 @@ import { stopSeconds } from '../../vm/plan/plan.ts';
 import { restoreLines } from '../../vm/plan/restore-text.ts';
 import { bytesText } from '../../units.ts';
 
-/** The plan before the act, as an operator reads it (JOURNEY "The plan before the act"). */
+/** The plan before the act, as an operator reads it. */
 export function planText(plan: Plan): string {
   const lines = [`${plan.product} ${plan.from === null ? '(nothing)' : plan.from} -> ${plan.to}`];
   const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);

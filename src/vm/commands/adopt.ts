@@ -20,8 +20,8 @@ import type { Deployment } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
 
 /**
- * Takes over a deployment that was made by hand, or edits that were made by hand since (DESIGN section 6): files and records
- * change, no container does.
+ * Takes over a deployment that was made by hand, or edits that were made by hand since: files and records change, no
+ * container does (ADR 1, "Adoption").
  */
 export type AdoptOptions = {
   directory: string;

@@ -18,7 +18,7 @@ import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } fro
 import { openStore } from '../store/store.ts';
 import { discardLocal } from '../staging/discard-local.ts';
 
-/** First installs and upgrades from a bundle (DESIGN sections 6 and 7). */
+/** First installs and upgrades from a bundle. */
 export type BundleOptions = {
   directory: string;
   project?: string;
@@ -153,7 +153,7 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
   return adoption.length > 0 ? { ...facts, findings: adoption } : facts;
 }
 
-/** A deployment made by hand is taken over by `adopt`, never by an install that finds it (DESIGN section 6). */
+/** A deployment made by hand is taken over by `adopt`, never by an install that finds it (docs/OPERATIONS.md section 3). */
 async function adoptionFindings(site: Site): Promise<Facts['findings']> {
   const containers = await site.docker.containers({ project: site.project });
   const volumes = await site.docker.volumes(site.project);

@@ -22,7 +22,7 @@ import { changeSite, notADeployment, type ManagedSite } from '../site/site.ts';
 import { rollbackTargets, type State, type StoredRelease } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
 
-/** Back to a release that the store keeps, without a network (DESIGN section 8). */
+/** Back to a release that the store keeps, without a network. */
 export type RollbackOptions = {
   directory: string;
   version?: string;

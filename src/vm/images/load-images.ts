@@ -71,7 +71,7 @@ function chainsOf(engine: ReadonlyMap<string, EngineImage>) {
 
 /**
  * The containerd store must hold the compressed blob itself: an image whose layers came from others' uncompressed ones runs,
- * but `docker save` of it is empty (FACTS section 2).
+ * but `docker save` of it is empty (docs/FACTS.md "Layers that may be left out").
  */
 function blobsOf(engine: ReadonlyMap<string, EngineImage>, known: readonly ImageRecord[], store: ImageStore) {
   const there = known.filter((image) => isThatImage(engine.get(idOnStore(image, store)), image, store));

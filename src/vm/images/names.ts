@@ -39,7 +39,7 @@ export async function runsImage(
   return diffIds.length === image.layers.length && image.layers.every((layer, i) => layer.diffId === diffIds[i]);
 }
 
-/** Which name each image of a release gets on this engine (CONTRACTS "Names of images"). */
+/** Which name each image of a release gets on this engine (docs/adr/0015-names-of-images.md). */
 export type NamedImage = {
   image: ImageRecord;
   /** The name under which the engine gets it and compose.yaml names it, canonical. */
@@ -51,7 +51,7 @@ export type NamedImage = {
 /** The id of the image that a name means on the engine now; undefined without. */
 export type EngineNames = (reference: string) => Promise<string | undefined>;
 
-/** The id that this image has on that store: config digest (classic) or manifest digest (containerd), FACTS section 2. */
+/** Its id on that store: config digest (classic) or manifest digest (containerd); docs/FACTS.md "Image ids and names". */
 export function idOnStore(image: ImageRecord, store: ImageStore): Digest {
   return store === 'classic' ? image.configDigest : image.manifestDigest;
 }

@@ -11,7 +11,7 @@ import { runsImage } from '../images/names.ts';
 import type { Deployment, StoredRelease } from '../state/state.ts';
 import { readEnv } from '../site/site.ts';
 
-/** A difference between the records and what is there, outside a transaction (DESIGN section 6). */
+/** A difference between the records and what is there, outside a transaction (ADR 1, "Drift"). */
 export const drift = z.strictObject({
   what: z.enum(['compose.yaml', '.env', 'container']),
   text: z.string(),

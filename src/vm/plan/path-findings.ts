@@ -5,7 +5,7 @@ import type { Plan } from './document.ts';
 import type { Finding } from '../../policy/finding.ts';
 import { restoreLines } from './restore-text.ts';
 
-/** What forbids the path itself: product, platform, downgrade, upgrade rules, class (DESIGN sections 4 and 7). */
+/** What forbids the path itself: product, platform, downgrade, upgrade rules, class. */
 export function pathFindings(facts: Facts, pathClass: Plan['class'], stopSeconds: number): Finding[] {
   const { target, deployment, kind } = facts;
   const from = deployment?.current ?? null;

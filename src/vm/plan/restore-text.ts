@@ -2,7 +2,7 @@ import { differenceLines } from '../../data/postgres/compare/table-differences.t
 import { durationText } from '../../units.ts';
 import type { Plan } from './document.ts';
 
-/** What a rollback across an irreversible migration does to the databases, in words (JOURNEY "Back across …"). */
+/** What a rollback across an irreversible migration does to the databases, in words. */
 
 const keptAside: [string, string] = ['kept aside', "today's database: what was written since the backup stays in there"];
 

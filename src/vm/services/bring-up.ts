@@ -6,7 +6,7 @@ import { startServices } from './compose-up.ts';
 
 /** Bringing services up and taking them away, the same in every direction of a transaction. */
 
-/** All services but the database's: nothing recreates that except the step which says so (DESIGN section 7). */
+/** All services but the database's: only the step `database-service` recreates that one (ADR 1, "Steps"). */
 export async function servicesOf(
   compose: Compose,
   manifest: BundleManifest,

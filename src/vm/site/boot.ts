@@ -3,7 +3,7 @@ import { readIfExists, replaceFile } from '../../io/files.ts';
 import type { ManagedSite } from './site.ts';
 
 /**
- * What finishes or undoes an interrupted transaction at boot (DESIGN section 6). `%f` is the deployment's directory
+ * What finishes or undoes an interrupted transaction at boot (ADR 1, "Recovery"). `%f` is the deployment's directory
  * (systemd.unit(5), "Specifiers"). Somebody else at work there (exit code 8) is no failure.
  */
 export const resumeUnit = {

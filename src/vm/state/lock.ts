@@ -4,7 +4,7 @@ import { AirdockError } from '../../errors.ts';
 
 /**
  * The lock of a deployment: `BEGIN EXCLUSIVE` on `.airdock/lock.db`, held by the open connection. SQLite takes it as a POSIX
- * lock, which the kernel frees with its process (CONTRACTS "Lock and journal"; Node has no flock).
+ * lock, which the kernel frees with its process (docs/FACTS.md "Locks between processes").
  */
 export type Lock = { release(): void };
 

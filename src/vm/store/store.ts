@@ -9,7 +9,7 @@ import { ReleaseFiles } from './release-files.ts';
 
 export type BlobKey = { digest: Digest; size: number };
 
-/** Blobs and releases under `.airdock/` (DESIGN section 6). Nothing that an entry is called ever becomes a path. */
+/** Blobs and releases under `.airdock/`. Nothing that an entry is called ever becomes a path. */
 export interface Store {
   readonly directory: string;
   has(digest: Digest, size: number): Promise<boolean>;

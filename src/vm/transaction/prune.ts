@@ -9,7 +9,7 @@ import type { ManagedSite } from '../site/site.ts';
 import type { StoredRelease } from '../state/state.ts';
 import { pruneKept } from '../kept-databases/prune.ts';
 
-/** Besides the current one; the design asks for two in all. */
+/** Besides the current one (docs/OPERATIONS.md section 1). */
 const keptReleases = 2;
 const keptBackups = 5;
 

@@ -50,8 +50,8 @@ export const unfinishedSuffix = '.unfinished';
 
 /**
  * A dump that was read back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so it takes all of:
- * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (FACTS section 4). Beside it lies
- * the fingerprint of the same snapshot, for the proof by a restore (ADR 7).
+ * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (docs/FACTS.md "When a dump is a
+ * backup"). Beside it lies the fingerprint of the same snapshot, for the proof by a restore (ADR 7).
  * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; nothing is left of the backup then
  */
 export async function backupDatabase(options: BackupOptions): Promise<Backup> {
@@ -68,7 +68,7 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
     return { dumpPath: join(directory, metadata.dump.file), bytes, sha256, seconds: metadata.seconds, metadata };
   } catch (error) {
     await removeTree(unfinished);
-    // The tool in the container goes on without us (FACTS section 2), and would hold its locks.
+    // The tool in the container goes on without us (docs/FACTS.md "A killed exec"), and would hold its locks.
     if (isAirdockError(error, 'INTERRUPTED')) await endSessions(options, options.applicationName).catch(() => 0);
     throw asBackupFailure(error, unfinished);
   }

@@ -6,8 +6,8 @@ import { own } from '../server/session.ts';
  * `["objects", count, xor, sum, xor of rights, sum of rights]`.
  *
  * A row is hashed as text, its columns by name: where a child table inherits, a restore puts them into another order.
- * `t::text` would mean the column of a table that has one named `t` (FACTS section 4), `COLLATE "C"` because
- * `hashtextextended` takes what a collation calls equal for equal. xor and sum over all rows do not depend on their order;
+ * `t::text` would mean the column of a table that has one named `t` (docs/FACTS.md "Fingerprints"), `COLLATE "C"`
+ * because `hashtextextended` takes what a collation calls equal for equal. xor and sum over all rows do not depend on their order;
  * the sum sees what xor does not, a row that is there twice.
  *
  * - Stored generated columns are hashed apart: a restore computes them anew. Virtual ones hold nothing.

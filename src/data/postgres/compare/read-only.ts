@@ -19,7 +19,7 @@ export async function readOnly(target: PostgresServer, statements: readonly stri
     });
     return stdout;
   } catch (error) {
-    // The tool in the container goes on without us (FACTS section 2).
+    // The tool in the container goes on without us (docs/FACTS.md "A killed exec").
     await endSessions(target, target.applicationName).catch(() => 0);
     throw error;
   }

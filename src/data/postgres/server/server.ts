@@ -69,7 +69,7 @@ export async function serverVersion(target: DatabaseTarget): Promise<string> {
 
 /**
  * Ends the sessions with that application_name, waits until they are gone, and returns how many there were: after SIGKILL of
- * `compose exec` the process in the container goes on (FACTS section 2).
+ * `compose exec` the process in the container goes on (docs/FACTS.md "A killed exec").
  */
 export async function endSessions(target: DatabaseTarget, applicationName: string): Promise<number> {
   const mine = "FROM pg_stat_activity WHERE application_name = :'name' AND pid <> pg_backend_pid()";

@@ -2,8 +2,8 @@ import { ask, type DatabaseTarget } from './server.ts';
 
 /**
  * Owner, limit, settings, rights and comment of the database itself: pg_dump leaves them out, and a restore under another
- * name would lose them (FACTS section 4). They are in the catalogs that all databases share, so any of them can be asked,
- * for one that nobody can connect to as well. As SQL for `psql -v database=NAME -f settings.sql`: it names no database.
+ * name would lose them (docs/FACTS.md "What a dump leaves out"). They are in the catalogs that all databases share, so any of
+ * them can be asked, for one that nobody can connect to as well. As SQL for `psql -v database=NAME -f settings.sql`: it names no database.
  */
 export async function databaseSettings(target: DatabaseTarget, of: string = target.database): Promise<string> {
   const lines = await ask(target, query, { of }, 'BACKUP_FAILED');

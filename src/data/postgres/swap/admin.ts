@@ -26,7 +26,10 @@ export async function databases(server: PostgresServer): Promise<DatabaseId[]> {
   });
 }
 
-/** `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION LIMIT 0` does not (FACTS section 4). Then nobody is in there. */
+/**
+ * Afterwards nobody is in that database. `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION LIMIT 0` does not
+ * (docs/FACTS.md "Fences and renames").
+ */
 export async function fence(server: PostgresServer, name: string): Promise<void> {
   await statements(server, `ALTER DATABASE :"name" ALLOW_CONNECTIONS false;`, { name });
   await emptyOfSessions(server, name);
@@ -50,7 +53,7 @@ async function emptyOfSessions(server: PostgresServer, name: string): Promise<vo
 
 /**
  * `next` becomes a copy of `live`, with its settings, owner and rights. Nobody may be in `live`. Files are copied, not rows:
- * seconds, and hardly any WAL (FACTS section 4). Copies of a try that was cut short are dropped first.
+ * seconds, and hardly any WAL (docs/FACTS.md "Copies"). Copies of a try that was cut short are dropped first.
  * @returns the copy
  */
 export async function copyDatabase(server: PostgresServer, live: string, next: string): Promise<DatabaseId> {

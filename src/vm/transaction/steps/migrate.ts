@@ -31,7 +31,7 @@ export async function prepareMigrate({ site, record, plan }: Transaction): Promi
 /**
  * The release's migrations as a one-shot of its own image against the live database, which the old version goes on serving.
  * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
- * lock gives up after 3 s rather than make every reader wait behind it (FACTS section 4), and is tried again.
+ * lock gives up after 3 s rather than make every reader wait behind it (docs/FACTS.md "Locks"), and is tried again.
  */
 export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;

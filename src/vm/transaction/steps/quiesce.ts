@@ -26,7 +26,7 @@ export async function prepareQuiesce({ site, record, plan, target }: Transaction
   return { detail };
 }
 
-/** Their containers are removed: stopped ones with `restart: always` come back when the engine restarts (FACTS section 2). */
+/** Removed, for stopped ones with `restart: always` come back with the engine (docs/FACTS.md "Stopped and removed containers"). */
 export async function quiesce({ site, record, target, signal }: Transaction): Promise<string> {
   await takeAwayCode(site, codeOfBoth(site, record, target.manifest));
   const server = await postgresServerOf(site, record, signal);
