@@ -1,4 +1,4 @@
-/** Import directions (CONTRIBUTING.md): cli -> build | vm | kubernetes -> push -> policy, data, images -> bundle -> io -> errors, events, digest, units. */
+/** Import directions: docs/ARCHITECTURE.md "Who may import whom". */
 const base = '^src/(errors|events|digest|units)\\.ts$';
 const layer = (name, from, allowed) => ({
   name,

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { documents } from '../src/cli/documents/all.ts';
 
-/** Writes docs/schemas/NAME.json from the zod schemas; `--check` fails when one is stale. */
+/** Writes docs/schemas/<name>.json from the zod schemas; `--check` fails when one is stale. */
 const check = process.argv.includes('--check');
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stale: string[] = [];

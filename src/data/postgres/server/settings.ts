@@ -11,8 +11,8 @@ export async function databaseSettings(target: DatabaseTarget, of: string = targ
 }
 
 /**
- * A setting is kept as name=value. The value of a list of names (GUC_LIST_QUOTE, postgres: src/bin/pg_dump/dumputils.c)
- * is SQL already; every other one is a literal.
+ * A setting is kept as name=value. The value of a list of names (GUC_LIST_QUOTE in pg_dump's dumputils.c) is SQL
+ * already; every other one is a literal.
  */
 const query = String.raw`
 WITH db AS (SELECT * FROM pg_database WHERE datname = :'of'),
