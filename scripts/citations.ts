@@ -51,7 +51,8 @@ export function badCitations(root: string): string[] {
 function filesOf(root: string, folder = ''): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = path.posix.join(folder, entry.name);
-    if (ignored.has(entry.name) || exempt.some((one) => one === file || one === `${file}/`)) return [];
+    if (ignored.has(entry.name) || entry.name.endsWith('.tar') || exempt.some((one) => one === file || one === `${file}/`))
+      return [];
     return entry.isDirectory() ? filesOf(root, file) : entry.isFile() ? [file] : [];
   });
 }
