@@ -44,7 +44,7 @@ function seenBy({ services, networks = {} }: ComposeModel, name: string): { netw
   const [first = 'default'] = Object.keys(own).toSorted((a, b) => Number(networks[a]?.internal) - Number(networks[b]?.internal));
   return { network: mode ?? networks[first]?.name ?? 'bridge', hosts: hosts.map((host) => host.replace('=', ':')) };
 }
-/** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (FACTS 4). */
+/** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (docs/FACTS.md "Logins"). */
 export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
   const container = containers.find((one) => one.service === service && !one.oneOff && one.state === 'running');
   return container && Object.values(container.addresses)[0];

@@ -25,7 +25,7 @@ export async function imageNamesHere(
 
 /**
  * True when the container runs that image. On the containerd store an image that came by `docker save | docker load` has
- * another manifest, so another id, around the same layers (FACTS section 2).
+ * another manifest, so another id, around the same layers (docs/FACTS.md "Image ids and names").
  */
 export async function runsImage(
   container: { imageId: string },
