@@ -48,11 +48,11 @@ async function addLayer(file: File): Promise<Descriptor & { diffId: string }> {
   await pipeline(
     Readable.from(tar(file)),
     async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) yield ((plain.update(chunk), chunk));
+      for await (const chunk of chunks) yield (plain.update(chunk), chunk);
     },
     createGzip({ level: 0, chunkSize: 1 << 20 }),
     async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) yield ((packed.update(chunk), (size += chunk.length), chunk));
+      for await (const chunk of chunks) yield (packed.update(chunk), (size += chunk.length), chunk);
     },
     createWriteStream(temporary),
   );
