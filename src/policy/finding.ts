@@ -1,20 +1,103 @@
 import { z } from 'zod';
-import { AirdockError, type ErrorCode, exitCodes } from '../errors.ts';
+import { AirdockError, type ErrorCode, exitCodes, isAirdockError } from '../errors.ts';
 
-export const findingSchema = z.strictObject({ code: z.string(), text: z.string(), fix: z.string() });
+/**
+ * Every code that a finding may have, on a VM and on Kubernetes, with what it means. The operator's book (docs/OPERATIONS.md,
+ * section 5) has the same sentences, and what to do.
+ */
+export const findingCodes = {
+  // values and flags
+  VALUE_MISSING: 'A required variable has no value.',
+  USAGE: 'A flag asks for what is not needed here.',
+  RESTORE_DATABASE_NEEDED: 'The older release does not run on the schema of the database, so the database must go back too.',
+  // the way from the installed release to the other one
+  PRODUCT_MISMATCH: 'The bundle is of another product than the one that is installed here.',
+  PLATFORM_MISMATCH: 'The bundle is for another platform than this engine.',
+  UPGRADE_PATH_REFUSED: 'The release does not upgrade directly from the one that is installed.',
+  DOWNGRADE_REFUSED: 'The release is older than what is here allows.',
+  ROLLBACK_REFUSED: 'The release cannot be gone back to.',
+  // what is installed
+  ADOPTION_NEEDED: 'There is a deployment here that airdock did not make.',
+  DRIFT: 'Somebody changed files or containers of the installed release by hand.',
+  ENV_INVALID: 'A line of .env cannot be read.',
+  COMPOSE_INVALID: 'Compose cannot read the files that are here.',
+  COMPOSE_RENDER: 'The new compose.yaml does not render with the files that are here.',
+  SERVICE_NOT_RUNNING: 'A service of the installed release does not run, or is unhealthy.',
+  // this machine
+  PREFLIGHT_FAILED: 'A program that is needed, or a service with the tools of the database, is not here.',
+  ENGINE_TOO_OLD: 'The Docker Engine is older than the release needs.',
+  COMPOSE_TOO_OLD: 'The compose plugin is older than the release needs.',
+  COMPOSE_UNAVAILABLE: 'The compose plugin of docker is not here, or does not work.',
+  DISK_FULL: 'A file system has less free space than is needed.',
+  PORT_IN_USE: 'Another program has a port that the release publishes.',
+  // images
+  BLOB_MISSING: 'The bundle leaves out content that the store does not have.',
+  IMAGE_UNRESOLVED: 'A service or a workload names an image that is not where it would be taken from.',
+  IMAGE_NAME_TAKEN: 'Containers run another image under a name of the release.',
+  // the database
+  DATABASE_ELSEWHERE: 'The database is elsewhere, and the release has no image whose tools could back it up.',
+  DATABASE_UNREACHABLE: 'The database was not found, or does not answer.',
+  DATABASE_AUTH: 'The database refuses the user or the password.',
+  DATABASE_MISSING: 'The server has no database of that name.',
+  POSTGRES_MAJOR: 'PostgreSQL has another major version than the release is made for.',
+  DATABASE_RIGHTS: 'The user of the application may not create and rename databases.',
+  DATABASE_PREPARED_TRANSACTIONS: 'The database has prepared transactions, so it cannot be copied or renamed.',
+  DATABASE_SLOTS: 'The database has logical replication slots, which would stay with the database that is put aside.',
+  COLLATION_VERSION: 'The database was made with another version of the collations than the server has.',
+  TRAFFIC_DEPENDENCY: 'A service starts one that lets users in, so it cannot be tried before they come.',
+  TRAFFIC_PORT: 'A service that writes publishes a port itself, so users could come in too early.',
+  // Kubernetes
+  LOCKED: 'helm is at work on this release, or was killed.',
+  OWNED_BY_ANOTHER: 'A controller, an autoscaler or a person set what would be changed.',
+  CHART_UNLABELLED: 'The schema changes, and with these values the chart has no migration Job.',
+  SECRET_MISSING: 'A Secret that the pods need, or a key in it, is not there.',
+  CLUSTER_FORBIDDEN: 'A right in the cluster is missing.',
+} as const satisfies Record<string, string>;
+
+export type FindingCode = keyof typeof findingCodes;
+
+export const findingSchema = z.strictObject({
+  code: z.enum(Object.keys(findingCodes) as FindingCode[]),
+  text: z.string(),
+  fix: z.string(),
+});
+/** What stands against a plan, and how to settle it. */
 export type Finding = z.infer<typeof findingSchema>;
-/** @param facts for `--json`, beside the findings */
 
+/** Of an error that was met while looking. @throws that error, when no finding may have its code */
+export function findingOf(error: unknown): Finding {
+  if (!isAirdockError(error) || !isFindingCode(error.code)) throw error;
+  return { code: error.code, text: error.message, fix: error.hint ?? '' };
+}
+
+/**
+ * With what a plan is refused: the code that all of its findings have, where it has an exit code of its own, else PREFLIGHT_FAILED.
+ * @returns undefined when nothing was found
+ */
+export function refusalCode(findings: readonly Pick<Finding, 'code'>[]): ErrorCode | undefined {
+  const [first] = findings;
+  if (!first) return undefined;
+  return isErrorCode(first.code) && findings.every(({ code }) => code === first.code) ? first.code : 'PREFLIGHT_FAILED';
+}
+
+/**
+ * Every finding in one error.
+ * @param facts for `--json`, beside the findings
+ * @throws what `refusalCode` says
+ */
 export function assertNoFinding(findings: readonly Finding[], facts: Record<string, unknown> = {}): void {
-  const [first, ...others] = findings;
-  if (!first) return;
-  const onlyValues = findings.every((finding) => finding.code === 'VALUE_MISSING');
-  const code = onlyValues ? 'VALUE_MISSING' : others.length === 0 ? codeOf(first) : 'PREFLIGHT_FAILED';
-  throw new AirdockError(code, findings.map((finding) => finding.text).join('\n'), {
-    hint: [...new Set(findings.map((finding) => finding.fix))].join('\n'),
+  const code = refusalCode(findings);
+  if (code === undefined) return;
+  throw new AirdockError(code, findings.map(({ text }) => text).join('\n'), {
+    hint: [...new Set(findings.map(({ fix }) => fix))].join('\n'),
     details: { findings, ...facts },
   });
 }
-function codeOf(finding: Finding): ErrorCode {
-  return finding.code in exitCodes ? (finding.code as ErrorCode) : 'PREFLIGHT_FAILED';
+
+function isFindingCode(code: string): code is FindingCode {
+  return Object.hasOwn(findingCodes, code);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(exitCodes, code);
 }

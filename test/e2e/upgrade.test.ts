@@ -45,9 +45,9 @@ describe('refused, and nothing is touched', () => {
     expect(plan.exitCode).toBe(5);
     expect((plan.json['findings'] as { code: string }[]).map(({ code }) => code).toSorted()).toEqual(codes.toSorted());
     const answer = await upgrade(bundle);
-    // a single finding that has an exit code of its own keeps its name
-    const [only = '', ...others] = codes;
-    const code = others.length === 0 && only in exitCodes ? only : 'PREFLIGHT_FAILED';
+    // findings of one code that has an exit code of its own keep its name
+    const [first = ''] = codes;
+    const code = first in exitCodes && codes.every((one) => one === first) ? first : 'PREFLIGHT_FAILED';
     expect([answer.exitCode, answer.json['code']]).toEqual([5, code]);
     expect((answer.json['details'] as { findings: unknown }).findings).toEqual(plan.json['findings']);
     expect(await look()).toEqual(before);

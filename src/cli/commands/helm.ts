@@ -12,6 +12,7 @@ import { helmHistory, helmStatus } from '../../kubernetes/commands/status.ts';
 import { helmUpgrade, planOf } from '../../kubernetes/commands/upgrade.ts';
 import type { UpgradeOptions } from '../../kubernetes/plan/upgrade-options.ts';
 import { AirdockError, exitCodes } from '../../errors.ts';
+import { refusalCode } from '../../policy/finding.ts';
 import { addClusterOptions, clusterSite, withChart, type ClusterFlags } from '../cluster.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
@@ -162,7 +163,8 @@ async function withOptions(
 
 function showPlan(context: CliContext, plan: HelmPlan): number | undefined {
   context.result(plan, helmPlanText(plan));
-  return plan.findings.length > 0 ? exitCodes.PREFLIGHT_FAILED : undefined;
+  const refused = refusalCode(plan.findings);
+  return refused && exitCodes[refused];
 }
 
 /** By the keys that the cluster's record pins, else by those that are named. */

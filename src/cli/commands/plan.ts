@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { exitCodes } from '../../errors.ts';
+import { refusalCode } from '../../policy/finding.ts';
 import { planInstall } from '../../vm/commands/install.ts';
 import { addBundleOptions, bundleOptions, type BundleFlags } from '../bundle-options.ts';
 import type { Act, CliContext } from '../context.ts';
@@ -14,6 +16,6 @@ export function declare(command: Command, act: Act): void {
 async function plan(context: CliContext, bundle: string, flags: BundleFlags): Promise<number> {
   const made = await planInstall(await hostOf(context), await bundleOptions(context, bundle, flags));
   context.result(made, planText(made));
-  if (made.findings.length === 0) return 0;
-  return made.findings.every((finding) => finding.code === 'VALUE_MISSING') ? 2 : 5;
+  const refused = refusalCode(made.findings);
+  return refused === undefined ? 0 : exitCodes[refused];
 }

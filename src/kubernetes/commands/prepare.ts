@@ -3,7 +3,7 @@ import { asStep } from '../../events.ts';
 import { withDatabase } from '../database/access.ts';
 import type { HelmPlan } from '../plan/plan.ts';
 import type { KubernetesRelease } from '../record/site.ts';
-import { refuse } from '../plan/refuse.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
 import { planOf } from './upgrade.ts';
 import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
 import { backUp, rehearse } from '../steps/upgrade.ts';
@@ -19,7 +19,7 @@ export async function helmPrepare(site: KubernetesRelease, options: UpgradeOptio
   const steps = whole.steps.filter((step) => ['push', 'backup', 'rehearse'].includes(step));
   const findings = whole.findings.filter(({ code }) => code !== 'OWNED_BY_ANOTHER');
   const plan: HelmPlan = { ...whole, steps, stops: [], findings };
-  refuse(plan);
+  assertNoFinding(plan.findings);
   await options.consent(plan);
   if (options.push) await asStep(site.host.listener, 'push', async () => ({ summary: await options.push!() }));
   const backup = await withDatabase(site, facts.database, databaseImage(options) ?? undefined, async (database) => {

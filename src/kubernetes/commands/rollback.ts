@@ -10,7 +10,7 @@ import { waitHealthy } from '../steps/health.ts';
 import { withLookBack, type LookBack, type WayOptions } from '../plan/rollback-plan.ts';
 import type { HelmPlan } from '../plan/plan.ts';
 import { shapeOf } from '../record/record.ts';
-import { refuse } from '../plan/refuse.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
 import { deployedOf } from '../record/revisions.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import { bringUp, postgresServerOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn } from '../steps/swap.ts';
@@ -37,7 +37,7 @@ export type RolledBack = {
 /** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED, OWNED_BY_ANOTHER; what failed and was taken back (6) */
 export async function helmRollback(site: KubernetesRelease, options: RollbackOptions): Promise<RolledBack> {
   return withLookBack(site, options, async (look) => {
-    refuse(look.plan);
+    assertNoFinding(look.plan.findings);
     await options.consent(look.plan);
     const { from, version: to, swaps } = look.way;
     const running = await begin(site, look.record, {

@@ -6,7 +6,7 @@ import { withDatabase, type LiveDatabase } from '../database/access.ts';
 import { waitHealthy } from '../steps/health.ts';
 import { look, union, type ClusterFacts } from '../plan/facts.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
-import { refuse } from '../plan/refuse.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
 import type { ClusterRecord } from '../record/record.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import { bringUp, keptBy, leftStopped } from '../steps/swap.ts';
@@ -41,7 +41,7 @@ export async function planOf(site: KubernetesRelease, options: UpgradeOptions): 
 /** @throws what stands in the way (5), what failed and was taken back (6), what a person must decide (7) */
 export async function helmUpgrade(site: KubernetesRelease, options: UpgradeOptions): Promise<ClusterOutcome> {
   const { plan, facts } = await planOf(site, options);
-  refuse(plan);
+  assertNoFinding(plan.findings);
   await options.consent(plan);
   if (options.push) await asStep(site.host.listener, 'push', async () => ({ summary: await options.push!() }));
 

@@ -1,5 +1,6 @@
 import semver from 'semver';
 import type { Revision } from '../../io/helm-releases.ts';
+import type { Finding } from '../../policy/finding.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import type { Workload } from '../pods/workloads.ts';
@@ -54,7 +55,7 @@ export async function versionWithoutHelm(
 export function ownerFindings(
   owners: readonly Owner[],
   { irreversible, suspended, instead }: { irreversible: boolean; suspended: boolean; instead: string },
-): { code: string; text: string; fix: string }[] {
+): Finding[] {
   return owners.flatMap(({ kind, name, of }) => {
     const text = `${kind} ${name} looks after ${of}`;
     const scales = kind === 'HorizontalPodAutoscaler';

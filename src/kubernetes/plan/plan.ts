@@ -1,6 +1,7 @@
 import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../../bundle/manifest.ts';
+import { findingSchema, type Finding, type FindingCode } from '../../policy/finding.ts';
 import { runsOn } from '../../policy/migrations.ts';
 import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 import { conflictFix } from './conflicts.ts';
@@ -31,7 +32,7 @@ export const helmPlanDocument = z.strictObject({
   comesBack: z.string().nullable(),
   since: tableDifferences.nullable(),
   rollback: z.string(),
-  findings: z.array(z.strictObject({ code: z.string(), text: z.string(), fix: z.string() })),
+  findings: z.array(findingSchema),
 });
 export type HelmPlan = z.infer<typeof helmPlanDocument>;
 
@@ -94,12 +95,12 @@ export function databaseOf(place: DatabasePlace | undefined, bytes: number | nul
   return { place: `${place.url.host}:${place.url.port}`, name: place.url.name, bytes };
 }
 
-function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
+function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
   const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
   const { manifest, release, namespace, context, registry, allowDowngrade } = wanted;
   const flags = flagsOf({ release, kubectl: { namespace, context } });
-  const findings: HelmPlan['findings'] = [];
-  const refuse = (code: string, text: string, fix: string) => void findings.push({ code, text, fix });
+  const findings: Finding[] = [];
+  const refuse = (code: FindingCode, text: string, fix: string) => void findings.push({ code, text, fix });
   if (record && record.product !== manifest.product)
     refuse('PRODUCT_MISMATCH', `${release} is ${record.product}, the bundle is ${manifest.product}`, 'Name another release.');
   const last = revisions.at(-1);
@@ -192,7 +193,7 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): HelmPlan['findings'] {
     for (const image of new Set(target.workloads.map((one) => one.image)))
       if (!image.startsWith(`${registry}/`))
         refuse(
-          'IMAGE_NOT_FOUND',
+          'IMAGE_UNRESOLVED',
           `with these values the chart takes ${image}, which is not in ${registry}`,
           'Correct the values, or say with --registry-value which one names the registry.',
         );

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Finding } from '../../policy/finding.ts';
 import { runsOn } from '../../policy/migrations.ts';
 import { AirdockError } from '../../errors.ts';
 import { readIfExists } from '../../io/files.ts';
@@ -108,7 +109,7 @@ function planRollback(
   site: KubernetesRelease,
   { product, shape }: ClusterRecord,
   { from, version, swaps, kept, revision: toRevision }: Way,
-  { conflicts, owners, revision }: { conflicts: readonly string[]; owners: HelmPlan['findings']; revision: number | null },
+  { conflicts, owners, revision }: { conflicts: readonly string[]; owners: readonly Finding[]; revision: number | null },
 ): HelmPlan {
   const forward = `to ${from} again: airdock helm rollback ${from}${swaps ? ' --restore-database' : ''} ${flagsOf(site)}`;
   return {
@@ -131,7 +132,7 @@ function planRollback(
     findings: [
       ...owners,
       ...conflicts.map((conflict) => ({
-        code: 'OWNED_BY_ANOTHER',
+        code: 'OWNED_BY_ANOTHER' as const,
         text: `somebody else set what helm would set otherwise: ${conflict}`,
         fix: conflictFix,
       })),

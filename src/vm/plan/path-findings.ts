@@ -2,7 +2,7 @@ import semver from 'semver';
 import type { Facts } from './facts.ts';
 import { runsOn } from '../../policy/migrations.ts';
 import type { Plan } from './document.ts';
-import type { Finding } from '../../policy/finding.ts';
+import type { Finding, FindingCode } from '../../policy/finding.ts';
 import { restoreLines } from './restore-text.ts';
 
 /** What forbids the path itself: product, platform, downgrade, upgrade rules, class. */
@@ -10,7 +10,7 @@ export function pathFindings(facts: Facts, pathClass: Plan['class'], stopSeconds
   const { target, deployment, kind } = facts;
   const from = deployment?.current ?? null;
   const findings: Finding[] = [];
-  const refuse = (code: string, text: string, fix: string) => findings.push({ code, text, fix });
+  const refuse = (code: FindingCode, text: string, fix: string) => findings.push({ code, text, fix });
   if (deployment?.product && deployment.product !== target.product)
     refuse(
       'PRODUCT_MISMATCH',

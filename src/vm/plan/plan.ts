@@ -161,7 +161,7 @@ function estimate(id: StepId, facts: Facts): number {
       return 1;
   }
 }
-/** Refuses when anything stands against the plan: one finding with its own code, several as PREFLIGHT_FAILED. */
+/** @throws when anything stands against the plan: see `refusalCode` */
 export function assertClear({ findings, restore, aside, since }: Plan): void {
   assertNoFinding(findings, restore ? { restore, aside, since } : {});
 }

@@ -141,7 +141,7 @@ test('a lock of a helm that was killed is let go of by helm', () => {
 
 test('values that lead elsewhere than to the registry are told, by their images', () => {
   const { findings } = plan({}, { registry: 'other.internal/shop' });
-  expect(findings.map(({ code }) => code)).toEqual(['IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND', 'IMAGE_NOT_FOUND']);
+  expect(findings.map(({ code }) => code)).toEqual(['IMAGE_UNRESOLVED', 'IMAGE_UNRESOLVED', 'IMAGE_UNRESOLVED']);
   expect(findings[0]?.text).toContain('registry.internal/shop/example/shop-api:0.3.0');
 });
 

@@ -1,12 +1,11 @@
 import type { BundleManifest } from '../../../bundle/manifest.ts';
 import { querySession } from '../../../data/postgres/server/query-session.ts';
-import { isAirdockError } from '../../../errors.ts';
 import type { ContainerInfo } from '../../../io/container.ts';
 import type { Session } from '../../../io/postgres.ts';
 import { databaseAccess, databaseUrlKey, type DatabaseAccess } from '../../database/access.ts';
 import { databaseAddress, databaseTarget } from '../../database/target.ts';
 import type { EnvFile } from '../../env/file.ts';
-import type { Finding } from '../../../policy/finding.ts';
+import { findingOf, type Finding } from '../../../policy/finding.ts';
 import type { Site } from '../../site/site.ts';
 import { checkSwap } from './swap.ts';
 
@@ -54,8 +53,7 @@ export async function checkDatabase(
       await session.close();
     }
   } catch (error) {
-    if (!isAirdockError(error)) throw error;
-    return nothing({ code: error.code, text: error.message, fix: error.hint ?? '' });
+    return nothing(findingOf(error));
   }
 }
 

@@ -1,9 +1,8 @@
 import semver from 'semver';
 import type { BundleManifest } from '../../../bundle/manifest.ts';
-import { isAirdockError } from '../../../errors.ts';
 import type { Compose } from '../../../io/compose.ts';
 import type { EngineInfo } from '../../../io/docker.ts';
-import type { Finding } from '../../../policy/finding.ts';
+import { findingOf, type Finding } from '../../../policy/finding.ts';
 
 /** Versions of Docker Engine and of the compose plugin against what the release requires. */
 export async function checkVersions(manifest: BundleManifest, engine: EngineInfo, compose: Compose): Promise<Finding[]> {
@@ -23,8 +22,7 @@ export async function checkVersions(manifest: BundleManifest, engine: EngineInfo
         fix: 'Install a newer docker compose plugin.',
       });
   } catch (error) {
-    if (!isAirdockError(error)) throw error;
-    findings.push({ code: error.code, text: error.message, fix: error.hint ?? '' });
+    findings.push(findingOf(error));
   }
   return findings;
 }

@@ -2,7 +2,7 @@ import { isAirdockError } from '../../../errors.ts';
 import type { ComposeModel } from '../../../io/compose.ts';
 import type { EnvInputs, MergedEnv } from '../../env/template.ts';
 import type { Plan } from '../document.ts';
-import type { Finding } from '../../../policy/finding.ts';
+import { findingOf, type Finding } from '../../../policy/finding.ts';
 import type { Release } from '../../store/release.ts';
 import type { Site } from '../../site/site.ts';
 import { renderStaged, stageEnv, stageEnvBack, type Staged } from '../../staging/stage.ts';
@@ -28,7 +28,7 @@ export async function envOf(
     return merged;
   } catch (error) {
     if (!isAirdockError(error, 'ENV_INVALID')) throw error;
-    findings.push({ code: error.code, text: error.message, fix: error.hint ?? '' });
+    findings.push(findingOf(error));
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { BundleManifest } from '../../../bundle/manifest.ts';
 import type { ComposeModel } from '../../../io/compose.ts';
 import type { Session } from '../../../io/postgres.ts';
-import type { Finding } from '../../../policy/finding.ts';
+import type { Finding, FindingCode } from '../../../policy/finding.ts';
 
 /** What would make a swap of databases fail once the old version has stopped (docs/adr/0008-irreversible.md): said before. */
 type Row = {
@@ -45,7 +45,7 @@ function findingsOf({
   actual,
 }: Row): Finding[] {
   const findings: Finding[] = [];
-  const add = (code: string, text: string, fix: string): void => void findings.push({ code, text, fix });
+  const add = (code: FindingCode, text: string, fix: string): void => void findings.push({ code, text, fix });
   if (!superuser && !(mayCreate && owns))
     add(
       'DATABASE_RIGHTS',
