@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { higherVersion } from '../../policy/reached.ts';
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
 import { openTransaction, shapeOf, type ClusterTransaction } from '../record/record.ts';
+import { endGood } from '../steps/good.ts';
+import { waitKnownHealthy } from '../steps/health.ts';
 import { stopHook } from '../steps/migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { removeScratch } from '../pods/scratch-pod.ts';
 import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
-import { bringUp, keptBy, stoppedBy, stopWriters, swapBack } from '../steps/swap.ts';
+import { bringUp, stoppedBy, stopWriters, swapBack } from '../steps/swap.ts';
 import { end, note, type Running } from '../record/transaction.ts';
 import { removeTools } from '../pods/tools-pod.ts';
 import { removeTrials } from '../steps/trial.ts';
@@ -28,7 +29,8 @@ export type ResumeOptions = {
  * came, the OID under the live name which database is there.
  * @returns undefined when nothing is open
  * @throws NOT_A_DEPLOYMENT without a record
- * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open and helm did not come to its end
+ * @throws UNDO_FAILED; the transaction then stays open. OPEN_BUT_UNHEALTHY when the new database was open, and helm did not come to its
+ * end or the release is not well
  */
 export async function helmResume(site: KubernetesRelease, options: ResumeOptions): Promise<Resumed | undefined> {
   const record = await site.records.read();
@@ -58,7 +60,7 @@ export async function helmResume(site: KubernetesRelease, options: ResumeOptions
     if (revisions.length === 0) return nothingLeft(site, running);
     const made = madeBy(open, revisions);
     // a revision above it is that of an undo that had begun
-    if (made?.status === 'deployed' && made === revisions.at(-1)) return goOn(site, running, made.revision);
+    if (made?.status === 'deployed' && made === revisions.at(-1)) return goOn(site, running, made);
     // pods of the new release may have let users in, to a database that was swapped in and opened
     if (made && open.kind === 'upgrade' && open.undo?.next) return finishHelm(site, running, made);
     return goBack(site, running, made);
@@ -75,52 +77,50 @@ async function settled({ helm, release }: KubernetesRelease): Promise<Revision[]
 }
 
 /** Killed before helm had begun with a first install, or uninstalled since: there is nothing to bring back. */
-async function nothingLeft(site: KubernetesRelease, running: Running): Promise<{ outcome: 'rolled-back'; summary: string }> {
+async function nothingLeft(site: KubernetesRelease, running: Running): Promise<Outcome> {
   await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
   return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
 }
 
-async function goOn(site: KubernetesRelease, running: Running, revision: number): Promise<{ outcome: 'done'; summary: string }> {
-  const { transaction, record } = running;
-  if (transaction.undo) {
-    const { workloads } = chartObjects(await site.helm.manifest(site.release));
-    await bringUp(site, workloads, transaction.undo, 600_000);
+type Outcome = { outcome: 'done' | 'rolled-back'; summary: string };
+
+/** helm came to its end. What is not well then goes back, or stays for a person to decide, as in the command that was killed. */
+async function goOn(site: KubernetesRelease, running: Running, made: Revision): Promise<Outcome> {
+  const { undo, kind, to } = running.transaction;
+  let healthy: string;
+  try {
+    const objects = chartObjects(await site.helm.manifest(site.release));
+    if (undo) await bringUp(site, objects.workloads, undo, 600_000);
+    healthy = await waitKnownHealthy(site, running.record, to, objects);
+  } catch (error) {
+    // anything else tells nothing of the release: the transaction stays open for the next try
+    if (!isAirdockError(error, 'HEALTH_FAILED') && !isAirdockError(error, 'UP_FAILED')) throw error;
+    if (kind === 'upgrade' && undo?.next) throw await openButUnwell(site, running, error);
+    site.host.listener({ type: 'warning', text: `${to} is not well, and is taken back: ${error.message}` });
+    return goBack(site, running, made, error.message);
   }
-  const { undo, from, to } = transaction;
-  const kept = [...record.kept.filter(({ oid }) => oid !== undo?.next?.oid), ...keptBy(site, running, from ?? to)];
-  const revisions = { ...transaction.revisions, after: revision };
-  const source = record.kept.find(({ oid }) => oid === undo?.next?.oid);
-  const back = transaction.kind === 'rollback';
-  const schemaRelease = back
-    ? undo?.live
-      ? (source?.schemaRelease ?? to)
-      : record.schemaRelease
-    : higherVersion(record.schemaRelease, to);
-  const highestGood = back ? record.highestGood : higherVersion(record.highestGood, to);
-  await end(site, running, 'done', { revisions }, { current: to, schemaRelease, highestGood, kept });
-  return { outcome: 'done', summary: `${transaction.to} is serving` };
+  await endGood(site, running, made.revision);
+  return { outcome: 'done', summary: `${to} is serving: ${healthy}` };
 }
 
 /** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
-async function finishHelm(
-  site: KubernetesRelease,
-  running: Running,
-  { revision }: Revision,
-): Promise<{ outcome: 'done'; summary: string }> {
+async function finishHelm(site: KubernetesRelease, running: Running, made: Revision): Promise<Outcome> {
+  let finished: Revision | undefined;
   try {
-    await site.helm.rollback(site.release, revision, { timeoutSeconds: 600, forceConflicts: true });
-    const done = (await site.helm.history(site.release)).at(-1);
-    return await goOn(site, running, done?.revision ?? revision);
+    await site.helm.rollback(site.release, made.revision, { timeoutSeconds: 600, forceConflicts: true });
+    finished = (await site.helm.history(site.release)).at(-1);
   } catch (error) {
     throw await openButUnwell(site, running, error);
   }
+  return goOn(site, running, finished ?? made);
 }
 
 async function goBack(
   site: KubernetesRelease,
   running: Running,
   made: Revision | undefined,
-): Promise<{ outcome: 'rolled-back'; summary: string }> {
+  why = running.transaction.error ?? 'airdock was killed',
+): Promise<Outcome> {
   const { undo, revisions, from } = running.transaction;
   try {
     if (made) await stopHook(site, chartObjects(await site.helm.hooks(site.release, made.revision)).migration);
@@ -146,6 +146,6 @@ async function goBack(
       },
     );
   }
-  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  await end(site, running, 'rolled-back', { error: why.slice(0, 2000) });
   return { outcome: 'rolled-back', summary: from === null ? 'nothing was installed before' : `${from} is serving` };
 }

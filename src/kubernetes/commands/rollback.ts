@@ -6,16 +6,17 @@ import { readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { asideName, nextName } from '../../data/postgres/swap/swap-names.ts';
 import { asStep } from '../../events.ts';
 import type { LiveDatabase } from '../database/access.ts';
-import { waitHealthy } from '../steps/health.ts';
+import { endGood } from '../steps/good.ts';
+import { waitKnownHealthy } from '../steps/health.ts';
 import { withLookBack, type LookBack, type WayOptions } from '../plan/rollback-plan.ts';
 import type { HelmPlan } from '../plan/plan.ts';
 import { shapeOf } from '../record/record.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import { deployedOf } from '../record/revisions.ts';
 import type { KubernetesRelease } from '../record/site.ts';
-import { bringUp, postgresServerOf, keptBy, open, quiesce, scaleBack, stopWriters, swapBack, swapIn } from '../steps/swap.ts';
+import { bringUp, postgresServerOf, open, quiesce, scaleBack, stopWriters, swapBack, swapIn } from '../steps/swap.ts';
 import { writersOf } from '../pods/workloads.ts';
-import { begin, end, failed, type Running } from '../record/transaction.ts';
+import { begin, failed, type Running } from '../record/transaction.ts';
 import { chartObjects } from '../pods/workloads.ts';
 
 export type RollbackOptions = WayOptions & {
@@ -127,11 +128,8 @@ async function databaseToo(
 
 /** By the checks of the release that came back. */
 async function well(site: KubernetesRelease, { record, way }: LookBack): Promise<void> {
-  const checks = record.checks.find(({ version }) => version === way.version);
   await asStep(site.host.listener, 'health', async () => ({
-    summary: checks
-      ? await waitHealthy(site, checks, chartObjects(await site.helm.manifest(site.release)))
-      : `the checks of ${way.version} are not on record: its pods are ready`,
+    summary: await waitKnownHealthy(site, record, way.version, chartObjects(await site.helm.manifest(site.release))),
   }));
 }
 
@@ -152,24 +150,12 @@ async function restored(site: KubernetesRelease, running: Running, server: LiveD
 async function finish(
   site: KubernetesRelease,
   running: Running,
-  { way, record, rows }: LookBack,
+  { way, rows }: LookBack,
   aside: string | null,
 ): Promise<RolledBack> {
   const { transaction } = running;
   const revision = deployedOf(await site.helm.history(site.release))?.revision ?? null;
-  const put = keptBy(site, running, way.from);
-  await end(
-    site,
-    running,
-    'done',
-    { revisions: { ...transaction.revisions, after: revision } },
-    {
-      current: way.version,
-      ...(way.swaps ? { schemaRelease: way.kept?.schemaRelease ?? way.version } : {}),
-      kept: [...record.kept.filter(({ oid }) => oid !== way.kept?.oid), ...put],
-    },
-  );
-  const [kept] = put;
+  const kept = await endGood(site, running, revision);
   const leftAside = kept && rows ? await rows.left(kept) : null;
   return { transaction: transaction.id, from: way.from, to: way.version, revision, database: aside, leftAside };
 }

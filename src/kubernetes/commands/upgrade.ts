@@ -1,16 +1,17 @@
-import { floorAfter, higherVersion } from '../../policy/reached.ts';
+import { higherVersion } from '../../policy/reached.ts';
 import { signerPins } from '../record/pins.ts';
 import { isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import { withDatabase, type LiveDatabase } from '../database/access.ts';
+import { endGood } from '../steps/good.ts';
 import { waitHealthy } from '../steps/health.ts';
 import { look, union, type ClusterFacts } from '../plan/facts.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import type { ClusterRecord } from '../record/record.ts';
 import type { KubernetesRelease } from '../record/site.ts';
-import { bringUp, keptBy, leftStopped } from '../steps/swap.ts';
-import { begin, end, failed, note, refuseOpen } from '../record/transaction.ts';
+import { bringUp, leftStopped } from '../steps/swap.ts';
+import { begin, failed, note, refuseOpen } from '../record/transaction.ts';
 import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
 import { changeDatabase, helmOrHook, prepare } from '../steps/upgrade.ts';
 import { bringBack, cameTo, goesOn, openButUnwell } from '../steps/undo.ts';
@@ -101,20 +102,7 @@ async function transact(
     if (swapped && came === 'to-the-pods') throw await openButUnwell(site, running, error);
     return failed(site, running, error, () => bringBack(site, facts, database, running, came));
   }
-  const kept = keptBy(site, running, facts.from ?? manifest.version);
-  await end(
-    site,
-    running,
-    'done',
-    { revisions: { ...running.transaction.revisions, after: revision } },
-    {
-      current: manifest.version,
-      schemaRelease: higherVersion(record.schemaRelease, manifest.version),
-      highestGood: higherVersion(record.highestGood, manifest.version),
-      securityFloor: floorAfter(record.securityFloor, manifest.securityFloor),
-      kept: [...record.kept, ...kept],
-    },
-  );
+  await endGood(site, running, revision);
   return { plan, transaction: running.transaction.id, backup: running.transaction.backup, revision };
 }
 
@@ -135,13 +123,13 @@ function emptyRecord(product: string): ClusterRecord {
   };
 }
 
-/** What the bundle says of keys and migrations is remembered, whatever becomes of it. */
+/** What the bundle says of keys, migrations, checks and the security floor is remembered, whatever becomes of it. */
 function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
   const { bundle } = options;
-  const { version, health, traffic } = bundle.manifest;
+  const { version, health, traffic, securityFloor } = bundle.manifest;
   return {
     ...record,
-    checks: [...record.checks.filter((one) => one.version !== version), { version, health, traffic }],
+    checks: [...record.checks.filter((one) => one.version !== version), { version, health, traffic, securityFloor }],
     trust: signerPins(record.trust, bundle.signer),
     migrations: union(record.migrations, bundle.manifest.migrations),
     shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },

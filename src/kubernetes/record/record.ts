@@ -49,8 +49,8 @@ const record = z.strictObject({
     .pick({ writers: true, database: true })
     .extend({ /** Whose tools reach a database that is elsewhere. */ databaseImage: z.string().nullable() })
     .nullable(),
-  /** How each release that was here is asked whether it is well. */
-  checks: z.array(bundleManifest.pick({ version: true, health: true, traffic: true })).default([]),
+  /** Of each release that was here: how it is asked whether it is well, and the security floor that it declares, if it does. */
+  checks: z.array(bundleManifest.pick({ version: true, health: true, traffic: true, securityFloor: true })).default([]),
   current: version.nullable(),
   /** The highest release whose migrations the live database may have. */
   schemaRelease: version.nullable(),
@@ -108,6 +108,11 @@ export class RecordStore {
     const written = await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
     this.#version = written.metadata.resourceVersion;
   }
+}
+
+/** What is known of a release that was here; undefined where an older airdock did not keep it. */
+export function releaseOf({ checks }: ClusterRecord, wanted: string): ClusterRecord['checks'][number] | undefined {
+  return checks.find(({ version: of }) => of === wanted);
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jsonProblem } from '../../policy/health-answer.ts';
 import { milliseconds, type BundleManifest, type HealthCheck } from '../../bundle/manifest.ts';
 import { AirdockError } from '../../errors.ts';
+import { releaseOf, type ClusterRecord } from '../record/record.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects } from '../pods/workloads.ts';
 
@@ -34,6 +35,17 @@ export async function waitHealthy(
       });
   }
   return asked.length === 0 ? 'no checks' : `${asked.length} checks green for ${window / 1000} s`;
+}
+
+/** The same by what the record has of a release that was here, where no bundle is at hand. @throws HEALTH_FAILED */
+export async function waitKnownHealthy(
+  site: KubernetesRelease,
+  record: ClusterRecord,
+  version: string,
+  objects: ChartObjects,
+): Promise<string> {
+  const release = releaseOf(record, version);
+  return release ? waitHealthy(site, release, objects) : `the checks of ${version} are not on record: its pods are ready`;
 }
 
 function proxyPath(

@@ -1,4 +1,5 @@
 import { AirdockError, isAirdockError } from '../../errors.ts';
+import { higherVersion } from '../../policy/reached.ts';
 import type { LiveDatabase } from '../database/access.ts';
 import type { ClusterFacts } from '../plan/facts.ts';
 import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
@@ -45,20 +46,20 @@ export async function cameTo(site: KubernetesRelease, { transaction }: Running, 
 
 /** The new database is open and users may have written: nothing is swapped by itself. */
 export async function openButUnwell(site: KubernetesRelease, running: Running, error: unknown): Promise<AirdockError> {
-  const { from } = running.transaction;
+  const { from, to } = running.transaction;
   const said = error instanceof Error ? error.message : String(error);
-  const kept = keptBy(site, running, from ?? running.transaction.to);
+  const kept = keptBy(site, running, from ?? to);
   await end(
     site,
     running,
     'failed',
     // the replicas as they were: whoever tries again finds none
     { error: said.slice(0, 2000), undo: running.transaction.undo },
-    { current: running.transaction.to, schemaRelease: running.transaction.to, kept: [...running.record.kept, ...kept] },
+    { current: to, schemaRelease: higherVersion(running.record.schemaRelease, to), kept: [...running.record.kept, ...kept] },
   );
   return new AirdockError(
     'OPEN_BUT_UNHEALTHY',
-    `${running.transaction.to} is in place with its database, users may have written, and it is not well: ${said}`,
+    `${to} is in place with its database, users may have written, and it is not well: ${said}`,
     {
       hint: `Put it right (kubectl ${kubectlFlags(site)} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
       cause: error,

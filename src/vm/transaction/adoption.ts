@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
-import { higherVersion } from '../../policy/reached.ts';
+import { reachedAfter } from '../../policy/reached.ts';
 import { manifestName } from '../../bundle/names.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import type { BundleManifest } from '../../bundle/manifest.ts';
@@ -165,14 +165,11 @@ function commitAdopted(
     const before = state.deployment();
     if (!before) state.createDeployment({ product, project: site.project, endpoint: site.endpoint });
     if (exported) state.putRelease({ version, origin: 'adopted', manifest: exported, storedAt: now });
-    const floor = bundle?.manifest.securityFloor;
     state.updateDeployment({
       product,
       current: version,
       phase: 'good',
-      schemaRelease: higherVersion(before?.schemaRelease ?? null, version),
-      highestGood: higherVersion(before?.highestGood ?? null, version),
-      ...(floor === undefined ? {} : { securityFloor: higherVersion(before?.securityFloor ?? null, floor) }),
+      ...reachedAfter(before, { version, securityFloor: bundle?.manifest.securityFloor }),
       composeDigest: digestOf(files['compose.yaml'] ?? stack.main.bytes),
     });
     state.markGood(version, now);

@@ -1,4 +1,4 @@
-import { floorAfter, higherVersion } from '../../../policy/reached.ts';
+import { reachedAfter } from '../../../policy/reached.ts';
 import type { ManagedSite } from '../../site/site.ts';
 import { swapOf } from '../../database/swap-record.ts';
 import type { Transaction } from '../transaction.ts';
@@ -12,7 +12,7 @@ export function commitGood({ site, record, plan, target }: Transaction): void {
     state.updateDeployment({
       product: manifest.product,
       phase: 'good',
-      schemaRelease: higherVersion(before?.schemaRelease ?? null, manifest.version),
+      schemaRelease: reachedAfter(before, manifest).schemaRelease,
     });
     // what was adopted without a bundle did not know its product: this one says it
     for (const release of state.releases())
@@ -28,11 +28,7 @@ export function commitGood({ site, record, plan, target }: Transaction): void {
 export function endGood({ site, record, target }: Pick<Transaction, 'site' | 'record' | 'target'>): void {
   const { state, journal } = site;
   const { manifest } = target;
-  const before = state.deployment();
-  state.updateDeployment({
-    highestGood: higherVersion(before?.highestGood ?? null, manifest.version),
-    securityFloor: floorAfter(before?.securityFloor ?? null, manifest.securityFloor),
-  });
+  state.updateDeployment(reachedAfter(state.deployment(), manifest));
   state.markGood(manifest.version, site.host.clock().toISOString());
   journal.end(record.id, 'done');
 }

@@ -1,0 +1,35 @@
+import { reachedAfter } from '../../policy/reached.ts';
+import { releaseOf, type ClusterRecord } from '../record/record.ts';
+import type { KubernetesRelease } from '../record/site.ts';
+import { end, type Running } from '../record/transaction.ts';
+import { keptBy } from './swap.ts';
+
+/**
+ * Ends a transaction whose release was found to be well: an install, an upgrade or a way back, by whoever began it or by `resume`.
+ * @param revision helm's, which serves now
+ * @returns the database that was put aside, if one was
+ */
+export async function endGood(
+  site: KubernetesRelease,
+  running: Running,
+  revision: number | null,
+): Promise<ClusterRecord['kept'][number] | undefined> {
+  const { record, transaction } = running;
+  const { kind, from, to, undo } = transaction;
+  const cameBack = record.kept.find(({ oid }) => oid === undo?.next?.oid);
+  // of a way back that brought a database in: a kept one, or one that was restored from a backup
+  const schemaRelease = kind === 'rollback' && undo?.live ? (cameBack?.schemaRelease ?? to) : record.schemaRelease;
+  const [aside] = keptBy(site, running, from ?? to);
+  await end(
+    site,
+    running,
+    'done',
+    { revisions: { ...transaction.revisions, after: revision } },
+    {
+      current: to,
+      ...reachedAfter({ ...record, schemaRelease }, releaseOf(record, to) ?? { version: to }),
+      kept: [...record.kept.filter((one) => one !== cameBack), ...(aside ? [aside] : [])],
+    },
+  );
+  return aside;
+}
