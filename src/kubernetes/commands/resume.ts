@@ -19,6 +19,8 @@ import { chartObjects } from '../pods/workloads.ts';
 
 export type Resumed = { transaction: number; kind: ClusterTransaction['kind']; to: string; outcome: 'done' | 'rolled-back' };
 
+type Outcome = Pick<Resumed, 'outcome'> & { summary: string };
+
 export type ResumeOptions = {
   /** Shows whose it is and asks. @throws CONSENT_NEEDED */
   consent: (text: string) => Promise<void>;
@@ -81,8 +83,6 @@ async function nothingLeft(site: KubernetesRelease, running: Running): Promise<O
   await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
   return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
 }
-
-type Outcome = { outcome: 'done' | 'rolled-back'; summary: string };
 
 /** helm came to its end. What is not well then goes back, or stays for a person to decide, as in the command that was killed. */
 async function goOn(site: KubernetesRelease, running: Running, made: Revision): Promise<Outcome> {
