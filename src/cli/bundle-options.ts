@@ -7,13 +7,24 @@ import { addTrustOption, at, namedTrust, type TrustOptions } from './trust.ts';
 
 /** The options that `plan` and `install` share. */
 export type BundleFlags = TrustOptions &
-  EnvOptions & { dir?: string; project?: string; allowDowngrade?: true; discardLocal?: true; rehearsal: boolean };
+  EnvOptions & {
+    dir?: string;
+    project?: string;
+    allowDowngrade?: true;
+    dataIsSavedElsewhere?: true;
+    discardLocal?: true;
+    rehearsal: boolean;
+  };
 
 export function addBundleOptions(command: Command): Command {
   addTrustOption(command.argument('<bundle>'))
     .option('--dir <directory>', 'the directory of the deployment (default: this one)')
     .option('--project <name>', 'the compose project at a first install (default: the name of the directory)')
     .option('--allow-downgrade', 'install a version older than one that ran here')
+    .option(
+      '--data-is-saved-elsewhere',
+      'across an irreversible migration of a product without a declared database: you have a backup of its data, airdock makes none',
+    )
     .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION');
   return addEnvOptions(command);
@@ -27,6 +38,7 @@ export async function bundleOptions(context: CliContext, bundle: string, flags: 
     inputs: await envInputs(context, flags),
     ...(flags.project === undefined ? {} : { project: flags.project }),
     ...(flags.allowDowngrade ? { allowDowngrade: true } : {}),
+    ...(flags.dataIsSavedElsewhere ? { dataIsSavedElsewhere: true } : {}),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
     rehearse: flags.rehearsal,
   };

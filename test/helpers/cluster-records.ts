@@ -1,5 +1,5 @@
 // What the cluster's units start from: a record, and revisions of helm's, without a cluster.
-import type { ClusterRecord } from '../../src/kubernetes/record/record.ts';
+import type { ClusterRecord, ClusterTransaction } from '../../src/kubernetes/record/record.ts';
 import type { Revision } from '../../src/io/helm-releases.ts';
 
 /** Of a release that runs 0.2.4 and has no transaction yet. */
@@ -18,6 +18,29 @@ export function clusterRecord(change: Partial<ClusterRecord> = {}): ClusterRecor
     transactions: [],
     kept: [],
     ...change,
+  };
+}
+
+export const recordedAt = '2026-11-27T18:00:00Z';
+
+/** Of an upgrade across an irreversible migration that went well. */
+export function clusterTransaction(id: number, from: string, to: string, backup: string | null): ClusterTransaction {
+  return {
+    id,
+    kind: 'upgrade',
+    from,
+    to,
+    class: 'irreversible',
+    revisions: { before: id, last: id, after: id + 1 },
+    operator: 'ann@ops-1',
+    pid: null,
+    startedAt: recordedAt,
+    endedAt: recordedAt,
+    outcome: 'done',
+    error: null,
+    backup,
+    rehearsed: true,
+    undo: null,
   };
 }
 

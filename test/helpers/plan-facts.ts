@@ -27,6 +27,7 @@ export function facts(change: Partial<Facts> = {}, target: Partial<Facts['target
     },
     signer: 'SHA256:x',
     allowDowngrade: false,
+    dataIsSavedElsewhere: false,
     restore: null,
     aside: null,
     since: null,

@@ -168,7 +168,14 @@ describe('on Kubernetes', () => {
   test.each(back)('$what: helm rollback', async (one) => {
     const history = [revision(1, 'superseded', one.version), revision(2, 'deployed', one.from)];
     const { site, left } = fakeRelease({ record: recorded(one), history, manifests });
-    const options = { to: undefined, restoreDatabase: false, forceConflicts: false, ownerSuspended: false, timeoutSeconds: 1 };
+    const options = {
+      to: undefined,
+      restoreDatabase: false,
+      dataIsSavedElsewhere: false,
+      forceConflicts: false,
+      ownerSuspended: false,
+      timeoutSeconds: 1,
+    };
     await helmRollback(site, { ...options, consent: async () => {} });
     expect(left()).toMatchObject({ current: one.version, ...one.reached });
   });

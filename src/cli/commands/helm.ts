@@ -29,6 +29,7 @@ type UpgradeFlags = ClusterFlags &
     timeout: number;
     rehearsal: boolean;
     allowDowngrade?: true;
+    dataIsSavedElsewhere?: true;
     forceConflicts?: true;
     ownerSuspended?: true;
     plan?: true;
@@ -37,6 +38,7 @@ type UpgradeFlags = ClusterFlags &
 type ResumeFlags = ClusterFlags & { yes?: true };
 type RollbackFlags = ClusterFlags & {
   restoreDatabase?: true;
+  dataIsSavedElsewhere?: true;
   timeout: number;
   forceConflicts?: true;
   ownerSuspended?: true;
@@ -60,6 +62,10 @@ export function declare(command: Command, act: Act): void {
       .addOption(timeout)
       .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
       .option('--allow-downgrade', 'install a version older than one that ran here')
+      .option(
+        '--data-is-saved-elsewhere',
+        'across an irreversible migration of a product without a declared database: you have a backup of its data, airdock makes none',
+      )
       .addOption(force)
       .addOption(suspended)
       .option('--yes', 'do not ask');
@@ -76,6 +82,10 @@ export function declare(command: Command, act: Act): void {
   one('rollback', 'Goes back to a version or a revision of helm’s, with the database where the old code cannot run on it.')
     .argument('[to]', 'a version, or a revision (default: the release before)')
     .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
+    .option(
+      '--data-is-saved-elsewhere',
+      'the same, of a product without a declared database: you have put the older data back yourself, airdock has none',
+    )
     .addOption(timeout)
     .addOption(force)
     .addOption(suspended)
@@ -119,9 +129,10 @@ async function prepare(context: CliContext, file: string, flags: UpgradeFlags): 
       rehearsed,
       values,
     };
+    const before = backup === null ? 'the way back is your own backup' : `the backup ${backup} is the way back`;
     const stops =
       plan.class === 'irreversible'
-        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade --owner-suspended, or stop what writes to the database first; the backup ${backup} is the way back.\n`
+        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade --owner-suspended, or stop what writes to the database first; ${before}.\n`
         : '';
     const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\n${stops}Tell your controller the chart's version ${plan.to}, and these values:\n${values}`;
     context.result({ schema: 'airdock.helm-prepare/1', ...done }, text);
@@ -150,6 +161,7 @@ async function withOptions(
         timeoutSeconds: flags.timeout,
         rehearse: flags.rehearsal,
         allowDowngrade: flags.allowDowngrade ?? false,
+        dataIsSavedElsewhere: flags.dataIsSavedElsewhere ?? false,
         forceConflicts: flags.forceConflicts ?? false,
         ownerSuspended: flags.ownerSuspended ?? false,
         push: pusher && (async () => pushedText((await pusher.push(bundle, () => {})).blobs)),
@@ -176,8 +188,8 @@ async function openFor(context: CliContext, site: KubernetesRelease, file: strin
 
 async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<number | undefined> {
   const site = await clusterSite(context, flags);
-  const { restoreDatabase = false, forceConflicts = false, ownerSuspended = false } = flags;
-  const way = { to, restoreDatabase, forceConflicts, ownerSuspended };
+  const { restoreDatabase = false, dataIsSavedElsewhere = false, forceConflicts = false, ownerSuspended = false } = flags;
+  const way = { to, restoreDatabase, dataIsSavedElsewhere, forceConflicts, ownerSuspended };
   if (flags.plan) return withLookBack(site, way, async ({ plan }) => showPlan(context, plan));
   const done = await helmRollback(site, {
     ...way,

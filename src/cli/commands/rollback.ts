@@ -8,7 +8,14 @@ import { outcomeDocument, outcomeText } from '../outcome.ts';
 import { at } from '../trust.ts';
 import { planText } from '../render/plan.ts';
 
-type Flags = IdentityFlags & { dir?: string; bundle?: string; yes?: true; discardLocal?: true; restoreDatabase?: true };
+type Flags = IdentityFlags & {
+  dir?: string;
+  bundle?: string;
+  yes?: true;
+  discardLocal?: true;
+  restoreDatabase?: true;
+  dataIsSavedElsewhere?: true;
+};
 
 export function declare(command: Command, act: Act): void {
   addIdentityOption(command)
@@ -20,6 +27,10 @@ export function declare(command: Command, act: Act): void {
     .option(
       '--restore-database',
       'across an irreversible migration: put the older database in place too; the newer one is kept aside',
+    )
+    .option(
+      '--data-is-saved-elsewhere',
+      'the same, of a product without a declared database: you have put the older data back yourself, airdock has none',
     )
     .option('--yes', 'do not ask')
     .action(act(run));
@@ -33,6 +44,7 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
     ...(version === undefined ? {} : { version }),
     ...(flags.discardLocal ? { discardLocal: true } : {}),
     ...(flags.restoreDatabase ? { restoreDatabase: true } : {}),
+    ...(flags.dataIsSavedElsewhere ? { dataIsSavedElsewhere: true } : {}),
   };
   const result = await rollback(await hostOf(context), options, (plan) =>
     consent(context, planText(plan), 'Go back?', flags.yes),

@@ -31,9 +31,7 @@ function textOf(status: Status): string {
   for (const { service, image, state, health } of status.services)
     lines.push(`  ${service.padEnd(12)} ${(health === 'none' ? state : `${state}, ${health}`).padEnd(20)} ${image}`);
   for (const { version, origin, rollback } of status.releases)
-    lines.push(
-      `  release ${version.padEnd(10)} ${rollback === 'code' ? `rollback: code only` : rollback}${origin === 'adopted' ? ' (adopted)' : ''}`,
-    );
+    lines.push(`  release ${version.padEnd(10)} ${rollbackText[rollback]}${origin === 'adopted' ? ' (adopted)' : ''}`);
   for (const { name, release, keptAt, backup } of status.keptDatabases)
     lines.push(
       `  kept    ${name}, of ${release}, since ${keptAt.slice(0, 16)}Z, ${backup === null ? 'no dump of it yet' : `backup ${backup}`}`,
@@ -44,6 +42,14 @@ function textOf(status: Status): string {
   if (fixes.length > 0) lines.push(`Next: ${fixes.join('\n      ')}`);
   return `${lines.join('\n')}\n`;
 }
+
+const rollbackText: Record<Status['releases'][number]['rollback'], string> = {
+  current: 'current',
+  code: 'rollback: code only',
+  database: 'database',
+  'own-data': 'rollback: once you have put its data back',
+  'never good': 'never good',
+};
 
 /** The newest one, and the newest that is proven when that is another. */
 function backupLines(backups: Status['backups']): string[] {

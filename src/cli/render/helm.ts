@@ -1,6 +1,7 @@
 import type { HelmPlan } from '../../kubernetes/plan/plan.ts';
 import type { HelmHistory, HelmStatus } from '../../kubernetes/commands/status.ts';
 import { differenceLines } from '../../data/postgres/compare/table-differences.ts';
+import { unsavedText } from './plan.ts';
 import { bytesText } from '../../units.ts';
 import { flagsOf } from '../../kubernetes/record/site.ts';
 
@@ -27,6 +28,7 @@ function upgradeText(plan: HelmPlan): string {
       'database',
       `${plan.database.name} in ${plan.database.place}${plan.database.bytes === null ? '' : `, ${bytesText(plan.database.bytes)}`}`,
     );
+  if (plan.unsavedData) line('data', unsavedText(plan));
   line('steps', plan.steps.join(', '));
   line('rollback', plan.rollback);
   for (const { text, fix } of plan.findings) lines.push(`  ! ${text}`, `      ${fix}`);
@@ -37,7 +39,8 @@ function rollbackText(plan: HelmPlan): string {
   const lines = [`${plan.product} ${plan.from} -> ${plan.to}, release ${plan.release} in ${plan.namespace}`];
   const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
   line('code', `as helm’s revision ${plan.toRevision} was`);
-  if (plan.comesBack === null) line('database', 'stays as it is; the old code runs on it');
+  if (plan.unsavedData) line('data', unsavedText(plan));
+  else if (plan.comesBack === null) line('database', 'stays as it is; the old code runs on it');
   else {
     line('comes back', plan.comesBack);
     line('kept aside', 'today’s database: what was written since stays in there, and is not in what serves');
@@ -63,7 +66,12 @@ export function helmStatusText(status: HelmStatus): string {
       `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. Is nobody at work on it: airdock helm resume ${flagsOf({ release: status.release, kubectl: status })}`,
     );
   for (const { name, release, keptAt } of status.keptDatabases) lines.push(`  kept: ${name}, of ${release}, since ${keptAt}`);
-  const ways = { code: 'by code alone', database: 'with its database', none: '' };
+  const ways = {
+    code: 'by code alone',
+    database: 'with its database',
+    'own-data': 'once you have put its data back',
+    none: '',
+  };
   for (const { version, rollback } of status.releases)
     if (rollback !== 'none') lines.push(`  back to ${version}: ${ways[rollback]}`);
   return `${lines.join('\n')}\n`;

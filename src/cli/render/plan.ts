@@ -12,6 +12,7 @@ export function planText(plan: Plan): string {
     line('', servingText(plan));
   }
   for (const [label, text] of restoreLines(plan)) line(label, text);
+  if (plan.unsavedData) line('data', unsavedText(plan));
   if (plan.redis) line(plan.redis.service, redisText(plan.redis.effect));
   line(
     'images',
@@ -42,6 +43,13 @@ export function planText(plan: Plan): string {
 function servingText(plan: Plan): string {
   const database = plan.steps.some((step) => step.id === 'database-service');
   return `the old version serves until its containers are replaced: a stop of about ${stopSeconds(plan.steps)} s (estimate)${database ? '; the database restarts' : ''}`;
+}
+
+/** What becomes of data that airdock does not save, on a way across an irreversible migration. */
+export function unsavedText({ kind, to }: Pick<Plan, 'kind' | 'to'>): string {
+  return kind === 'rollback'
+    ? `airdock has none of it: the data of ${to} must be back in place before this begins`
+    : 'airdock saves none of it: a way back takes your own backup';
 }
 
 function redisText(effect: 'emptied' | 'stays'): string {

@@ -35,17 +35,17 @@ export type RolledBack = {
   leftAside: TableDifference[] | null;
 };
 
-/** @throws RESTORE_DATABASE_NEEDED, ROLLBACK_REFUSED, LOCKED, OWNED_BY_ANOTHER; what failed and was taken back (6) */
+/** @throws RESTORE_DATABASE_NEEDED, DATA_NOT_SAVED, ROLLBACK_REFUSED, LOCKED, OWNED_BY_ANOTHER; what failed and was taken back (6) */
 export async function helmRollback(site: KubernetesRelease, options: RollbackOptions): Promise<RolledBack> {
   return withLookBack(site, options, async (look) => {
     assertNoFinding(look.plan.findings);
     await options.consent(look.plan);
-    const { from, version: to, swaps } = look.way;
+    const { from, version: to } = look.way;
     const running = await begin(site, look.record, {
       kind: 'rollback',
       from,
       to,
-      class: swaps ? 'irreversible' : 'expand',
+      class: look.plan.class,
       before: look.plan.revision,
       last: look.last,
     });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { migrationClass } from '../../bundle/manifest.ts';
-import { runsOn } from '../../policy/migrations.ts';
+import { wayBackTakes } from '../../policy/way-back.ts';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
@@ -31,7 +31,9 @@ export const helmStatusDocument = z.strictObject({
     .nullable(),
   keptDatabases: z.array(z.strictObject({ name: z.string(), release: z.string(), keptAt: z.string() })),
   /** Versions that helm keeps, and what a way back takes. */
-  releases: z.array(z.strictObject({ version: z.string(), revision: z.int(), rollback: z.enum(['code', 'database', 'none']) })),
+  releases: z.array(
+    z.strictObject({ version: z.string(), revision: z.int(), rollback: z.enum(['code', 'database', 'own-data', 'none']) }),
+  ),
 });
 export type HelmStatus = z.infer<typeof helmStatusDocument>;
 
@@ -107,9 +109,7 @@ export async function helmStatus(site: KubernetesRelease): Promise<HelmStatus> {
       rollback:
         version === deployed?.app_version || schema === null
           ? 'none'
-          : runsOn(record?.migrations ?? [], version, schema)
-            ? 'code'
-            : 'database',
+          : wayBackTakes(record?.migrations ?? [], { version, database: record?.shape?.database }, schema),
     })),
   };
 }

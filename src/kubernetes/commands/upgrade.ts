@@ -1,3 +1,4 @@
+import { withMigrations } from '../../policy/migrations.ts';
 import { higherVersion } from '../../policy/reached.ts';
 import { signerPins } from '../record/pins.ts';
 import { isAirdockError } from '../../errors.ts';
@@ -5,7 +6,7 @@ import { asStep } from '../../events.ts';
 import { withDatabase, type LiveDatabase } from '../database/access.ts';
 import { endGood } from '../steps/good.ts';
 import { waitHealthy } from '../steps/health.ts';
-import { look, union, type ClusterFacts } from '../plan/facts.ts';
+import { look, type ClusterFacts } from '../plan/facts.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import type { ClusterRecord } from '../record/record.ts';
@@ -131,7 +132,7 @@ function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
     ...record,
     checks: [...record.checks.filter((one) => one.version !== version), { version, health, traffic, securityFloor }],
     trust: signerPins(record.trust, bundle.signer),
-    migrations: union(record.migrations, bundle.manifest.migrations),
+    migrations: withMigrations(record.migrations, bundle.manifest.migrations),
     shape: { writers: bundle.manifest.writers, database: bundle.manifest.database, databaseImage: databaseImage(options) },
   };
 }

@@ -1,6 +1,6 @@
 import semver from 'semver';
 import type { BundleManifest } from '../../bundle/manifest.ts';
-import { classOfPath, type KnownMigration } from '../../policy/migrations.ts';
+import { classOfPath, withMigrations, type KnownMigration } from '../../policy/migrations.ts';
 import type { MigrationClass } from '../../bundle/manifest.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { fieldConflicts } from './conflicts.ts';
@@ -54,7 +54,7 @@ export async function look(
     ? semver.valid(deployed.app_version)
     : await versionWithoutHelm(site, revisions, writersOf(manifest, target));
   const there = deployed !== undefined || from !== null;
-  const migrations = union(record?.migrations ?? [], manifest.migrations);
+  const migrations = withMigrations(record?.migrations ?? [], manifest.migrations);
   // a chart of before the labels: its workloads have the names that they will have
   const seen = running.workloads.length > 0 || !there ? running : target;
   const database = there ? await databasePlace(site, manifest, seen) : undefined;
@@ -92,9 +92,3 @@ export async function look(
 }
 
 const emptyChart: ChartObjects = { workloads: [], migration: undefined, services: [] };
-
-/** One entry a version; what is said last counts. */
-export function union(known: readonly KnownMigration[], learnt: readonly KnownMigration[]): KnownMigration[] {
-  const all = new Map([...known, ...learnt].map((entry) => [entry.version, entry]));
-  return [...all.values()].toSorted((a, b) => semver.compare(a.version, b.version));
-}

@@ -1,14 +1,13 @@
-import semver from 'semver';
 import { z } from 'zod';
 import { migrationClass, type BundleManifest } from '../../bundle/manifest.ts';
 import { findingSchema, type Finding, type FindingCode } from '../../policy/finding.ts';
-import { runsOn } from '../../policy/migrations.ts';
+import { leavesDataUnsaved, pathFindings, restoreFlag, savedElsewhereFlag } from '../../policy/upgrade-path.ts';
 import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 import { conflictFix } from './conflicts.ts';
 import type { DatabasePlace } from '../database/access.ts';
 import type { ClusterFacts } from './facts.ts';
 import { ownerFindings } from './owners.ts';
-import { flagsOf, kubectlFlags } from '../record/site.ts';
+import { commandsOf, kubectlFlags } from '../record/site.ts';
 
 /** What `airdock helm upgrade` is about to do, as data. */
 export const helmPlanDocument = z.strictObject({
@@ -31,6 +30,8 @@ export const helmPlanDocument = z.strictObject({
   /** Of a rollback that takes the database along: what comes back, in words, and what today's has that it has not (null: not known). */
   comesBack: z.string().nullable(),
   since: tableDifferences.nullable(),
+  /** An irreversible migration lies on the way, and airdock saves nothing of the data: the release declares no database. */
+  unsavedData: z.boolean(),
   rollback: z.string(),
   findings: z.array(findingSchema),
 });
@@ -46,13 +47,15 @@ type Wanted = {
   registry: string | undefined;
   rehearse: boolean;
   allowDowngrade: boolean;
+  dataIsSavedElsewhere: boolean;
   ownerSuspended: boolean;
 };
 
 export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
   const { manifest, release, namespace, context, registry, rehearse } = wanted;
   const { from, pathClass, database, deployed } = facts;
-  const flags = flagsOf({ release, kubectl: { namespace, context } });
+  const { rollback } = commandsOf({ release, kubectl: { namespace, context } });
+  const unsavedData = leavesDataUnsaved({ pathClass, target: manifest });
   const swaps = pathClass === 'irreversible' && database !== undefined;
   const steps = [
     ...(registry === undefined ? [] : ['push']),
@@ -77,14 +80,17 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
     stops: swaps ? manifest.writers : [],
     comesBack: null,
     since: null,
+    unsavedData,
     rollback:
       from === null
         ? 'none: this is the first install'
         : from === manifest.version
           ? 'none: this version is what runs'
-          : swaps
-            ? `to ${from} with its database: airdock helm rollback ${from} --restore-database ${flags}`
-            : `to ${from} by code alone: airdock helm rollback ${from} ${flags}`,
+          : unsavedData
+            ? `to ${from}, once you have put its data back, for airdock saves none of it: ${rollback(from, savedElsewhereFlag)}`
+            : swaps
+              ? `to ${from} with its database: ${rollback(from, restoreFlag)}`
+              : `to ${from} by code alone: ${rollback(from)}`,
     findings: findingsOf(facts, wanted),
   };
 }
@@ -97,12 +103,9 @@ export function databaseOf(place: DatabasePlace | undefined, bytes: number | nul
 
 function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
   const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
-  const { manifest, release, namespace, context, registry, allowDowngrade } = wanted;
-  const flags = flagsOf({ release, kubectl: { namespace, context } });
+  const { manifest, release, namespace, context, registry, allowDowngrade, dataIsSavedElsewhere } = wanted;
   const findings: Finding[] = [];
   const refuse = (code: FindingCode, text: string, fix: string) => void findings.push({ code, text, fix });
-  if (record && record.product !== manifest.product)
-    refuse('PRODUCT_MISMATCH', `${release} is ${record.product}, the bundle is ${manifest.product}`, 'Name another release.');
   const last = revisions.at(-1);
   if (last?.status.startsWith('pending'))
     refuse(
@@ -119,29 +122,23 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
       `revision ${deployed.revision} has the version ${deployed.app_version}, which is none`,
       'Upgrade by helm to a release that airdock knows.',
     );
-  const highest = record?.highestGood ?? from;
-  const schema = record?.schemaRelease ?? from;
-  const runs = schema === null || semver.gte(manifest.version, schema) || runsOn(facts.migrations, manifest.version, schema);
-  if (!runs)
-    refuse(
-      'DOWNGRADE_REFUSED',
-      `${manifest.version} does not run on the database of ${schema}, which is here`,
-      `To go back with its database: airdock helm rollback ${manifest.version} --restore-database ${flags}`,
-    );
-  else if (highest !== null && semver.lt(manifest.version, highest) && !allowDowngrade)
-    refuse(
-      'DOWNGRADE_REFUSED',
-      `${manifest.version} is older than ${highest}, which ran here`,
-      from !== null && semver.gt(manifest.version, from)
-        ? '--allow-downgrade installs it all the same: its code runs on the database that is here.'
-        : `To go back: airdock helm rollback ${manifest.version} ${flags}; if helm does not keep it: --allow-downgrade`,
-    );
-  if (record?.securityFloor != null && semver.lt(manifest.version, record.securityFloor))
-    refuse(
-      'DOWNGRADE_REFUSED',
-      `${manifest.version} is below the security floor ${record.securityFloor}`,
-      `Install ${record.securityFloor} or later.`,
-    );
+  findings.push(
+    ...pathFindings(
+      {
+        product: record?.product ?? null,
+        from,
+        highestGood: record?.highestGood ?? null,
+        schemaRelease: record?.schemaRelease ?? null,
+        securityFloor: record?.securityFloor ?? null,
+        migrations: facts.migrations,
+        pathClass,
+        target: manifest,
+        allowDowngrade,
+        dataIsSavedElsewhere,
+      },
+      commandsOf({ release, kubectl: { namespace, context } }),
+    ),
+  );
   if (pathClass !== 'none' && !target.migration)
     refuse(
       'CHART_UNLABELLED',
@@ -154,16 +151,6 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
       `the way to ${manifest.version} cannot be taken back by code, and the database of this release was not found`,
       'The bundle says which workload it is, and which variable has its URL: ask the vendor whether the chart that runs fits it.',
     );
-  if (from !== null && !semver.satisfies(from, manifest.upgrade.from, { includePrerelease: true }))
-    refuse(
-      'UPGRADE_PATH_REFUSED',
-      `${manifest.version} upgrades from ${manifest.upgrade.from} only, ${from} runs here`,
-      'Install a release in between first.',
-    );
-  const stop =
-    from === null ? undefined : manifest.upgrade.stops.find((one) => semver.gt(one, from) && semver.lt(one, manifest.version));
-  if (stop !== undefined)
-    refuse('UPGRADE_PATH_REFUSED', `the way from ${from} to ${manifest.version} stops at ${stop}`, `Install ${stop} first.`);
   findings.push(
     ...ownerFindings(owners, {
       irreversible: pathClass === 'irreversible',

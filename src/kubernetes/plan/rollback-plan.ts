@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Finding } from '../../policy/finding.ts';
-import { runsOn } from '../../policy/migrations.ts';
+import { restoreFlag, savedElsewhereFlag } from '../../policy/upgrade-path.ts';
+import { unfitBackup } from '../../policy/way-back.ts';
 import { AirdockError } from '../../errors.ts';
 import { readIfExists } from '../../io/files.ts';
 import { conflictFix, fieldConflicts } from './conflicts.ts';
@@ -10,13 +11,13 @@ import { ownerFindings, ownersOf } from './owners.ts';
 import { databaseOf, type HelmPlan } from './plan.ts';
 import { shapeOf, type ClusterRecord } from '../record/record.ts';
 import { servingOf } from '../record/revisions.ts';
-import { flagsOf, type KubernetesRelease } from '../record/site.ts';
+import { commandsOf, type KubernetesRelease } from '../record/site.ts';
 import { keptThere } from '../database/access.ts';
 import { refuseOpen } from '../record/transaction.ts';
-import { comesBack, wayBack, type Way } from './way-back.ts';
+import { comesBack, wayBack, type Way, type WayAsked } from './way-back.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
 
-export type WayOptions = { to: string | undefined; restoreDatabase: boolean; forceConflicts: boolean; ownerSuspended: boolean };
+export type WayOptions = WayAsked & { forceConflicts: boolean; ownerSuspended: boolean };
 
 /** What is known of a rollback before anybody agrees to it. */
 export type LookBack = {
@@ -34,7 +35,7 @@ export type LookBack = {
 
 /**
  * Reads only; a kept database is opened for as long as its rows are read. A database that is elsewhere stays within reach for `work`.
- * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE, DATABASE_UNREACHABLE
+ * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, DATA_NOT_SAVED, USAGE, DATABASE_UNREACHABLE
  */
 export async function withLookBack<T>(
   site: KubernetesRelease,
@@ -91,12 +92,12 @@ async function assertBackupHere(
   if (!backup) return;
   const metadata = await readIfExists(path.join(backupDirectory, backup.id, 'metadata.json'));
   const { schemaRelease } = metadata ? (JSON.parse(metadata.toString()) as { schemaRelease?: string | null }) : {};
-  if (typeof schemaRelease === 'string' && !runsOn(migrations, version, schemaRelease))
-    throw new AirdockError(
-      'ROLLBACK_REFUSED',
-      `the backup ${backup.id} has the schema of ${schemaRelease}, which ${version} does not run on`,
-      { hint: 'Nothing was changed. By hand, from an older one: the operator’s book, section 10.' },
-    );
+  const unfit =
+    typeof schemaRelease === 'string' ? unfitBackup({ migrations, version }, { backup: backup.id, schemaRelease }) : undefined;
+  if (unfit)
+    throw new AirdockError('ROLLBACK_REFUSED', unfit.text, {
+      hint: 'Nothing was changed. By hand, from an older one: the operator’s book, section 10.',
+    });
   if (metadata) return;
   throw new AirdockError(
     'ROLLBACK_REFUSED',
@@ -108,10 +109,11 @@ async function assertBackupHere(
 function planRollback(
   site: KubernetesRelease,
   { product, shape }: ClusterRecord,
-  { from, version, swaps, kept, revision: toRevision }: Way,
+  { from, version, swaps, ownData, kept, revision: toRevision }: Way,
   { conflicts, owners, revision }: { conflicts: readonly string[]; owners: readonly Finding[]; revision: number | null },
 ): HelmPlan {
-  const forward = `to ${from} again: airdock helm rollback ${from}${swaps ? ' --restore-database' : ''} ${flagsOf(site)}`;
+  const flag = swaps ? restoreFlag : ownData ? savedElsewhereFlag : undefined;
+  const forward = `to ${from} again${ownData ? ', once you have put its data back' : ''}: ${commandsOf(site).rollback(from, flag)}`;
   return {
     schema: 'airdock.helm-plan/1',
     product,
@@ -120,7 +122,7 @@ function planRollback(
     kind: 'rollback',
     from,
     to: version,
-    class: swaps ? 'irreversible' : 'expand',
+    class: swaps || ownData ? 'irreversible' : 'expand',
     revision,
     toRevision,
     database: null,
@@ -128,6 +130,7 @@ function planRollback(
     stops: swaps ? (shape?.writers ?? []) : [],
     comesBack: null,
     since: null,
+    unsavedData: ownData,
     rollback: forward,
     findings: [
       ...owners,

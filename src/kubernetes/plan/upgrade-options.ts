@@ -12,6 +12,8 @@ export type UpgradeOptions = {
   timeoutSeconds: number;
   rehearse: boolean;
   allowDowngrade: boolean;
+  /** The operator backs the data up, where airdock does not. */
+  dataIsSavedElsewhere: boolean;
   /** Fields that others set are taken over; else such an upgrade is refused before anything is done. */
   forceConflicts: boolean;
   /** The GitOps controller that owns it is, says the operator. */

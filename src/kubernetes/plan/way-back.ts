@@ -1,10 +1,11 @@
 import semver from 'semver';
-import { runsOn } from '../../policy/migrations.ts';
+import { assertNoFinding } from '../../policy/finding.ts';
+import { fittingBackup, fittingKept, wayBackFindings, wayBackTakes } from '../../policy/way-back.ts';
 import { AirdockError } from '../../errors.ts';
 import type { ClusterRecord, ClusterTransaction } from '../record/record.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { ranOf } from '../record/revisions.ts';
-import { flagsOf, type KubernetesRelease } from '../record/site.ts';
+import { commandsOf, type KubernetesRelease } from '../record/site.ts';
 
 /** Which revision a rollback goes to, and what has to become of the database. */
 
@@ -16,14 +17,18 @@ export type Way = {
   /** With who made it: it lies on that machine. */
   backup: (Pick<ClusterTransaction, 'operator'> & { id: string }) | undefined;
   swaps: boolean;
+  /** The code alone goes back, across an irreversible migration: the operator has put the data back. */
+  ownData: boolean;
 };
 
-/** @throws ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, USAGE */
+export type WayAsked = { to: string | undefined; restoreDatabase: boolean; dataIsSavedElsewhere: boolean };
+
+/** @throws ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, DATA_NOT_SAVED, USAGE */
 export function wayBack(
   site: KubernetesRelease,
   record: ClusterRecord,
   revisions: readonly Revision[],
-  { to, restoreDatabase }: { to: string | undefined; restoreDatabase: boolean },
+  { to, restoreDatabase, dataIsSavedElsewhere }: WayAsked,
 ): Way {
   const from = record.current ?? '';
   const usable = ranOf(revisions);
@@ -44,34 +49,37 @@ export function wayBack(
     throw new AirdockError('ROLLBACK_REFUSED', `${version} is what runs`, {
       hint: 'airdock helm status shows what there is to go back to.',
     });
-  if (record.securityFloor !== null && semver.lt(version, record.securityFloor))
-    throw new AirdockError('ROLLBACK_REFUSED', `${version} is below the security floor ${record.securityFloor}`, {
-      hint: `Go back to ${record.securityFloor} or later.`,
-    });
-  const schema = record.schemaRelease ?? from;
-  const way = { revision: target.revision, version, from };
-  if (runsOn(record.migrations, version, schema)) {
-    if (!restoreDatabase) return { ...way, kept: undefined, backup: undefined, swaps: false };
-    throw new AirdockError('USAGE', `the database need not go back: ${version} runs on the schema of ${schema}`, {
-      hint: 'Leave --restore-database out.',
-    });
-  }
-  const kept = record.kept.findLast(({ schemaRelease }) => runsOn(record.migrations, version, schemaRelease));
-  const backup = record.transactions
-    .flatMap(({ backup: id, from: of, operator }) =>
-      id !== null && of !== null && runsOn(record.migrations, version, of) ? [{ id, operator }] : [],
-    )
-    .at(-1);
-  const crossing = `${from} -> ${version} crosses a migration that code alone cannot: ${version} does not run on the schema of ${schema}`;
-  if (!kept && backup === undefined)
-    throw new AirdockError('ROLLBACK_REFUSED', `${crossing}, and no database is kept, nor a backup on record, that it runs on`, {
-      hint: 'Stay.',
-    });
-  const found = { ...way, kept, backup, swaps: true };
-  if (restoreDatabase) return found;
-  throw new AirdockError('RESTORE_DATABASE_NEEDED', `${crossing}. The database must go back too: ${comesBack(found)} would.`, {
-    hint: `To go on: airdock helm rollback ${to ?? version} --restore-database ${flagsOf(site)}`,
-  });
+  const commands = commandsOf(site);
+  const { migrations, shape, securityFloor } = record;
+  const schemaRelease = record.schemaRelease ?? from;
+  const takes = wayBackTakes(migrations, { version, database: shape?.database }, schemaRelease);
+  const backups = record.transactions.flatMap(({ backup: id, from: release, operator, rehearsed: proven }) =>
+    id !== null && release !== null ? [{ id, operator, schemaRelease: release, proven }] : [],
+  );
+  const kept = takes === 'database' ? fittingKept(migrations, record.kept, version) : undefined;
+  const backup = takes === 'database' ? fittingBackup(migrations, backups, version) : undefined;
+  const comes = kept ? { ...kept, backup: null } : backup ? { ...backup, backup: backup.id } : null;
+  assertNoFinding(
+    wayBackFindings(
+      {
+        from,
+        version,
+        database: shape?.database,
+        traffic: undefined,
+        schemaRelease,
+        securityFloor,
+        migrations,
+        comes,
+        restoreDatabase,
+        dataIsSavedElsewhere,
+      },
+      // a revision that the operator named stays named
+      { ...commands, rollback: (named, flag) => commands.rollback(named === version ? (to ?? version) : named, flag) },
+      () => `: ${comesBack({ kept, backup })} would.`,
+    ),
+  );
+  const { revision } = target;
+  return { revision, version, from, kept, backup, swaps: comes !== null, ownData: takes === 'own-data' };
 }
 
 /** Which database, in words. */

@@ -2,6 +2,7 @@ import type { BackupKeys } from '../../data/postgres/backup/sealed.ts';
 import type { Listener } from '../../events.ts';
 import type { HelmReleases } from '../../io/helm-releases.ts';
 import type { Kubectl } from '../../io/kubectl.ts';
+import type { Commands } from '../../policy/upgrade-path.ts';
 import type { RecordStore } from './record.ts';
 
 /** A Helm release in a namespace, with what works on it. */
@@ -29,6 +30,16 @@ export type KubernetesRelease = {
 /** What every command line for this release has, for those that a person is to run. */
 export function flagsOf({ release, kubectl: { namespace, context } }: Named): string {
   return `--release ${release} -n ${namespace}${context === undefined ? '' : ` --kube-context ${context}`}`;
+}
+
+/** How an operator says it here. */
+export function commandsOf(site: Named): Commands {
+  return {
+    place: site.release,
+    anotherPlace: 'Name another release.',
+    install: 'airdock helm upgrade',
+    rollback: (version, flag) => `airdock helm rollback ${version}${flag === undefined ? '' : ` ${flag}`} ${flagsOf(site)}`,
+  };
 }
 
 type Named = { release: string; kubectl: Pick<Kubectl, 'namespace'> & Partial<Pick<Kubectl, 'context'>> };

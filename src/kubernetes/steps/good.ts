@@ -17,8 +17,9 @@ export async function endGood(
   const { record, transaction } = running;
   const { kind, from, to, undo } = transaction;
   const cameBack = record.kept.find(({ oid }) => oid === undo?.next?.oid);
-  // of a way back that brought a database in: a kept one, or one that was restored from a backup
-  const schemaRelease = kind === 'rollback' && undo?.live ? (cameBack?.schemaRelease ?? to) : record.schemaRelease;
+  // of a way back that brought other data in: a kept database, a restored backup, or what the operator put back
+  const otherData = kind === 'rollback' && (undo?.live != null || transaction.class === 'irreversible');
+  const schemaRelease = otherData ? (cameBack?.schemaRelease ?? to) : record.schemaRelease;
   const [aside] = keptBy(site, running, from ?? to);
   await end(
     site,

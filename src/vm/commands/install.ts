@@ -26,6 +26,8 @@ export type BundleOptions = {
   trust: NamedTrust;
   inputs: EnvInputs;
   allowDowngrade?: boolean;
+  /** The operator backs the data up, where airdock does not. */
+  dataIsSavedElsewhere?: boolean;
   discardLocal?: boolean;
   /** False with `--no-rehearsal`. */
   rehearse?: boolean;
@@ -145,6 +147,7 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     missingBlobs: async (blobs) => (records ? (await openStore(site.airdock)).missing(blobs) : [...blobs]),
     inBundle: (digest) => bundle.leftOut.every((name) => bundle.sums.get(name) !== digest),
     ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
+    dataIsSavedElsewhere: options.dataIsSavedElsewhere ?? false,
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
     ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse }),
   });

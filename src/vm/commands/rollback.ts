@@ -8,8 +8,7 @@ import { beginTransaction } from '../transaction/begin.ts';
 import { assertClear } from '../plan/plan.ts';
 import { discardLocal } from '../staging/discard-local.ts';
 import { gatherFacts, type Facts } from '../plan/facts.ts';
-import { runsOn } from '../../policy/migrations.ts';
-import { backupFor, keptFor, restoreOf } from '../kept-databases/choose.ts';
+import { restoreFor, restoreOf } from '../kept-databases/choose.ts';
 import type { Host } from '../site/host.ts';
 import { countAside, lookAside, removeSpool } from '../kept-databases/rows-left-aside.ts';
 import { openTrusted } from '../site/open-trusted.ts';
@@ -28,6 +27,8 @@ export type RollbackOptions = {
   version?: string;
   discardLocal?: boolean;
   restoreDatabase?: boolean;
+  /** The operator has put the data back, where airdock has none of it. */
+  dataIsSavedElsewhere?: boolean;
   /** `backup restore`: this backup, under the release that is current. */
   backup?: string;
   /** Of age, for a backup that is encrypted. */
@@ -100,6 +101,10 @@ async function factsOf(
   const carried = new Set(
     bundle && [...bundle.sums.entries()].filter(([name]) => !bundle.leftOut.includes(name)).map(([, digest]) => digest),
   );
+  const restore =
+    options.backup === undefined
+      ? await restoreFor(site.state, release.manifest, () => readBackups(site))
+      : await namedBackup(site, options.backup);
   return gatherFacts({
     site,
     records: site,
@@ -108,8 +113,9 @@ async function factsOf(
     inputs: {},
     missingBlobs: (blobs) => site.store.missing(blobs),
     inBundle: (digest) => carried.has(digest),
-    restore: options.backup === undefined ? await restoreFor(site, release.manifest) : await namedBackup(site, options.backup),
+    restore,
     restoreDatabase: options.restoreDatabase ?? false,
+    dataIsSavedElsewhere: options.dataIsSavedElsewhere ?? false,
     ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
   });
 }
@@ -123,15 +129,6 @@ async function openOwn({ host, state }: ManagedSite, file: string): Promise<Open
   throw new AirdockError('PRODUCT_MISMATCH', `the bundle is of ${product}`, {
     hint: 'Give one of the product that is installed here.',
   });
-}
-
-/** Null when the live database can stay, or when there is none to take its place. */
-async function restoreFor(site: ManagedSite, { version, database }: Release['manifest']): Promise<Plan['restore']> {
-  const { state } = site;
-  const deployment = state.deployment();
-  const schema = deployment?.schemaRelease ?? deployment?.current;
-  if (!schema || database === 'none' || runsOn(state.migrations(), version, schema)) return null;
-  return keptFor(state, version) ?? backupFor(state.migrations(), await readBackups(site), version);
 }
 
 async function namedBackup(site: ManagedSite, id: string): Promise<Plan['restore']> {

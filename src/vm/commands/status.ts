@@ -4,7 +4,7 @@ import { backupEntry, readBackups } from '../backups/list.ts';
 import { drift, findDrift } from '../plan/drift.ts';
 import type { Host } from '../site/host.ts';
 import type { TransactionRecord } from '../state/journal.ts';
-import { runsOn } from '../../policy/migrations.ts';
+import { wayBackTakes } from '../../policy/way-back.ts';
 import { rollbackTargets } from '../state/state.ts';
 import { notADeployment } from '../site/site.ts';
 import { lookAtSite, type Records } from '../site/site.ts';
@@ -25,7 +25,11 @@ export const statusDocument = z.strictObject({
     .strictObject({ transaction: z.int(), kind: z.string(), from: z.string().nullable(), to: z.string(), startedAt: z.string() })
     .nullable(),
   releases: z.array(
-    z.strictObject({ version: z.string(), origin: z.string(), rollback: z.enum(['current', 'code', 'database', 'never good']) }),
+    z.strictObject({
+      version: z.string(),
+      origin: z.string(),
+      rollback: z.enum(['current', 'code', 'database', 'own-data', 'never good']),
+    }),
   ),
   /** Oldest first. */
   backups: z.array(backupEntry),
@@ -81,7 +85,7 @@ function releasesOf({ state }: Records): Status['releases'] {
   const deployment = state.deployment();
   const targets = rollbackTargets(state).map((release) => release.version);
   const schema = deployment?.schemaRelease ?? deployment?.current ?? '0.0.0';
-  return state.releases().map(({ version, origin }) => ({
+  return state.releases().map(({ version, origin, manifest }) => ({
     version,
     origin,
     rollback:
@@ -89,8 +93,6 @@ function releasesOf({ state }: Records): Status['releases'] {
         ? 'current'
         : !targets.includes(version)
           ? 'never good'
-          : runsOn(state.migrations(), version, schema)
-            ? 'code'
-            : 'database',
+          : wayBackTakes(state.migrations(), manifest, schema),
   }));
 }

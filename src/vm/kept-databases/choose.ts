@@ -1,32 +1,40 @@
+import type { BundleManifest } from '../../bundle/manifest.ts';
 import type { BackupEntry } from '../backups/list.ts';
-import { runsOn, type KnownMigration } from '../../policy/migrations.ts';
+import { fittingBackup, fittingKept, wayBackTakes } from '../../policy/way-back.ts';
 import type { Plan } from '../plan/document.ts';
 import type { State } from '../state/state.ts';
 
-/** Which database goes with which code (docs/adr/0008-irreversible.md, "Rollback across it"). */
+/** Which database goes back with the code (docs/adr/0008-irreversible.md, "Rollback across it"). */
 
-/** The youngest backup that the code of that version runs on, proven ones first; null when there is none. */
-export function backupFor(
-  migrations: readonly KnownMigration[],
-  oldestFirst: readonly BackupEntry[],
-  version: string,
-): NonNullable<Plan['restore']> | null {
-  const fitting = oldestFirst.filter(
-    ({ state, schemaRelease }) => state !== 'damaged' && schemaRelease !== null && runsOn(migrations, version, schemaRelease),
-  );
-  const chosen = fitting.findLast(({ state }) => state === 'proven') ?? fitting.at(-1);
-  return chosen ? restoreOf(chosen) : null;
+type Restore = NonNullable<Plan['restore']>;
+
+/**
+ * A kept database, else a backup.
+ * @param backups oldest first; read only where no kept database fits
+ * @returns null when the live database can stay, or when there is none to take its place
+ */
+export async function restoreFor(
+  state: Pick<State, 'deployment' | 'migrations' | 'keptDatabases'>,
+  target: Pick<BundleManifest, 'version' | 'database'>,
+  backups: () => Promise<readonly BackupEntry[]>,
+): Promise<Restore | null> {
+  const deployment = state.deployment();
+  const migrations = state.migrations();
+  const schema = deployment?.schemaRelease ?? deployment?.current;
+  if (!schema || wayBackTakes(migrations, target, schema) !== 'database') return null;
+  const kept = fittingKept(migrations, state.keptDatabases(), target.version);
+  if (kept) {
+    const { name, release, schemaRelease, keptAt } = kept;
+    return { kept: name, backup: null, release, schemaRelease, at: keptAt, proven: true, encrypted: false };
+  }
+  const usable = (await backups()).filter(({ state: condition }) => condition !== 'damaged');
+  const proven = usable.map((entry) => ({ ...entry, proven: entry.state === 'proven' }));
+  const backup = fittingBackup(migrations, proven, target.version);
+  return backup ? restoreOf(backup) : null;
 }
 
 /** A backup as what a plan puts in place. */
-export function restoreOf({
-  id,
-  release,
-  schemaRelease,
-  createdAt,
-  state,
-  encrypted,
-}: BackupEntry): NonNullable<Plan['restore']> {
+export function restoreOf({ id, release, schemaRelease, createdAt, state, encrypted }: BackupEntry): Restore {
   return {
     kept: null,
     backup: id,
@@ -36,13 +44,4 @@ export function restoreOf({
     proven: state === 'proven',
     encrypted,
   };
-}
-
-/** The youngest kept database that the code of that version runs on; null when there is none. */
-export function keptFor(state: State, version: string): NonNullable<Plan['restore']> | null {
-  const migrations = state.migrations();
-  const kept = state.keptDatabases().findLast(({ schemaRelease }) => runsOn(migrations, version, schemaRelease));
-  if (!kept) return null;
-  const { name, release, schemaRelease, keptAt } = kept;
-  return { kept: name, backup: null, release, schemaRelease, at: keptAt, proven: true, encrypted: false };
 }

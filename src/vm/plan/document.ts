@@ -100,6 +100,8 @@ export const planDocument = z.strictObject({
     .strictObject({ service: z.string(), effect: z.enum(['emptied', 'stays']) })
     .nullable()
     .default(null),
+  /** An irreversible migration lies on the way, and airdock saves nothing of the data: the release declares no database. */
+  unsavedData: z.boolean().default(false),
   rollback: z.string(),
   findings: z.array(findingSchema),
 });

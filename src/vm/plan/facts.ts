@@ -6,7 +6,7 @@ import { isAirdockError } from '../../errors.ts';
 import type { EngineInfo } from '../../io/docker.ts';
 import { readIfExists } from '../../io/files.ts';
 import { volumesHere } from '../backups/volumes-and-redis.ts';
-import { classOfPath, type KnownMigration } from '../../policy/migrations.ts';
+import { classOfPath, withMigrations, type KnownMigration } from '../../policy/migrations.ts';
 import { diskNeeds } from './preflight/disk-needs.ts';
 import { driftFixes, findDrift, type Drift } from './drift.ts';
 import { parseEnvFile } from '../env/file.ts';
@@ -38,6 +38,8 @@ export type Facts = {
   target: BundleManifest;
   signer: string | null;
   allowDowngrade: boolean;
+  /** The operator backs the data up, where airdock does not; on a way back: has put the data back. */
+  dataIsSavedElsewhere: boolean;
   /** An upgrade is rehearsed unless somebody said no. */
   rehearse: boolean;
   deployment: Deployment | undefined;
@@ -78,6 +80,7 @@ export type FactsOptions = {
   /** False for a blob that neither the store nor the bundle has. */
   inBundle?: (digest: Digest) => boolean;
   allowDowngrade?: boolean;
+  dataIsSavedElsewhere?: boolean;
   restore?: Plan['restore'];
   restoreDatabase?: boolean;
   /** False: the backup stays unproven, and the live database is the first to see the migration. */
@@ -143,6 +146,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     target: manifest,
     signer: release.signer?.fingerprint ?? null,
     allowDowngrade: options.allowDowngrade ?? false,
+    dataIsSavedElsewhere: options.dataIsSavedElsewhere ?? false,
     rehearse: rehearses,
     deployment,
     migrations: records?.state.migrations() ?? [],
@@ -199,8 +203,9 @@ function migrates(options: FactsOptions, from: string | null): boolean {
   return upgradeClass(options, from) !== 'none';
 }
 
-function upgradeClass({ kind, release: { manifest } }: FactsOptions, from: string | null): MigrationClass {
-  return kind === 'upgrade' && from !== null ? classOfPath(manifest.migrations, from, manifest.version) : 'none';
+function upgradeClass({ kind, records, release: { manifest } }: FactsOptions, from: string | null): MigrationClass {
+  if (kind !== 'upgrade' || from === null) return 'none';
+  return classOfPath(withMigrations(records?.state.migrations() ?? [], manifest.migrations), from, manifest.version);
 }
 
 async function currentServices(site: Site, deployment: Deployment | undefined): Promise<string[]> {

@@ -1,6 +1,8 @@
 import semver from 'semver';
 import { databaseServiceOf, type MigrationClass } from '../../bundle/manifest.ts';
-import { classOfPath } from '../../policy/migrations.ts';
+import { classOfPath, withMigrations } from '../../policy/migrations.ts';
+import { leavesDataUnsaved, restoreFlag, savedElsewhereFlag } from '../../policy/upgrade-path.ts';
+import { wayBackTakes } from '../../policy/way-back.ts';
 import { diskFindings } from './preflight/disk.ts';
 import type { Facts } from './facts.ts';
 import { pathFindings } from './path-findings.ts';
@@ -87,6 +89,7 @@ export function makePlan(facts: Facts): Plan {
     aside: facts.aside,
     since: facts.since,
     redis: redisEffect(facts),
+    unsavedData: hasUnsavedData(facts, pathClass),
     rollback: rollbackLine(facts, pathClass),
     findings: [...facts.findings, ...pathFindings(facts, pathClass, stopSeconds(timed)), ...diskFindings(facts.disk)],
   };
@@ -118,20 +121,29 @@ function planClass({ kind, target, deployment, migrations }: Facts): Plan['class
       ? classOfPath(migrations, schema, target.version)
       : classOfPath(migrations, target.version, schema);
   }
-  return classOfPath(target.migrations, from, target.version);
+  return classOfPath(withMigrations(migrations, target.migrations), from, target.version);
 }
 
 function imageLine(entry: Facts['load']['load'][number], action: Plan['images'][number]['action']): Plan['images'][number] {
   return { reference: entry.image.reference, name: entry.name, private: entry.private, action };
 }
 
+/** The code alone cannot go this way, or not come back from it, and airdock has nothing of the data. */
+function hasUnsavedData({ kind, target, deployment, migrations }: Facts, pathClass: Plan['class']): boolean {
+  if (kind !== 'rollback') return leavesDataUnsaved({ pathClass, target });
+  const schema = deployment?.schemaRelease ?? deployment?.current ?? target.version;
+  return wayBackTakes(migrations, target, schema) === 'own-data';
+}
+
 function rollbackLine(facts: Facts, pathClass: Plan['class']): string {
   const { kind, deployment } = facts;
   const from = deployment?.current;
   if (kind === 'install' || !from) return 'none: this is the first release here';
-  if (kind === 'rollback') return facts.restore ? `airdock rollback ${from} --restore-database` : `airdock rollback ${from}`;
+  if (hasUnsavedData(facts, pathClass))
+    return `airdock rollback ${from} ${savedElsewhereFlag}, once you have put its data back: airdock saves none of it`;
+  if (kind === 'rollback') return `airdock rollback ${from}${facts.restore ? ` ${restoreFlag}` : ''}`;
   return pathClass === 'irreversible'
-    ? `airdock rollback ${from} --restore-database: a rename of the kept database; what is written after the upgrade stays in a kept one`
+    ? `airdock rollback ${from} ${restoreFlag}: a rename of the kept database; what is written after the upgrade stays in a kept one`
     : `airdock rollback ${from}: code only, the database stays`;
 }
 

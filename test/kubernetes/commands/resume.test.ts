@@ -197,3 +197,15 @@ test('what cannot be asked may have rolled', async () => {
   const site = { release: 'shop', helm: { history } } as unknown as KubernetesRelease;
   expect(await cameTo(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
 });
+
+test.each([
+  ['expand', '0.5.0'],
+  ['irreversible', '0.4.0'],
+] as const)(
+  'a way back by code alone (%s) that was killed: the schema is that of the data that is there',
+  async (kind, schema) => {
+    const done = [...before, revision(4, 'deployed', '0.4.0')];
+    const { record: left } = await resumed(done, { kind: 'rollback', from: '0.5.0', class: kind });
+    expect(left).toMatchObject({ current: '0.4.0', schemaRelease: schema });
+  },
+);

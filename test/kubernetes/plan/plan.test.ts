@@ -1,54 +1,9 @@
 import { expect, test } from 'vitest';
 import type { ClusterFacts } from '../../../src/kubernetes/plan/facts.ts';
-import { planUpgrade } from '../../../src/kubernetes/plan/plan.ts';
-import type { Workload } from '../../../src/kubernetes/pods/workloads.ts';
-import { makeRelease } from '../../helpers/bundle.ts';
+import { clusterFacts as facts, helmPlan as plan } from '../../helpers/cluster-plan.ts';
 import { revision } from '../../helpers/cluster-records.ts';
 
-const registry = 'registry.internal/shop';
-const workload = (service: string, kind: Workload['kind'] = 'Deployment'): Workload => ({
-  kind,
-  name: `shop-${service}`,
-  service,
-  replicas: 1,
-  selector: {},
-  container: service,
-  image: `${registry}/example/shop-${service}:0.3.0`,
-  spec: { containers: [] },
-});
-const migration = { kind: 'Job', metadata: { name: 'shop-migrate' }, spec: { template: { spec: { containers: [] } } } };
-const workloads = [workload('api'), workload('web'), workload('db', 'StatefulSet')];
-const facts: ClusterFacts = {
-  record: undefined,
-  revisions: [revision(1, 'deployed', '0.2.4')],
-  deployed: revision(1, 'deployed', '0.2.4'),
-  from: '0.2.4',
-  pathClass: 'expand',
-  migrations: [],
-  running: { workloads, migration: undefined, services: [] },
-  target: { workloads, migration, services: [] },
-  database: { kind: 'pod', service: 'db', workload: workloads[2]!, user: 'shop', name: 'shop' },
-  databaseBytes: 5,
-  owners: [],
-  conflicts: [],
-  missing: [],
-  mayNot: [],
-};
-const { manifest } = makeRelease();
-const plan = (change: Partial<ClusterFacts> = {}, more: Partial<Parameters<typeof planUpgrade>[1]> = {}) =>
-  planUpgrade(
-    { ...facts, ...change },
-    {
-      release: 'shop',
-      namespace: 'prod',
-      manifest,
-      registry,
-      rehearse: true,
-      allowDowngrade: false,
-      ownerSuspended: false,
-      ...more,
-    },
-  );
+/** Of what stands against it. */
 const codes = (change: Partial<ClusterFacts>, more = {}) => plan(change, more).findings.map(({ code }) => code);
 
 test('expand: nobody stops, and code alone goes back', () => {

@@ -1,27 +1,9 @@
 import { expect, test } from 'vitest';
-import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
+import type { ClusterRecord } from '../../../src/kubernetes/record/record.ts';
 import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import { comesBack, wayBack } from '../../../src/kubernetes/plan/way-back.ts';
-import { clusterRecord, revision } from '../../helpers/cluster-records.ts';
+import { clusterRecord, clusterTransaction as transaction, recordedAt as at, revision } from '../../helpers/cluster-records.ts';
 
-const at = '2026-11-27T18:00:00Z';
-const transaction = (id: number, from: string, to: string, backup: string | null): ClusterTransaction => ({
-  id,
-  kind: 'upgrade',
-  from,
-  to,
-  class: 'irreversible',
-  revisions: { before: id, last: id, after: id + 1 },
-  operator: 'ann@ops-1',
-  pid: null,
-  startedAt: at,
-  endedAt: at,
-  outcome: 'done',
-  error: null,
-  backup,
-  rehearsed: true,
-  undo: null,
-});
 const record = clusterRecord({
   migrations: [
     { version: '0.3.0', class: 'expand', summary: 'adds a column' },
@@ -38,7 +20,7 @@ const revisions = ['0.2.4', '0.3.0', '0.4.0'].map((version, index) =>
 );
 const site = { release: 'shop', kubectl: { namespace: 'prod' } } as KubernetesRelease;
 const way = (to: string | undefined, change: Partial<ClusterRecord> = {}, restoreDatabase = true) =>
-  wayBack(site, { ...record, ...change }, revisions, { to, restoreDatabase });
+  wayBack(site, { ...record, ...change }, revisions, { to, restoreDatabase, dataIsSavedElsewhere: false });
 
 test('across an irreversible migration the kept database comes back, by a version, a revision, or neither', () => {
   for (const to of ['0.3.0', '2', undefined]) expect(way(to)).toMatchObject({ revision: 2, version: '0.3.0', swaps: true });

@@ -9,10 +9,13 @@ export function commitGood({ site, record, plan, target }: Transaction): void {
   const { manifest } = target;
   state.commit(() => {
     const before = state.deployment();
+    // on a way back with data of the operator's own, that data has the schema of the release it belongs to
+    const ownData = plan.kind === 'rollback' && plan.unsavedData;
+    const schemaKnown = ownData ? manifest.version : (before?.schemaRelease ?? null);
     state.updateDeployment({
       product: manifest.product,
       phase: 'good',
-      schemaRelease: reachedAfter(before, manifest).schemaRelease,
+      schemaRelease: reachedAfter(before && { ...before, schemaRelease: schemaKnown }, manifest).schemaRelease,
     });
     // what was adopted without a bundle did not know its product: this one says it
     for (const release of state.releases())
