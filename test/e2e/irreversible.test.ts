@@ -94,6 +94,15 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     expect(JSON.parse(await readFile(dump, 'utf8'))).toMatchObject({ database: 'nodepad_0_3_0_t3', release: '0.3.0' });
   });
 
+  test('back by install --allow-downgrade: refused, old code never meets the new schema', async () => {
+    const before = await containerIds(host, directory);
+    const refused = await airdock(host, at('install', releases.path('0.3.0'), '--allow-downgrade', '--yes'));
+    expect(refused).toMatchObject({ exitCode: 5, json: { code: 'DOWNGRADE_REFUSED' } });
+    expect(refused.json['hint']).toContain('airdock rollback 0.3.0 --restore-database');
+    expect(await answering(host, directory)).toBe('0.4.0');
+    expect(await containerIds(host, directory)).toEqual(before);
+  });
+
   test('back without --restore-database: refused, and it says what comes back, what is left aside, what to type', async () => {
     await psql(
       host,
