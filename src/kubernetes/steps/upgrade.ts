@@ -1,4 +1,4 @@
-import { lastMigration, lastWords } from '../../data/postgres/migration/migration-output.ts';
+import { migrationFailed } from '../../data/postgres/migration/migration-failed.ts';
 import { asideName, nextName } from '../../data/postgres/swap/swap-names.ts';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
@@ -89,8 +89,7 @@ export async function changeDatabase(
       secret,
       timeoutMs: options.timeoutSeconds * 1000,
     });
-    if (exitCode !== 0)
-      throw migrationFailed(manifest.version, output, 'It ran on a copy; the database that served is as it was.');
+    if (exitCode !== 0) throw migrationFailed({ version: manifest.version, output, exitCode, on: 'copy' });
     return { summary: durationText(performance.now() - started) };
   });
   await asStep(listener, 'swap', async () => {
@@ -138,15 +137,10 @@ async function explained(
   if (isAirdockError(error, 'UP_FAILED') && why !== '')
     return new AirdockError('UP_FAILED', `${error.message}\n${why}`, { hint: error.hint ?? '', cause: error });
   if (!isHook(error) || log + why === '') return error;
-  const rest = working
+  const more = working
     ? 'It had not come to its end in time (--timeout), and was ended.'
     : `All that it printed: kubectl ${kubectlFlags(site)} logs job/${migration?.metadata.name}`;
-  return migrationFailed(
-    version,
-    log || why,
-    `Its class is expand: whatever part was applied, the old version runs on it, and the next upgrade continues. ${rest}`,
-    podsRolled(error),
-  );
+  return migrationFailed({ version, output: log || why, on: 'live', more, details: { rolled: podsRolled(error) } });
 }
 
 /** It was a hook of after the new pods. */
@@ -156,12 +150,4 @@ export function podsRolled(error: unknown): boolean {
 
 export function isHook(error: unknown): boolean {
   return isAirdockError(error, 'MIGRATION_FAILED');
-}
-
-function migrationFailed(version: string, output: string, hint: string, rolled = false): AirdockError {
-  const name = lastMigration(output);
-  return new AirdockError('MIGRATION_FAILED', `${name ?? 'the migration'} of ${version} failed: ${lastWords(output)}`, {
-    hint,
-    details: { migration: name ?? null, rolled },
-  });
 }

@@ -1,6 +1,5 @@
-import { AirdockError } from '../../../errors.ts';
 import { durationText } from '../../../units.ts';
-import { lastMigration, lastWords } from './migration-output.ts';
+import { migrationFailed } from './migration-failed.ts';
 import { literal, psql, type DatabaseTarget } from '../server/server.ts';
 import { shapeChanges, shapeOf } from './shape.ts';
 
@@ -28,20 +27,18 @@ export async function migrateCopy(
   const started = performance.now();
   const { exitCode, output } = await migrate();
   const took = durationText(performance.now() - started);
-  if (exitCode !== 0) throw failed(version, output, exitCode, log);
+  if (exitCode !== 0)
+    throw migrationFailed({
+      version,
+      output,
+      exitCode,
+      on: 'rehearsal',
+      more: log && `What it printed is in ${log}.`,
+      details: { rehearsal: true, ...(log === undefined ? {} : { log }) },
+    });
   const changes = shapeChanges(before, await shapeOf(copy));
   return [
     `the migration took ${took}`,
     ...(changes.length === 0 ? ['no table, column or number of rows changed'] : changes),
   ].join('\n');
-}
-
-function failed(version: string, output: string, exitCode: number, log: string | undefined): AirdockError {
-  const migration = lastMigration(output);
-  const what = migration === undefined ? `the migration of ${version}` : `migration ${migration} of ${version}`;
-  const kept = log === undefined ? '' : ` What it printed is in ${log}.`;
-  return new AirdockError('MIGRATION_FAILED', `${what} failed on a copy of your data (exit ${exitCode}): ${lastWords(output)}`, {
-    hint: `Nothing was changed. Put right the rows that it names, and run the same command again; or ask the vendor for a fixed release.${kept}`,
-    details: { rehearsal: true, migration: migration ?? null, ...(log === undefined ? {} : { log }) },
-  });
 }

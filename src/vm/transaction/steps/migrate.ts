@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AirdockError } from '../../../errors.ts';
 import { replaceFile } from '../../../io/files.ts';
 import { databaseAccess, environmentOf } from '../../database/access.ts';
 import { parseEnvFile } from '../../env/file.ts';
-import { appliedIn, lastMigration, lastWords } from '../../../data/postgres/migration/migration-output.ts';
+import { migrationFailed } from '../../../data/postgres/migration/migration-failed.ts';
+import { appliedIn } from '../../../data/postgres/migration/migration-output.ts';
 import { openStaged } from '../../staging/stage.ts';
 import { snapshotFile } from '../../staging/switch-files.ts';
 import { snapshotFolder } from '../../state/names.ts';
@@ -42,6 +42,7 @@ export async function migrate({ site, record, plan, target, signal }: Transactio
   // compose's own environment wins over `.env`, so whatever names the database there names the copy
   const access = inCopy ? databaseAccess(target.manifest, parseEnvFile(env, '.env')) : undefined;
   const onCopy = access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
+  const log = path.join(folderOf(site, record.id), 'migrate.log');
   for (let attempt = 1; ; attempt++) {
     const result = await compose.run(service, command, {
       labels: transactionLabel(record.id),
@@ -50,21 +51,22 @@ export async function migrate({ site, record, plan, target, signal }: Transactio
       ...(signal ? { signal } : {}),
     });
     const output = result.stdout + result.stderr;
-    await replaceFile(path.join(folderOf(site, record.id), 'migrate.log'), output, { mode: 0o600 });
-    const applied = appliedIn(output);
-    if (result.exitCode === 0) return applied.length === 0 ? 'done' : `${applied.length} applied`;
+    await replaceFile(log, output, { mode: 0o600 });
+    if (result.exitCode === 0) {
+      const applied = appliedIn(output);
+      return applied.length === 0 ? 'done' : `${applied.length} applied`;
+    }
     if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
       await sleep(1000 * attempt, undefined, signal ? { signal } : {});
       continue;
     }
-    const before = inCopy || applied.length === 0 ? '' : `\nApplied before it, and there to stay: ${applied.join(', ')}.`;
-    throw new AirdockError(
-      'MIGRATION_FAILED',
-      `${lastMigration(output) ?? 'the migration'} of ${target.manifest.version} failed (exit ${result.exitCode}): ${lastWords(output)}${before}`,
-      {
-        hint: `What it printed is in ${path.join(folderOf(site, record.id), 'migrate.log')}. ${inCopy ? 'It ran on a copy; the database that served is as it was.' : 'Its class is expand: whatever part was applied, the old version runs on it, and the next install continues.'}`,
-        details: { log: path.join(folderOf(site, record.id), 'migrate.log'), applied: inCopy ? [] : applied },
-      },
-    );
+    throw migrationFailed({
+      version: target.manifest.version,
+      output,
+      exitCode: result.exitCode,
+      on: inCopy ? 'copy' : 'live',
+      more: `What it printed is in ${log}.`,
+      details: { log },
+    });
   }
 }
