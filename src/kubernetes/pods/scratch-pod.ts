@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { scratchArguments, scratchUser as user } from '../../data/postgres/migration/scratch-settings.ts';
 import type { DatabaseTarget, Tools } from '../../data/postgres/server/server.ts';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject, Pod } from '../../io/kubectl.ts';
@@ -10,10 +11,7 @@ import type { PodSpec } from './workloads.ts';
 /** A throwaway database server in a pod, on which backups are proven and migrations rehearsed (ADR 7, ADR 13). */
 export type ScratchPod = { server: DatabaseTarget; address: string };
 
-const user = 'airdock_scratch';
 const readyTimeout = 180_000;
-/** Durability costs time that the neighbours need. */
-const settings = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off', 'max_wal_size=128MB', 'archive_mode=off'];
 
 /** 77 characters at most, for helm's releases have 53: a pod's name may have 253. Cut, two of them would be one. */
 export function scratchName({ release }: Pick<KubernetesRelease, 'release'>, what: string): string {
@@ -103,7 +101,7 @@ function serverPod(
           name: 'server',
           image,
           imagePullPolicy: live?.['imagePullPolicy'] ?? 'IfNotPresent',
-          args: ['postgres', ...settings.flatMap((setting) => ['-c', setting])],
+          args: ['postgres', ...scratchArguments()],
           env: env.map(([name, value]) => ({ name, value })),
           securityContext: live?.['securityContext'],
           volumeMounts: [{ name: 'data', mountPath: '/airdock' }],

@@ -1,8 +1,7 @@
+import { scratchArgumentsBehindLive, scratchUser } from '../../data/postgres/migration/scratch-settings.ts';
 import type { ComposeService } from '../../io/compose.ts';
 
 /** The compose file of a scratch server: what is in it, and what is not (docs/adr/0007, "The scratch server"). */
-
-export const scratchUser = 'airdock_scratch';
 
 export type ScratchOptions = {
   /** The deployment's directory: whose scratch project this is. */
@@ -19,23 +18,6 @@ export type ScratchOptions = {
 };
 
 type Service = Record<string, unknown>;
-
-/**
- * Durability and parallel workers cost time and memory that the neighbours need. What would reach out of the container or
- * wait for somebody (archiving, a standby) is off, whatever the live server is told. The last one wins.
- */
-const overrides = {
-  fsync: 'off',
-  full_page_writes: 'off',
-  synchronous_commit: 'off',
-  max_wal_size: '128MB',
-  min_wal_size: '32MB',
-  max_parallel_maintenance_workers: '0',
-  max_parallel_workers_per_gather: '0',
-  archive_mode: 'off',
-  synchronous_standby_names: '',
-  listen_addresses: '*',
-};
 
 /**
  * A container on an ordinary internal network still reaches the host by the network's gateway, and with it every published
@@ -67,11 +49,10 @@ export function scratchLabels(directory: string): Record<string, string> {
 }
 
 function databaseService({ live, image, password }: ScratchOptions): Service {
-  const settings = Object.entries(overrides).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   return {
     image,
     ...(live.entrypoint ? { entrypoint: live.entrypoint } : {}),
-    command: [...(live.command ?? ['postgres']), ...settings],
+    command: [...(live.command ?? ['postgres']), ...scratchArgumentsBehindLive()],
     environment: { POSTGRES_USER: scratchUser, POSTGRES_DB: scratchUser, POSTGRES_PASSWORD: doubled(password) },
     volumes: configurationOf(live),
     restart: 'no',

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DatabaseTarget } from '../../data/postgres/backup/backup.ts';
+import { scratchUser } from '../../data/postgres/migration/scratch-settings.ts';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import type { Compose, ComposeService } from '../../io/compose.ts';
 import type { ContainerInfo } from '../../io/container.ts';
@@ -10,7 +11,7 @@ import { ensureDirectory, removeTree, replaceFile } from '../../io/files.ts';
 import { databaseImage } from '../database/target.ts';
 import { workTag, transactionVariable } from '../state/names.ts';
 import { endProcesses } from '../site/leftover-processes.ts';
-import { scratchFile, scratchLabels, scratchUser } from './compose-file.ts';
+import { scratchFile, scratchLabels } from './compose-file.ts';
 import type { Site } from '../site/site.ts';
 
 /** The throwaway server on which backups are proven and migrations rehearsed (docs/adr/0007, "The scratch server"). */

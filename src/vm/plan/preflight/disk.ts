@@ -1,6 +1,7 @@
 import { freeBytes, fileSystemId } from '../../../io/files.ts';
 import { bytesText } from '../../../units.ts';
 import { assertNoFinding, type Finding } from '../../../policy/finding.ts';
+import { emptyServerBytes } from '../../../data/postgres/migration/scratch-settings.ts';
 import type { BackupMetadata } from '../../../data/postgres/backup/backup-metadata.ts';
 import type { Site } from '../../site/site.ts';
 
@@ -33,11 +34,9 @@ export function diskFindings(ledger: readonly DiskFacts[]): Finding[] {
     ];
   });
 }
-/** An empty server, and the write-ahead log that it may keep (scratch-file.ts). */
-const emptyServer = 200e6;
 /** What a throwaway server takes in Docker's data directory, with a database of that size. */
 export function scratchBytes(databaseBytes: number): number {
-  return emptyServer + databaseBytes;
+  return emptyServerBytes + databaseBytes;
 }
 /** Size of the database that a backup was made of. An older airdock did not write it down: a dump is rarely an eighth. */
 function restoredBytes({ databaseBytes, dump }: BackupMetadata): number {
