@@ -10,7 +10,7 @@ import { stopHook } from '../steps/migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { removeScratch } from '../pods/scratch-pod.ts';
 import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
-import { bringUp, stoppedBy, stopWriters, swapBack } from '../steps/swap.ts';
+import { bringDatabaseBack, bringUp, stoppedBy, stopWriters } from '../steps/swap.ts';
 import { end, note, type Running } from '../record/transaction.ts';
 import { removeTools } from '../pods/tools-pod.ts';
 import { removeTrials } from '../steps/trial.ts';
@@ -130,7 +130,7 @@ async function goBack(
       if (made) await stopWriters(site, stoppedBy(undo, objects));
       const shape = shapeOf(running.record);
       await withDatabase(site, await databasePlace(site, shape, objects), shape.databaseImage ?? undefined, async (database) => {
-        if (database) await swapBack(database, running, running.transaction.kind === 'rollback');
+        if (database) await bringDatabaseBack(database, running, running.transaction.kind === 'rollback');
       });
     }
     if (revisions.before !== null && made)

@@ -14,7 +14,7 @@ import { shapeOf } from '../record/record.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import { deployedOf } from '../record/revisions.ts';
 import type { KubernetesRelease } from '../record/site.ts';
-import { bringUp, postgresServerOf, open, quiesce, scaleBack, stopWriters, swapBack, swapIn } from '../steps/swap.ts';
+import { bringUp, postgresServerOf, open, quiesce, scaleBack, stopWriters, bringDatabaseBack, swapIn } from '../steps/swap.ts';
 import { writersOf } from '../pods/workloads.ts';
 import { begin, failed, type Running } from '../record/transaction.ts';
 import { chartObjects } from '../pods/workloads.ts';
@@ -116,7 +116,7 @@ async function databaseToo(
       // what came back never meets today's database
       if (opened) await stopWriters(site, writers);
       // once it was open somebody may have written to it
-      await swapBack(database, running, opened || way.kept !== undefined);
+      await bringDatabaseBack(database, running, opened || way.kept !== undefined);
       if (opened && before !== null) await site.helm.rollback(site.release, before, { ...options, forceConflicts: true });
       await scaleBack(site, undo);
       const left = opened && !way.kept ? `; what came back was open for a while and is left as ${undo.next?.name}` : '';

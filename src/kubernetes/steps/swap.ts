@@ -9,6 +9,7 @@ import {
   type PostgresServer,
 } from '../../data/postgres/swap/admin.ts';
 import type { DatabaseTarget } from '../../data/postgres/server/server.ts';
+import { planSwap, swapBack } from '../../data/postgres/swap/swap.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
 import { AirdockError } from '../../errors.ts';
 import { isReady, podsOf, waitGone } from '../pods/pods.ts';
@@ -118,10 +119,9 @@ export async function swapIn(
 ): Promise<void> {
   const cluster = postgresServerOf(target, running);
   const undo = undoOf(running);
-  const live = undo.live ?? found(await databases(cluster), target.database);
-  const next = found(await databases(cluster), nextDatabase);
-  await note(site, running, { undo: { ...undo, live, next, aside } });
-  await swapDatabases(cluster, { live, next, aside });
+  const swap = await planSwap(cluster, { began: undo.live, next: nextDatabase, aside });
+  await note(site, running, { undo: { ...undo, ...swap } });
+  await swapDatabases(cluster, swap);
 }
 
 /** Lets the application in, if the live name has the database that came in. */
@@ -130,20 +130,12 @@ export async function open(target: DatabaseTarget, running: Running): Promise<vo
   if (next) await unfence(postgresServerOf(target, running), { name: target.database, oid: next.oid });
 }
 
-/** The database that was live is live again, whichever side of the swap it is on. Nothing is guessed. @throws UNDO_FAILED */
-export async function swapBack(target: DatabaseTarget, running: Running, keep: boolean): Promise<void> {
+/** The database that was live is live again and open; the one that took its place is dropped unless `keep`. @throws UNDO_FAILED */
+export async function bringDatabaseBack(target: DatabaseTarget, running: Running, keep: boolean): Promise<void> {
   const { live, next, aside } = undoOf(running);
   if (!live) return;
   const cluster = postgresServerOf(target, running);
-  const all = await databases(cluster);
-  const here = all.find(({ name }) => name === target.database);
-  if (here?.oid !== live.oid) {
-    if (!here || here.oid !== next?.oid || aside === null)
-      throw new AirdockError('UNDO_FAILED', `the database ${target.database} is none that this transaction knows`, {
-        hint: 'Look at SELECT oid, datname FROM pg_database, give the right one its name, then run airdock helm resume.',
-      });
-    await swapDatabases(cluster, { live: here, next: { name: aside, oid: live.oid }, aside: next.name });
-  }
+  await swapBack(cluster, live, next && aside !== null ? { next, aside } : undefined);
   await unfence(cluster, { name: target.database, oid: live.oid });
   if (!keep) await dropDatabase(cluster, nextName(running.transaction.id));
 }

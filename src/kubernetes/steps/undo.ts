@@ -5,7 +5,7 @@ import type { ClusterFacts } from '../plan/facts.ts';
 import { flagsOf, kubectlFlags, type KubernetesRelease } from '../record/site.ts';
 import { stopHook } from './migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
-import { bringUp, keptBy, swapBack } from './swap.ts';
+import { bringUp, keptBy, bringDatabaseBack } from './swap.ts';
 import { end, type Running } from '../record/transaction.ts';
 import { isHook, podsRolled } from './upgrade.ts';
 
@@ -25,7 +25,7 @@ export async function bringBack(
   const { undo, revisions } = running.transaction;
   const rolled = came === 'to-the-pods';
   if (came !== 'before-helm') await stopHook(site, facts.target.migration);
-  if (undo?.live && database) await swapBack(database, running, false);
+  if (undo?.live && database) await bringDatabaseBack(database, running, false);
   if (rolled && revisions.before !== null)
     await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
   if (undo?.live) await bringUp(site, facts.running.workloads, undo, 600_000);

@@ -1,18 +1,17 @@
-import { databases, found } from '../../data/postgres/swap/admin.ts';
+import { inPlace, type InPlace } from '../../data/postgres/swap/swap.ts';
 import { AirdockError } from '../../errors.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import type { ManagedSite } from '../site/site.ts';
-import { postgresServerOf, sameDatabase, swapOf } from './swap-record.ts';
+import { postgresServerOf, swapOf } from './swap-record.ts';
 import { waitForDatabase } from './wait.ts';
 
 /** Which side the live name is on; `none`: this transaction swaps nothing, or has not come to it. By OID (docs/adr/0008). */
-export async function databaseInPlace(site: ManagedSite, record: TransactionRecord): Promise<'none' | 'old' | 'new' | 'other'> {
+export async function databaseInPlace(site: ManagedSite, record: TransactionRecord): Promise<'none' | InPlace> {
   const swap = swapOf(site, record.id);
   if (!swap) return 'none';
   const server = await postgresServerOf(site, record);
   await waitForDatabase(site, server);
-  const live = found(await databases(server), server.database);
-  return sameDatabase(swap.next, live) ? 'new' : sameDatabase(swap.live, live) ? 'old' : 'other';
+  return inPlace(server, swap);
 }
 
 /** Before there is no way back any more. @throws STEP_FAILED */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PostgresServer, DatabaseId } from '../../data/postgres/swap/admin.ts';
+import type { PostgresServer } from '../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../errors.ts';
 import { parseEnvFile } from '../env/file.ts';
 import type { TransactionRecord } from '../state/journal.ts';
@@ -76,9 +76,6 @@ export async function postgresServerOf(
   };
 }
 
-export function sameDatabase(a: DatabaseId | undefined, b: DatabaseId): boolean {
-  return a?.oid === b.oid;
-}
 export function postgresServerOfKept(site: ManagedSite, { transaction }: KeptDatabase): Promise<DeploymentPostgres> {
   const current = site.state.deployment()?.current ?? '';
   return postgresServerOf(site, { id: transaction, from: null, to: current });

@@ -1,12 +1,12 @@
-import { databases, dropDatabase, fence, found, swapDatabases, unfence } from '../../data/postgres/swap/admin.ts';
-import { AirdockError } from '../../errors.ts';
+import { dropDatabase, unfence } from '../../data/postgres/swap/admin.ts';
+import { swapBack } from '../../data/postgres/swap/swap.ts';
 import { emptyCache } from '../backups/redis.ts';
 import { codeOfBoth, takeAwayCode } from '../services/code-containers.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { parseEnvFile } from '../env/file.ts';
 import { readEnv, type ManagedSite } from '../site/site.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
-import { postgresServerOf, quiesceOf, sameDatabase, swapOf, type DeploymentPostgres } from '../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, swapOf } from '../database/swap-record.ts';
 import { waitForDatabase } from '../database/wait.ts';
 
 /** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */
@@ -27,8 +27,9 @@ export async function databaseBack(site: ManagedSite, record: TransactionRecord)
   if (!old || site.journal.has(record.id, step, 'done')) return;
   const server = await postgresServerOf(site, record);
   await waitForDatabase(site, server);
-  await swapBack(site, record, server);
-  if (swapOf(site, record.id)) await emptyCacheIfAny(site, record);
+  const swap = swapOf(site, record.id);
+  await swapBack(server, old, swap);
+  if (swap) await emptyCacheIfAny(site, record);
   await unfence(server, old);
   site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
 }
@@ -41,23 +42,6 @@ async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): 
     await emptyCache(site, previous, env).catch((error: unknown) => {
       site.host.listener({ type: 'warning', text: error instanceof Error ? error.message : String(error) });
     });
-}
-
-async function swapBack(site: ManagedSite, record: TransactionRecord, server: DeploymentPostgres): Promise<void> {
-  const swap = swapOf(site, record.id);
-  const live = found(await databases(server), server.database);
-  const old = quiesceOf(site, record.id)?.live;
-  await fence(server, live.name);
-  if (!old || sameDatabase(old, live)) return;
-  if (!swap || !sameDatabase(swap.next, live))
-    throw new AirdockError(
-      'UNDO_FAILED',
-      `the database named ${live.name} (OID ${live.oid}) is neither the old nor the new one`,
-      {
-        hint: `Nothing was renamed. The old one has OID ${old.oid}: SELECT oid, datname FROM pg_database. Give it the name ${live.name} back, then run: airdock resume`,
-      },
-    );
-  await swapDatabases(server, { live, next: { name: swap.aside, oid: swap.live.oid }, aside: swap.next.name });
 }
 
 /** Part 5, when the old version serves: what this transaction made is dropped, unless users may have written to it. */

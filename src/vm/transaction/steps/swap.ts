@@ -1,10 +1,11 @@
-import { copyDatabase, databases, found, swapDatabases } from '../../../data/postgres/swap/admin.ts';
+import { copyDatabase, swapDatabases } from '../../../data/postgres/swap/admin.ts';
+import { planSwap } from '../../../data/postgres/swap/swap.ts';
 import { AirdockError } from '../../../errors.ts';
 import { emptyCache } from '../../backups/redis.ts';
 import { parseEnvFile } from '../../env/file.ts';
 import { readEnv } from '../../site/site.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { postgresServerOf, quiesceOf, sameDatabase, type SwapDetail, swapOf } from '../../database/swap-record.ts';
+import { postgresServerOf, quiesceOf, type SwapDetail, swapOf } from '../../database/swap-record.ts';
 import type { Prepared, Transaction } from '../transaction.ts';
 
 /** A copy of the live database beside it, for the migrations. */
@@ -17,19 +18,16 @@ export async function copy({ site, record, signal }: Transaction): Promise<strin
 
 /** Both OIDs, before anything is renamed: recovery sees by them on which side it is. */
 export async function prepareSwap({ site, record, plan }: Transaction): Promise<Prepared> {
-  const server = await postgresServerOf(site, record);
-  const all = await databases(server);
-  const live = found(all, server.database);
-  if (!sameDatabase(quiesceOf(site, record.id)?.live, live))
-    throw new AirdockError('STEP_FAILED', `${live.name} is another database than when this began: somebody renamed it`, {
-      hint: 'Nothing was swapped. Look at psql -l before you try again.',
-    });
   const { current, schemaRelease } = site.state.deployment() ?? {};
   const release = current ?? record.from ?? record.to;
+  const server = await postgresServerOf(site, record);
+  const planned = await planSwap(server, {
+    began: quiesceOf(site, record.id)?.live,
+    next: plan.restore?.kept ?? nextName(record.id),
+    aside: asideName(server.database, release, record.id),
+  });
   const detail: SwapDetail = {
-    live,
-    next: found(all, plan.restore?.kept ?? nextName(record.id)),
-    aside: asideName(live.name, release, record.id),
+    ...planned,
     release,
     schemaRelease: schemaRelease ?? release,
     nextSchemaRelease: plan.restore?.schemaRelease ?? record.to,
