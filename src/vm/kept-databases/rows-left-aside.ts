@@ -1,8 +1,8 @@
 import path from 'node:path';
+import type { Spool, TableDifference } from '../../data/postgres/compare/difference.ts';
+import { countLeft, countSince } from '../../data/postgres/compare/rows-left-aside.ts';
 import { differenceLines } from '../../data/postgres/compare/table-differences.ts';
-import { countedStep } from '../../data/postgres/compare/counted-step.ts';
-import { compareWithSpool, type Spool, spoolRows, type TableDifference } from '../../data/postgres/compare/difference.ts';
-import { openFor } from '../../data/postgres/swap/open-for.ts';
+import { asideName } from '../../data/postgres/swap/swap-names.ts';
 import { AirdockError } from '../../errors.ts';
 import { removeTree } from '../../io/files.ts';
 import { postgresServerOfKept } from '../database/swap-record.ts';
@@ -10,13 +10,8 @@ import type { Plan } from '../plan/document.ts';
 import { writeReport } from '../site/report.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { KeptDatabase } from '../state/state.ts';
-import { asideName } from '../../data/postgres/swap/swap-names.ts';
 
-/**
- * Which rows a rollback leaves aside: the database that comes back is read once, while it is kept and nobody writes to it, and
- * the one that goes is compared with that, before the operator agrees and when it is kept in its turn
- * (docs/adr/0008-irreversible.md, "What is left aside").
- */
+/** Which rows a rollback leaves aside, for the plan and for the report; what was read lies in `.airdock` meanwhile. */
 const scratch = ({ airdock }: ManagedSite): string => path.join(airdock, 'scratch-rows');
 
 /** What this or a killed process read. */
@@ -26,7 +21,7 @@ export function removeSpool(site: ManagedSite): Promise<void> {
 
 /**
  * The name that the next transaction gives to today's database, and the rows in which it differs: null when that could not be
- * found out, which its step says and nothing else depends on.
+ * found out.
  * @param name the kept database that comes back
  * @throws INTERRUPTED
  */
@@ -39,25 +34,21 @@ export async function lookAside(
   const next = (site.journal.all().at(-1)?.id ?? 0) + 1;
   const seconds = Math.max(0, Math.round((site.host.clock().getTime() - Date.parse(kept.keptAt)) / 1000));
   const aside = { name: asideName(live.database, site.state.deployment()?.current ?? '', next), seconds };
-  const made = await countedStep(site.host.listener, 'compare', async () => {
-    const spool = await openFor(live, kept, () => spoolRows({ ...live, database: name }, live, scratch(site)));
-    return { spool, rows: await compareWithSpool(spool, live) };
-  });
-  site.host.signal.throwIfAborted();
+  const made = await countSince(site.host.listener, live, kept, scratch(site));
   return { aside, since: made?.rows ?? null, spool: made?.spool };
 }
 
-/** The rows of what transaction `id` put aside, which are final now; into its report too. Null as above, never an error. */
+/** The rows of what transaction `id` put aside; into its report too. Null when they could not be counted, never an error. */
 export async function countAside(site: ManagedSite, id: number, spool: Spool): Promise<TableDifference[] | null> {
-  const made = await countedStep(site.host.listener, 'left aside', async () => {
-    const kept = keptBy(site, (one) => one.transaction === id);
-    const server = { ...(await postgresServerOfKept(site, kept)), signal: site.host.signal };
-    const rows = await openFor(server, kept, () => compareWithSpool(spool, { ...server, database: kept.name }));
+  const { listener, signal } = site.host;
+  const put = async () => {
+    const aside = keptBy(site, (one) => one.transaction === id);
+    return { server: { ...(await postgresServerOfKept(site, aside)), signal }, aside };
+  };
+  return countLeft(listener, spool, put, async (rows, { name }) => {
     const lines = differenceLines(rows).map((line) => `  ${line}`);
-    await writeReport(site, id, undefined, [`left aside in ${kept.name}, compared with the database that came back:`, ...lines]);
-    return { rows };
+    await writeReport(site, id, undefined, [`left aside in ${name}, compared with the database that came back:`, ...lines]);
   });
-  return made?.rows ?? null;
 }
 
 function keptBy(site: ManagedSite, which: (kept: KeptDatabase) => boolean): KeptDatabase {
