@@ -25,8 +25,8 @@ const consequence = {
 /** The error of a migration that failed, wherever it ran: its name, its reason, and what that means for the data. */
 export function migrationFailed({ version, output, exitCode, on, more, details }: FailedMigration): AirdockError {
   const migration = lastMigration(output);
-  const what = migration === undefined ? 'the migration' : `migration ${migration}`;
-  const where = on === 'rehearsal' ? ' on a copy of your data' : '';
+  const [kind, where] = on === 'rehearsal' ? ['migration ', ' on a copy of your data'] : ['', ''];
+  const what = migration === undefined ? 'the migration' : `${kind}${migration}`;
   const exit = exitCode === undefined ? '' : ` (exit ${exitCode})`;
   // a copy is thrown away, with what was applied to it
   const applied = on === 'live' ? appliedIn(output) : [];

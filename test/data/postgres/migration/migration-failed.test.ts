@@ -15,13 +15,13 @@ const outputs: [string, string, { failed: string; reason: string; name: string |
 Applying notes.0003_slug...Traceback (most recent call last):
 django.db.utils.IntegrityError: could not create unique index "notes_slug_key"
 DETAIL:  Key (slug)=(meeting) is duplicated.`,
-    { failed: 'migration notes.0003_slug of 0.4.0', reason: duplicate, name: 'notes.0003_slug', applied: ['notes.0002_pinned'] },
+    { failed: 'notes.0003_slug of 0.4.0', reason: duplicate, name: 'notes.0003_slug', applied: ['notes.0002_pinned'] },
   ],
   [
     'Alembic',
     'INFO  [alembic] Running upgrade 1a2b -> 3c4d, slug\nERROR:  no',
     {
-      failed: 'migration 3c4d of 0.4.0',
+      failed: '3c4d of 0.4.0',
       reason: 'INFO  [alembic] Running upgrade 1a2b -> 3c4d, slug — ERROR:  no',
       name: '3c4d',
       applied: [],
@@ -98,7 +98,7 @@ describe.each(outputs)('%s', (_what, output, { failed, reason, name, applied }) 
     const error = await thrown(migrateCopy(copy, '0.4.0', async () => ({ exitCode: 1, output }), '/x/rehearse.log'));
     expect(error).toMatchObject({
       code: 'MIGRATION_FAILED',
-      message: `${failed} failed on a copy of your data (exit 1): ${reason}`,
+      message: `${name === null ? '' : 'migration '}${failed} failed on a copy of your data (exit 1): ${reason}`,
       hint: expect.stringMatching(/^Nothing was changed\. .* What it printed is in \/x\/rehearse\.log\.$/) as string,
       details: { rehearsal: true, migration: name, applied: [] },
     });
