@@ -1,13 +1,12 @@
 // The program on a host, as an operator runs it.
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { documents } from '../../src/cli/documents/all.ts';
 import type { ProgressEvent } from '../../src/events.ts';
 import type { Host } from './host.ts';
-import { runFolder } from './run-folder.ts';
+import { madeOnce, runFolder, sharedFolder } from './run-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -33,14 +32,8 @@ type RunOptions = {
 };
 
 /** The executable, outside of the checkout, as it would be out of a bundle; the same for a whole run. */
-export async function executable(): Promise<string> {
-  const path = runFolder('program/airdock');
-  if (!existsSync(path)) {
-    await mkdir(dirname(path), { recursive: true });
-    await cp(join(root, 'dist/airdock-linux-x64'), `${path}.new`);
-    await rename(`${path}.new`, path);
-  }
-  return path;
+export function executable(): Promise<string> {
+  return madeOnce(sharedFolder('program/airdock'), (unfinished) => cp(join(root, 'dist/airdock-linux-x64'), unfinished));
 }
 
 /** Runs it with `--json`; an exit code is never thrown for. */

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { airdock } from './airdock.ts';
 import type { Host } from './host.ts';
 import { bundles } from './releases.ts';
-import { runFolder, runName } from './run-folder.ts';
+import { madeOnce, runFolder, runName, sharedFolder } from './run-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
 const fixtures = join(root, 'test/fixtures/nodepad');
@@ -265,12 +265,10 @@ async function copyTree(from: string, to: string): Promise<void> {
 
 /** `docker save | gzip`, one file for each image: what the old zip held. */
 async function archives(version: string): Promise<string[]> {
-  const folder = runFolder('archives', version);
-  if (!existsSync(folder)) {
-    await mkdir(`${folder}.new`, { recursive: true });
-    await execa(join(import.meta.dirname, 'save-images'), [`${folder}.new`, version], { stdin: 'ignore' });
-    await rename(`${folder}.new`, folder);
-  }
+  const folder = await madeOnce(sharedFolder('archives', version), async (unfinished) => {
+    await mkdir(unfinished);
+    await execa(join(import.meta.dirname, 'save-images'), [unfinished, version], { stdin: 'ignore' });
+  });
   const { stdout } = await execa('find', [folder, '-name', '*.tar.gz']);
   return stdout.split('\n').toSorted();
 }

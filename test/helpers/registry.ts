@@ -13,6 +13,8 @@ type RegistryOptions = {
   room?: number;
   /** Nothing but TLS; paths of PEM files. */
   tls?: { certificate: string; key: string };
+  /** What one of that name had is still there, and stays when it is stopped. */
+  keepsData?: boolean;
   /** On the loopback of that host (see host.ts) instead of the machine's own. */
   inHost?: string;
 };
@@ -29,9 +31,11 @@ type Registry = {
 const script = join(import.meta.dirname, '../../scripts/registry');
 
 /** A registry of that name that a broken run left behind is thrown away. */
-export async function startRegistry({ name, port, auth, readOnly, room, tls, inHost }: RegistryOptions): Promise<Registry> {
+export async function startRegistry(options: RegistryOptions): Promise<Registry> {
+  const { name, port, auth, readOnly, room, tls, keepsData, inHost } = options;
   const registry = async (...args: string[]) => (await execa(script, args, { stdin: 'ignore' })).stdout;
-  await registry('down', name);
+  const down = ['down', name, ...(keepsData ? ['--keep-data'] : [])];
+  await registry(...down);
   const address = await registry(
     'up',
     name,
@@ -47,6 +51,6 @@ export async function startRegistry({ name, port, auth, readOnly, room, tls, inH
     url: `${tls === undefined ? 'http' : 'https'}://${address}`,
     requests: async () =>
       [...(await registry('log', name)).matchAll(/"([A-Z]+ \S+) HTTP\/[\d.]+" (\d+)/g)].map((m) => `${m[1]} ${m[2]}`),
-    stop: async () => void (await registry('down', name)),
+    stop: async () => void (await registry(...down)),
   };
 }

@@ -1,13 +1,13 @@
 // NodePad's releases as bundles: built by the real `airdock build`, from the repository's own configuration and templates
 // and a loopback registry with the stand-in's images. Built once for a whole run.
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { executable } from './airdock.ts';
 import { devFolder } from './dev-folder.ts';
 import { startRegistry } from './registry.ts';
-import { runFolder, runName } from './run-folder.ts';
+import { madeOnce, runFolder, runName, sharedFolder } from './run-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
 const password = 'for tests only';
@@ -26,36 +26,28 @@ export type Releases = {
   readonly project: string;
 };
 
-/** What is there already is not built again, by this test file or another one of the run. */
+/** What is there already is not built again, by this test file, another one of the run, or a run beside. */
 export async function bundles(...versions: string[]): Promise<Releases> {
-  const folder = runFolder('releases');
-  await mkdir(folder, { recursive: true });
-  const key = { file: join(folder, 'release.key'), passwordFile: join(folder, 'password') };
+  const keys = await madeOnce(sharedFolder('releases/keys'), makeKeys);
+  const file = (version: string): string => sharedFolder('releases', `nodepad-${version}-linux-amd64.bundle.tar`);
   const releases: Releases = {
     path: (version) => {
-      const path = join(folder, `nodepad-${version}-linux-amd64.bundle.tar`);
-      if (!existsSync(path)) throw new Error(`bundles() was not asked for ${version}`);
-      return path;
+      if (!existsSync(file(version))) throw new Error(`bundles() was not asked for ${version}`);
+      return file(version);
     },
-    trust: join(folder, 'release.pub'),
-    root: join(folder, 'root.pub'),
-    trustChain: join(folder, 'trust.json'),
-    key,
-    project: join(folder, 'project'),
+    trust: join(keys, 'release.pub'),
+    root: join(keys, 'root.pub'),
+    trustChain: join(keys, 'trust.json'),
+    key: { file: join(keys, 'release.key'), passwordFile: join(keys, 'password') },
+    project: runFolder('projects/nodepad'),
   };
-  if (!existsSync(releases.trustChain)) await makeKeys(folder, key.passwordFile);
-  const missing = versions.filter((version) => !existsSync(join(folder, `nodepad-${version}-linux-amd64.bundle.tar`)));
-  if (missing.length > 0) {
-    await withRegistry(missing, async (address) => {
-      for (const version of missing) {
-        // 0.5.0 has a configuration of its own
-        const project = version === '0.5.0' ? `${releases.project}-${version}` : releases.project;
-        await copyProject(project, version);
-        await mkdir(join(folder, 'new'), { recursive: true });
-        await build({ ...releases, project }, version, address, join(folder, 'new'));
-        const name = `nodepad-${version}-linux-amd64.bundle.tar`;
-        await rename(join(folder, 'new', name), join(folder, name));
-      }
+  await copyProject(releases.project, '0.2.4');
+  for (const version of versions) {
+    await madeOnce(file(version), async (unfinished) => {
+      // 0.5.0 has a configuration of its own
+      const project = runFolder('projects', version);
+      await copyProject(project, version);
+      await withRegistry([version], (address) => build({ ...releases, project }, version, address, unfinished));
     });
   }
   return releases;
@@ -74,27 +66,30 @@ export async function variant(
   { keySets = true }: { keySets?: boolean } = {},
 ): Promise<string> {
   const releases = await bundles(version);
-  const project = runFolder('releases', `project-${name}`);
-  const output = runFolder('releases', `${name}.bundle.tar`);
-  if (existsSync(output)) return output;
-  await copyProject(project, version);
-  for (const { file, from, to } of changes) {
-    const text = await readFile(join(project, file), 'utf8');
-    const changed = text.replace(from, to);
-    if (changed === text) throw new Error(`${file} has no ${String(from)}`);
-    await writeFile(join(project, file), changed);
-  }
-  const by = { ...releases, project, trustChain: keySets ? releases.trustChain : undefined };
-  await withRegistry([version], (address) => build(by, version, address, `${output}.new`));
-  await rename(`${output}.new`, output);
-  return output;
+  return madeOnce(sharedFolder('releases', `${name}.bundle.tar`), async (unfinished) => {
+    const project = runFolder('projects', name);
+    await copyProject(project, version);
+    for (const { file, from, to } of changes) {
+      const text = await readFile(join(project, file), 'utf8');
+      const changed = text.replace(from, to);
+      if (changed === text) throw new Error(`${file} has no ${String(from)}`);
+      await writeFile(join(project, file), changed);
+    }
+    const by = { ...releases, project, trustChain: keySets ? releases.trustChain : undefined };
+    await withRegistry([version], (address) => build(by, version, address, unfinished));
+  });
 }
 
-/** Runs `work` while a loopback registry serves the images of these releases, and only then. */
+/** Runs `work` while a loopback registry serves the images of these releases, and only then; others may lie there, too. */
 export async function withRegistry<T>(versions: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
-  const registry = await startRegistry({ name: runName('images') });
+  const registry = await startRegistry({ name: runName('images'), keepsData: true });
   try {
-    await execa(join(root, 'test/fixtures/nodepad/push-images'), [registry.address, ...versions], { stdin: 'ignore' });
+    const missing = versions.filter((version) => !existsSync(runFolder('pushed', version)));
+    if (missing.length > 0) {
+      await execa(join(root, 'test/fixtures/nodepad/push-images'), [registry.address, ...missing], { stdin: 'ignore' });
+      await mkdir(runFolder('pushed'), { recursive: true });
+      for (const version of missing) await writeFile(runFolder('pushed', version), '');
+    }
     return await work(registry.address);
   } finally {
     await registry.stop();
@@ -113,7 +108,7 @@ export async function build(
   const mirrors = ['ghcr.io', 'docker.io'].flatMap((host) => ['--mirror', `${host}=http://${address}`]);
   const chain = trustChain === undefined ? [] : ['--trust-chain', trustChain];
   const signing = ['--key', key.file, '--key-password-file', key.passwordFile, ...chain];
-  const cache = ['--cache-dir', runFolder('releases', 'cache')];
+  const cache = ['--cache-dir', runFolder('cache')];
   await execa(
     await executable(),
     ['build', '--version', version, '--output', output, ...mirrors, ...signing, ...cache, ...flags],
@@ -125,10 +120,11 @@ export async function build(
   );
 }
 
-async function makeKeys(folder: string, passwordFile: string): Promise<void> {
-  await writeFile(passwordFile, `${password}\n`);
+async function makeKeys(folder: string): Promise<void> {
+  await mkdir(folder);
+  await writeFile(join(folder, 'password'), `${password}\n`);
   const vendor = async (...args: string[]): Promise<unknown> =>
-    execa(await executable(), [...args, '--key-password-file', passwordFile], { cwd: folder, stdin: 'ignore' });
+    execa(await executable(), [...args, '--key-password-file', 'password'], { cwd: folder, stdin: 'ignore' });
   for (const name of ['root', 'release']) await vendor('keygen', '--out', name);
   await vendor('trust', 'rotate', 'trust.json', '--key', 'root.key', '--product', 'nodepad', '--release', 'release.pub');
 }
@@ -141,5 +137,5 @@ async function copyProject(project: string, version: string): Promise<void> {
   const changed = version === '0.5.0' ? config.replace(`from: '>=0.2.0'`, `from: '>=0.4.0'`) : config;
   if (version === '0.5.0' && changed === config) throw new Error('bundle.config.ts has no such upgrade rule');
   await writeFile(join(project, 'bundle.config.ts'), changed);
-  if (!existsSync(join(project, 'node_modules'))) await symlink(join(root, 'node_modules'), join(project, 'node_modules'));
+  await symlink(join(root, 'node_modules'), join(project, 'node_modules')).catch(() => {});
 }

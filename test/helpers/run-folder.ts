@@ -1,8 +1,9 @@
 // What one run of the tests shares: bundles that were built once, base states, names that no other run on the machine has.
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 
 const variable = 'AIRDOCK_TEST_RUN';
@@ -21,16 +22,61 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   return () => cleanUp(folder);
 }
 
-/** The folder of this run; hosts, registries and snapshots of the run carry its last word in their names. */
+/** The test files of a project may run side by side: each worker has hosts, states and an /opt of its own. */
+const worker = (): string => process.env['VITEST_POOL_ID'] ?? '0';
+
+/** A place in the folder of this worker, for what only its test files use. */
 export function runFolder(...parts: string[]): string {
-  const folder = process.env[variable];
-  if (folder === undefined || !existsSync(folder)) throw new Error(`${variable} names no folder: see test/helpers/run-folder.ts`);
-  return join(folder, ...parts);
+  const own = join(folderOfRun(), `worker-${worker()}`);
+  mkdirSync(own, { recursive: true });
+  return join(own, ...parts);
 }
 
-/** A name for a host, registry or snapshot that belongs to this run: `t1a2b3c-e2e`. */
+/** A name for a host, registry or snapshot that belongs to this worker of this run: `t1a2b3c-1-vm`. */
 export function runName(purpose: string): string {
-  return `t${basename(runFolder()).split('-').at(-1)}-${purpose}`;
+  return `t${basename(folderOfRun()).split('-').at(-1)}-${worker()}-${purpose}`;
+}
+
+/** A place for what is made once and never changed: for all workers, and for the runs beside (scripts/test). */
+export function sharedFolder(...parts: string[]): string {
+  return join(process.env['AIRDOCK_TEST_SHARED'] ?? folderOfRun(), ...parts);
+}
+
+/**
+ * Makes a file or folder of `sharedFolder` unless it is there; who asks while somebody else makes it waits.
+ * @param make gets the path under which it is to be made; it has its own name only once it is whole
+ */
+export async function madeOnce(path: string, make: (unfinished: string) => Promise<void>): Promise<string> {
+  const lock = `${path}.lock`;
+  await mkdir(dirname(path), { recursive: true });
+  for (; !existsSync(path); await sleep(100)) {
+    const mine = await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    );
+    if (!mine) {
+      const holder = await readFile(lock, 'utf8').catch(() => '');
+      if (holder !== '' && !existsSync(`/proc/${holder}`)) await rm(lock, { force: true });
+      continue;
+    }
+    try {
+      if (!existsSync(path)) {
+        await rm(`${path}.new`, { recursive: true, force: true });
+        await make(`${path}.new`);
+        await rename(`${path}.new`, path);
+      }
+    } finally {
+      await rm(lock, { force: true });
+    }
+  }
+  return path;
+}
+
+/** Hosts, registries and snapshots of the run carry its last word in their names. */
+function folderOfRun(): string {
+  const folder = process.env[variable];
+  if (folder === undefined || !existsSync(folder)) throw new Error(`${variable} names no folder: see test/helpers/run-folder.ts`);
+  return folder;
 }
 
 /** Throws everything away that carries the run's name, whoever left it behind. */
