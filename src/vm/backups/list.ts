@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { restoredBytes } from '../../data/postgres/backup/backup-metadata.ts';
 import { hashedFiles, readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { isAirdockError } from '../../errors.ts';
 import { parseEnvFile } from '../env/file.ts';
@@ -20,6 +21,8 @@ export const backupEntry = z.strictObject({
   database: z.string().nullable(),
   /** Of all its files. */
   bytes: z.int(),
+  /** What its database takes when it is restored; an estimate in backups of an older airdock. Null when `metadata.json` cannot be read. */
+  restoredBytes: z.int().nullable(),
   /** `proven`: it was restored on another server, and was equal. `damaged`: its files are not what was written. */
   state: z.enum(['proven', 'unproven', 'damaged']),
   provenAt: z.string().nullable(),
@@ -83,6 +86,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       schemaRelease: metadata.schemaRelease ?? metadata.release ?? null,
       database: metadata.database,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      restoredBytes: restoredBytes(metadata),
       state: !whole ? 'damaged' : metadata.proven ? 'proven' : 'unproven',
       provenAt: metadata.provenAt ?? null,
       encrypted: metadata.encryptedTo !== undefined,
@@ -96,6 +100,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       schemaRelease: null,
       database: null,
       bytes: 0,
+      restoredBytes: null,
       state: 'damaged',
       provenAt: null,
       encrypted: false,

@@ -34,7 +34,7 @@ export async function restoreFor(
 }
 
 /** A backup as what a plan puts in place. */
-export function restoreOf({ id, release, schemaRelease, createdAt, state, encrypted }: BackupEntry): Restore {
+export function restoreOf({ id, release, schemaRelease, createdAt, state, encrypted, restoredBytes }: BackupEntry): Restore {
   return {
     kept: null,
     backup: id,
@@ -43,5 +43,6 @@ export function restoreOf({ id, release, schemaRelease, createdAt, state, encryp
     at: createdAt ?? '',
     proven: state === 'proven',
     encrypted,
+    ...(restoredBytes === null ? {} : { bytes: restoredBytes }),
   };
 }

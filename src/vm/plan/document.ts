@@ -88,6 +88,8 @@ export const planDocument = z.strictObject({
       proven: z.boolean(),
       /** An identity is needed to restore it. */
       encrypted: z.boolean().default(false),
+      /** What the backup's database takes when it is restored; of a kept one, and in plans of an older airdock, there is none. */
+      bytes: z.int().optional(),
     })
     .nullable()
     .default(null),

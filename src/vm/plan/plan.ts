@@ -163,6 +163,7 @@ function estimate(id: StepId, facts: Facts): number {
     case 'copy':
       return bytes(1000e6, facts.database?.bytes ?? 0) + 1;
     case 'restore':
+      return 5 + bytes(60e6, facts.restore?.bytes ?? facts.database?.bytes ?? 0);
     case 'rehearse':
       return 5 + bytes(60e6, facts.database?.bytes ?? 0); // restore, compare; how long the migration takes, it will tell
     case 'up':

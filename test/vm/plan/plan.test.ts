@@ -213,6 +213,24 @@ describe('a way back', () => {
     const { aside: _aside, since: _since, ...older } = plan;
     expect(planDocument.parse(older)).toMatchObject({ aside: null, since: null });
   });
+  test('the estimate of a restore is that of the backup, whatever the live database weighs', () => {
+    const deployment = running({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0' });
+    const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 8e6 };
+    const restore = {
+      kept: null,
+      backup: '20261130-1',
+      release: '0.3.0',
+      schemaRelease: '0.3.0',
+      at: '2026-11-30T02:14:00.000Z',
+      proven: true,
+      encrypted: false,
+      bytes: 6e9,
+    };
+    const plan = makePlan(
+      facts({ kind: 'rollback', deployment, database, restore, restoreDatabase: true }, { version: '0.3.0' }),
+    );
+    expect(plan.steps.find((step) => step.id === 'restore')).toEqual({ id: 'restore', stop: false, estimate: 105 });
+  });
   test('--restore-database where the database can stay is a mistake', () => {
     const deployment = running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' });
     expect(codes(facts({ kind: 'rollback', deployment, restoreDatabase: true }, { version: '0.2.4' }))).toEqual(['USAGE']);

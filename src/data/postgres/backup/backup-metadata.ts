@@ -53,3 +53,8 @@ export const backupMetadata = z.strictObject({
   seconds: z.number().nonnegative(),
 });
 export type BackupMetadata = z.infer<typeof backupMetadata>;
+
+/** What its database takes when it is restored. An older airdock did not write it down: a dump is rarely an eighth. */
+export function restoredBytes({ databaseBytes, dump }: Pick<BackupMetadata, 'databaseBytes' | 'dump'>): number {
+  return databaseBytes ?? dump.bytes * 8;
+}

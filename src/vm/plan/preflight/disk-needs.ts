@@ -1,5 +1,6 @@
 import type { EngineInfo } from '../../../io/docker.ts';
 import { scratchBytes } from './disk.ts';
+import type { Plan } from '../document.ts';
 import type { LoadPlan } from '../../images/load-images.ts';
 import { copyNeeds } from '../../site/placed-program.ts';
 import { diskLedger, type DiskFacts, type Need } from './disk.ts';
@@ -23,11 +24,12 @@ type Needs = {
   volumeBytes: number;
   /** What the write-ahead log may grow to. */
   walBytes: number;
-  /** A migration or a restore writes on the live server: at worst every row anew. */
+  /** A migration writes on the live server: at worst every row anew. */
   writes: boolean;
   /** The migration works on a copy beside the live one. */
   copies: boolean;
-  restoresBackup: boolean;
+  /** The database that comes in: a kept one by a rename, which copies nothing, or a backup. */
+  restore: Plan['restore'];
   rehearses: boolean;
   backsUp: boolean;
   /** On another machine, whose disks are not seen from here. */
@@ -39,20 +41,17 @@ export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
   const { site, engine, missingBlobs, installer, load, databaseBytes = 0 } = needs;
   const here = site.directory;
   const docker = engine.rootDir;
+  // the live database stays while a backup is restored beside it, and says nothing of the backup's size
+  const restored = needs.restore?.backup ? (needs.restore.bytes ?? databaseBytes) : 0;
+  const written = Math.max(restored, needs.writes ? databaseBytes : 0);
   return diskLedger([
     { path: here, need: { what: 'bundle', bytes: sum(missingBlobs) } },
     { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
     { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes + needs.volumeBytes : 0 } },
     { path: here, need: { what: 'reserve', bytes: needs.reserve } },
     { path: docker, need: secondDatabase(needs) },
-    {
-      path: docker,
-      need: { what: 'restored backup', bytes: needs.restoresBackup && !needs.databaseElsewhere ? databaseBytes : 0 },
-    },
-    {
-      path: docker,
-      need: { what: 'WAL', bytes: needs.writes && !needs.databaseElsewhere ? Math.min(databaseBytes, needs.walBytes) : 0 },
-    },
+    { path: docker, need: { what: 'restored backup', bytes: needs.databaseElsewhere ? 0 : restored } },
+    { path: docker, need: { what: 'WAL', bytes: needs.databaseElsewhere ? 0 : Math.min(written, needs.walBytes) } },
     // the classic store spools the tar before it unpacks it
     { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
   ]);

@@ -2,7 +2,7 @@ import { freeBytes, fileSystemId } from '../../../io/files.ts';
 import { bytesText } from '../../../units.ts';
 import { assertNoFinding, type Finding } from '../../../policy/finding.ts';
 import { emptyServerBytes } from '../../../data/postgres/migration/scratch-settings.ts';
-import type { BackupMetadata } from '../../../data/postgres/backup/backup-metadata.ts';
+import { restoredBytes, type BackupMetadata } from '../../../data/postgres/backup/backup-metadata.ts';
 import type { Site } from '../../site/site.ts';
 
 export type Need = { what: string; bytes: number };
@@ -37,10 +37,6 @@ export function diskFindings(ledger: readonly DiskFacts[]): Finding[] {
 /** What a throwaway server takes in Docker's data directory, with a database of that size. */
 export function scratchBytes(databaseBytes: number): number {
   return emptyServerBytes + databaseBytes;
-}
-/** Size of the database that a backup was made of. An older airdock did not write it down: a dump is rarely an eighth. */
-function restoredBytes({ databaseBytes, dump }: BackupMetadata): number {
-  return databaseBytes ?? dump.bytes * 8;
 }
 /** @throws AirdockError DISK_FULL, before anything is written */
 export async function assertFree(directory: string, need: Need): Promise<void> {
