@@ -148,6 +148,11 @@ export function isAirdockError(error: unknown, code?: ErrorCode): error is Airdo
   return error instanceof AirdockError && (code === undefined || error.code === code);
 }
 
+/** What was thrown, as text: an error's message, anything else as it is. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The system's own code of an error (`ENOENT`, `ENOSPC`), if it has one. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

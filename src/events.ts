@@ -8,7 +8,7 @@ export type ProgressEvent =
   | { type: 'heading'; text: string }
   | { type: 'step-started'; step: string }
   /** Bytes so far; `total` when it is known. Sent at any rate: the renderer thins. */
-  | { type: 'progress'; step: string; bytes: number; total?: number }
+  | { type: 'progress'; step: string; bytes: number; total?: number | undefined }
   /** A line of news within a step, or between steps. */
   | { type: 'note'; step?: string; text: string }
   | { type: 'warning'; text: string }
@@ -21,10 +21,10 @@ export type Listener = (event: ProgressEvent) => void;
 export type Progress = (bytes: number, total?: number) => void;
 
 /**
- * Runs work that is no transaction's step, and shows it as one.
+ * Runs work and shows it as a step. `ok: false` in its result shows it as failed, without an error.
  * @param failureText what is shown beside one that failed; the error itself is thrown in any case
  */
-export async function asStep<T extends { summary: string }>(
+export async function asStep<T extends { summary: string; ok?: boolean | undefined }>(
   listener: Listener,
   step: string,
   work: (progress: Progress) => Promise<T>,
@@ -35,10 +35,8 @@ export async function asStep<T extends { summary: string }>(
     listener({ type: 'step-ended', step, outcome, summary, milliseconds: performance.now() - started });
   listener({ type: 'step-started', step });
   try {
-    const result = await work((bytes, total) =>
-      listener({ type: 'progress', step, bytes, ...(total === undefined ? {} : { total }) }),
-    );
-    ended('done', result.summary);
+    const result = await work((bytes, total) => listener({ type: 'progress', step, bytes, total }));
+    ended(result.ok === false ? 'failed' : 'done', result.summary);
     return result;
   } catch (error) {
     ended('failed', failureText(error));

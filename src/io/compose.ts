@@ -18,31 +18,31 @@ export type ComposeOptions = {
   /** For compose itself, besides the clean environment: recovery finds its processes by it. */
   environment?: Record<string, string>;
   /** Besides COMPOSE_PROFILES of the env file. */
-  profiles?: readonly string[];
+  profiles?: readonly string[] | undefined;
 };
 
 export type OneShotOptions = {
-  labels?: Record<string, string>;
+  labels?: Record<string, string> | undefined;
   /**
    * Given as `-e KEY`, the values in compose's own environment: they never show in a process list. For that command they
    * also win over `.env` in the interpolation of the compose file: do not use names that it interpolates.
    */
-  env?: Record<string, string>;
+  env?: Record<string, string> | undefined;
   /** Container name; compose makes one up otherwise. */
-  name?: string;
-  onLine?: (line: string) => void;
-  timeoutMs?: number;
-  signal?: AbortSignal;
+  name?: string | undefined;
+  onLine?: ((line: string) => void) | undefined;
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
 };
 
 export type ExecOptions = {
-  env?: Record<string, string>;
-  input?: Buffer | Readable;
+  env?: Record<string, string> | undefined;
+  input?: Buffer | Readable | undefined;
   /** Takes stdout as bytes. */
-  stdout?: Writable;
-  user?: string;
-  signal?: AbortSignal;
-  timeoutMs?: number;
+  stdout?: Writable | undefined;
+  user?: string | undefined;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
 };
 
 /** `docker compose` for one project. Methods throw when compose fails, except `run` and `exec`: their exit code is the result. */
@@ -69,12 +69,12 @@ export interface Compose {
 }
 
 export type UpOptions = {
-  noDeps?: boolean;
-  noRecreate?: boolean;
+  noDeps?: boolean | undefined;
+  noRecreate?: boolean | undefined;
   /** `--scale SERVICE=COUNT` */
   scale?: Readonly<Record<string, number>>;
-  signal?: AbortSignal;
-  onLine?: (line: string) => void;
+  signal?: AbortSignal | undefined;
+  onLine?: ((line: string) => void) | undefined;
 };
 
 export function openCompose(options: ComposeOptions): Compose {
@@ -135,8 +135,8 @@ export function openCompose(options: ComposeOptions): Compose {
         ...Object.entries(scale).flatMap(([service, count]) => ['--scale', `${service}=${count}`]),
       ];
       await must('UP_FAILED', 'start the containers', ['up', '--detach', '--pull', 'never', ...flags, '--', ...services], {
-        ...(signal && { signal }),
-        ...(onLine && { onLine }),
+        signal,
+        onLine,
       });
     },
     run(service, command, { labels = {}, env = {}, name, ...rest } = {}) {
@@ -149,7 +149,7 @@ export function openCompose(options: ComposeOptions): Compose {
     },
     exec(service, command, { env = {}, user, stdout, ...rest } = {}) {
       const flags = [...Object.keys(env).flatMap((key) => ['--env', key]), ...(user === undefined ? [] : ['--user', user])];
-      return compose(['exec', '-T', ...flags, '--', service, ...command], { env, ...rest, ...(stdout && { onStdout: stdout }) });
+      return compose(['exec', '-T', ...flags, '--', service, ...command], { env, ...rest, onStdout: stdout });
     },
     async remove(services) {
       if (services.length === 0) return;

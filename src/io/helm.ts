@@ -5,7 +5,11 @@ export interface Helm {
   /** `v4.1.4`; undefined when there is no helm in PATH. */
   version(): Promise<string | undefined>;
   /** `helm template`: hooks and tests too. @throws AirdockError CHART_INVALID with helm's own words */
-  template(release: string, chart: string, options?: { values?: readonly string[]; signal?: AbortSignal }): Promise<string>;
+  template(
+    release: string,
+    chart: string,
+    options?: { values?: readonly string[]; signal?: AbortSignal | undefined },
+  ): Promise<string>;
 }
 
 /** Rendered manifests may be large: far above the end of output that `Run` keeps unless told. */
@@ -24,7 +28,7 @@ export function openHelm(run: Run): Helm {
     },
     async template(release, chart, { values = [], signal } = {}) {
       const files = values.flatMap((file) => ['--values', file]);
-      const answer = await run('helm', ['template', release, chart, ...files], { maxOutput, ...(signal ? { signal } : {}) });
+      const answer = await run('helm', ['template', release, chart, ...files], { maxOutput, signal });
       if (answer.exitCode === 0) return answer.stdout;
       const words = answer.stderr
         .trim()

@@ -11,7 +11,7 @@ export type KubeObject = {
     namespace?: string;
     uid?: string;
     resourceVersion?: string;
-    labels?: Record<string, string>;
+    labels?: Record<string, string> | undefined;
     annotations?: Record<string, string>;
   };
   [member: string]: unknown;
@@ -134,7 +134,7 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
         ...prefix,
         ...command,
       ];
-      return call(args, { ...rest, ...(input === undefined ? {} : { input }), ...(stdout && { onStdout: stdout }) });
+      return call(args, { ...rest, input, onStdout: stdout });
     },
     async logs(pod, { container, tail = 50 } = {}) {
       const result = await call(['logs', pod, ...(container === undefined ? [] : ['-c', container]), `--tail=${tail}`]);

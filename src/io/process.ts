@@ -4,20 +4,20 @@ import { execa } from 'execa';
 import { AirdockError, systemCode } from '../errors.ts';
 
 export type RunOptions = {
-  cwd?: string;
+  cwd?: string | undefined;
   /** On top of the clean environment (see `cleanEnvironment`). */
-  env?: Record<string, string>;
+  env?: Record<string, string> | undefined;
   /** stdin; closed from the start when absent or `ignore`. */
-  input?: Buffer | Readable | 'ignore';
+  input?: Buffer | Readable | 'ignore' | undefined;
   /** Ends the child's whole process group; `run` then throws INTERRUPTED once the child is gone. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Takes stdout as bytes (a dump); `stdout` of the result is then empty. It is ended, and awaited, with the child. */
-  onStdout?: Writable;
+  onStdout?: Writable | undefined;
   /** Each line of stdout and stderr as it comes. */
-  onLine?: (line: string) => void;
-  timeoutMs?: number;
+  onLine?: ((line: string) => void) | undefined;
+  timeoutMs?: number | undefined;
   /** Characters kept of stdout and of stderr, the last ones; 8 Mi unless told. */
-  maxOutput?: number;
+  maxOutput?: number | undefined;
 };
 
 export type RunResult = {
@@ -25,7 +25,7 @@ export type RunResult = {
   exitCode: number;
   stdout: string;
   stderr: string;
-  signalName?: string;
+  signalName?: string | undefined;
   /** `timeoutMs` ran out and the child was ended. */
   timedOut?: boolean;
 };
@@ -101,7 +101,7 @@ export const run: Run = async (command, args, options = {}) => {
       exitCode: result.exitCode ?? -1,
       stdout: stdout.text(),
       stderr: stderr.text(),
-      ...(result.signal === undefined ? {} : { signalName: result.signal }),
+      signalName: result.signal,
       ...(timedOut ? { timedOut: true } : {}),
     };
   } finally {

@@ -48,8 +48,8 @@ export function openToolbox(options: ToolboxOptions): Pick<Compose, 'exec'> {
       try {
         const result = await run('docker', ['run', ...flags, image, ...args], {
           ...rest,
-          ...(input === undefined ? {} : { input }),
-          ...(stdout && { onStdout: stdout }),
+          input,
+          onStdout: stdout,
           env: { ...given, ...docker },
         });
         if (result.timedOut) await remove();

@@ -84,8 +84,8 @@ describe('of the release', () => {
     const program = await patchedAirdock('no-undo', [
       {
         file: 'src/vm/transaction/undo.ts',
-        from: 'switched ? await bringBack(site, record, plan) : unchanged(site)',
-        to: 'unchanged(site)',
+        from: 'switched || quiesced ? await bringBack(site, record, plan) : await unchanged(site, record)',
+        to: 'await unchanged(site, record)',
       },
     ]);
     const { result, seen, ended } = await watched(host, directory, () =>

@@ -1,5 +1,7 @@
 import type { Facts } from '../../src/vm/plan/facts.ts';
+import type { Plan } from '../../src/vm/plan/document.ts';
 import { makePlan } from '../../src/vm/plan/plan.ts';
+import { steps } from '../../src/vm/transaction/steps.ts';
 import { makeRelease } from './bundle.ts';
 
 /** What a plan depends on, without a machine. */
@@ -64,7 +66,9 @@ export function facts(change: Partial<Facts> = {}, target: Partial<Facts['target
 }
 
 /** Of what stands against it. */
-export const codes = (one: Facts): string[] => makePlan(one).findings.map((finding) => finding.code);
+export const planOf = (one: Facts): Plan => makePlan(one, steps);
+
+export const codes = (one: Facts): string[] => planOf(one).findings.map((finding) => finding.code);
 export const running = (change: Partial<NonNullable<Facts['deployment']>>): Facts['deployment'] => ({
   ...facts().deployment!,
   ...change,

@@ -11,7 +11,7 @@ import type { ClusterRecord, ClusterTransaction } from '../../src/kubernetes/rec
 import { reachedAfter, type Reached } from '../../src/policy/reached.ts';
 import { openJournal } from '../../src/vm/state/journal.ts';
 import { openState } from '../../src/vm/state/open-state.ts';
-import { endGood } from '../../src/vm/transaction/steps/good.ts';
+import { endGood } from '../../src/vm/transaction/end-good.ts';
 import type { Transaction } from '../../src/vm/transaction/transaction.ts';
 import { makeRelease } from '../helpers/bundle.ts';
 import { clusterRecord, revision } from '../helpers/cluster-records.ts';

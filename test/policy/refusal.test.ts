@@ -5,11 +5,11 @@ import { helmPrepare } from '../../src/kubernetes/commands/prepare.ts';
 import { helmUpgrade } from '../../src/kubernetes/commands/upgrade.ts';
 import type { UpgradeOptions } from '../../src/kubernetes/plan/upgrade-options.ts';
 import { refusalCode, type Finding, type FindingCode } from '../../src/policy/finding.ts';
-import { assertClear, makePlan } from '../../src/vm/plan/plan.ts';
+import { assertClear } from '../../src/vm/plan/plan.ts';
 import { makeRelease } from '../helpers/bundle.ts';
 import { clusterRecord, revision } from '../helpers/cluster-records.ts';
 import { chartOf, fakeRelease } from '../helpers/kubernetes-release.ts';
-import { facts } from '../helpers/plan-facts.ts';
+import { facts, planOf } from '../helpers/plan-facts.ts';
 
 const cases: { found: FindingCode[]; refused: ErrorCode | undefined }[] = [
   { found: [], refused: undefined },
@@ -46,14 +46,14 @@ const expected = ({ found, refused }: (typeof cases)[number]) =>
 
 test.each([...cases, ...ofVms])('a VM: $found is refused as $refused', async ({ found, refused }) => {
   const findings = found.map((code, at) => ({ code, text: `${code} ${at}`, fix: 'Put it right.' }));
-  const plan = makePlan(facts({ findings }));
+  const plan = planOf(facts({ findings }));
   expect(await refusalBy(async () => assertClear(plan))).toEqual(expected({ found, refused }));
   expect(refusalCode(plan.findings)).toBe(refused);
 });
 
 test('what to do is said once, however often it is found', () => {
   const findings = [1, 2].map((at) => ({ code: 'DRIFT' as const, text: `container ${at} differs`, fix: 'Bring them back.' }));
-  expect(() => assertClear(makePlan(facts({ findings })))).toThrow(expect.objectContaining({ hint: 'Bring them back.' }));
+  expect(() => assertClear(planOf(facts({ findings })))).toThrow(expect.objectContaining({ hint: 'Bring them back.' }));
 });
 
 describe.each([

@@ -8,10 +8,10 @@ import { helmPlanText } from '../../src/cli/render/helm.ts';
 import { planText } from '../../src/cli/render/plan.ts';
 import type { Plan } from '../../src/vm/plan/document.ts';
 import { classOfPath, withMigrations, type KnownMigration } from '../../src/policy/migrations.ts';
-import { assertClear, makePlan } from '../../src/vm/plan/plan.ts';
+import { assertClear } from '../../src/vm/plan/plan.ts';
 import { clusterFacts, clusterManifest, helmPlan } from '../helpers/cluster-plan.ts';
 import { clusterRecord, revision } from '../helpers/cluster-records.ts';
-import { facts, known, running } from '../helpers/plan-facts.ts';
+import { facts, known, running, planOf } from '../helpers/plan-facts.ts';
 
 type Here = Partial<Pick<ClusterRecord, 'product' | 'highestGood' | 'schemaRelease' | 'securityFloor'>> & {
   from?: string | null;
@@ -171,7 +171,7 @@ function planOnVm(one: Case): Plan {
   const deployment = running({ ...record, current: from });
   const { allowDowngrade = false, dataIsSavedElsewhere = false } = allowed;
   const kind = from === null ? ('install' as const) : ('upgrade' as const);
-  return makePlan({ ...facts({ kind, deployment, migrations, allowDowngrade, dataIsSavedElsewhere }), target: manifest });
+  return planOf({ ...facts({ kind, deployment, migrations, allowDowngrade, dataIsSavedElsewhere }), target: manifest });
 }
 
 function planOnKubernetes(one: Case): HelmPlan {

@@ -8,11 +8,10 @@ import type { KubernetesRelease } from '../../src/kubernetes/record/site.ts';
 import type { KnownMigration } from '../../src/policy/migrations.ts';
 import type { BackupEntry } from '../../src/vm/backups/list.ts';
 import { restoreFor } from '../../src/vm/kept-databases/choose.ts';
-import { makePlan } from '../../src/vm/plan/plan.ts';
 import type { KeptDatabase } from '../../src/vm/state/state.ts';
 import { clusterManifest } from '../helpers/cluster-plan.ts';
 import { clusterRecord, clusterTransaction, recordedAt, revision } from '../helpers/cluster-records.ts';
-import { facts, known, running } from '../helpers/plan-facts.ts';
+import { facts, known, running, planOf } from '../helpers/plan-facts.ts';
 
 type Case = {
   /** What runs; `schemaRelease`, `highestGood` are the same unless they are named. */
@@ -184,7 +183,7 @@ async function onVm(one: Case): Promise<Answer> {
     encrypted: false,
   })) as BackupEntry[];
   const restore = await restoreFor(state, target, async () => entries);
-  const { findings } = makePlan({
+  const { findings } = planOf({
     ...facts({ kind: 'rollback', deployment, migrations: [...migrations], restore }),
     restoreDatabase: asked.restoreDatabase ?? false,
     dataIsSavedElsewhere: asked.dataIsSavedElsewhere ?? false,
@@ -253,7 +252,7 @@ test('a named backup whose schema the release does not run on, and a release tha
   };
   const deployment = running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' });
   const asked = facts({ kind: 'rollback', deployment, restore, restoreDatabase }, { version: '0.3.0', traffic: [] });
-  expect(makePlan(asked).findings).toMatchObject([
+  expect(planOf(asked).findings).toMatchObject([
     { code: 'ROLLBACK_REFUSED', fix: expect.stringContaining('airdock rollback 0.2.4 --restore-database') },
     { code: 'ROLLBACK_REFUSED', text: expect.stringContaining('declares no traffic services') },
   ]);

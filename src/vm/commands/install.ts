@@ -2,6 +2,7 @@ import path from 'node:path';
 import { sumsName } from '../../bundle/names.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import { AirdockError } from '../../errors.ts';
+import { asStep } from '../../events.ts';
 import { readIfExists } from '../../io/files.ts';
 import { beginTransaction } from '../transaction/begin.ts';
 import { assertClear } from '../plan/plan.ts';
@@ -14,6 +15,7 @@ import type { Plan } from '../plan/document.ts';
 import { recover, type Recovered } from '../transaction/recover.ts';
 import type { Release } from '../store/release.ts';
 import { runForward, type Finished } from '../transaction/run.ts';
+import { steps } from '../transaction/steps.ts';
 import { changeSite, lookAtSite, type ManagedSite, type Records, type Site } from '../site/site.ts';
 import { openStore } from '../store/store.ts';
 import { discardLocal } from '../staging/discard-local.ts';
@@ -52,7 +54,7 @@ export async function planInstall(host: Host, options: BundleOptions): Promise<P
       });
     const bundle = await openTrusted(host, options, records?.state.trust.all() ?? []);
     try {
-      return makePlan(await factsOf(site, records, bundle, options));
+      return makePlan(await factsOf(site, records, bundle, options), steps);
     } finally {
       await bundle.close();
     }
@@ -105,32 +107,20 @@ async function assertSameRelease(site: ManagedSite, bundle: OpenBundle): Promise
 }
 
 async function verified(host: Host, options: BundleOptions): Promise<OpenBundle> {
-  const started = performance.now();
-  host.listener({ type: 'step-started', step: 'verify' });
   const airdock = path.join(path.resolve(options.directory), '.airdock');
-  const bundle = await openTrusted(host, options, pinnedKeys(airdock));
-  host.listener({
-    type: 'step-ended',
-    step: 'verify',
-    outcome: 'done',
-    summary: `signed by ${bundle.signer.fingerprint}`,
-    milliseconds: performance.now() - started,
+  const { bundle } = await asStep(host.listener, 'verify', async () => {
+    const opened = await openTrusted(host, options, pinnedKeys(airdock));
+    return { bundle: opened, summary: `signed by ${opened.signer.fingerprint}` };
   });
   return bundle;
 }
 
 async function preflight(site: ManagedSite, bundle: OpenBundle, options: BundleOptions): Promise<{ plan: Plan; facts: Facts }> {
-  const { listener } = site.host;
-  const started = performance.now();
-  listener({ type: 'step-started', step: 'preflight' });
-  const facts = await factsOf(site, site, bundle, options);
-  const plan = makePlan(facts);
-  listener({
-    type: 'step-ended',
-    step: 'preflight',
-    outcome: plan.findings.length === 0 ? 'done' : 'failed',
-    summary: plan.findings.length === 0 ? 'nothing stands against it' : `${plan.findings.length} to settle`,
-    milliseconds: performance.now() - started,
+  const { plan, facts } = await asStep(site.host.listener, 'preflight', async () => {
+    const found = await factsOf(site, site, bundle, options);
+    const made = makePlan(found, steps);
+    const ok = made.findings.length === 0;
+    return { plan: made, facts: found, ok, summary: ok ? 'nothing stands against it' : `${made.findings.length} to settle` };
   });
   assertClear(plan);
   return { plan, facts };

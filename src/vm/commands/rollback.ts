@@ -17,6 +17,7 @@ import type { Plan } from '../plan/document.ts';
 import { recover, type Recovered } from '../transaction/recover.ts';
 import type { Release } from '../store/release.ts';
 import { runForward, type Finished } from '../transaction/run.ts';
+import { steps } from '../transaction/steps.ts';
 import { changeSite, notADeployment, type ManagedSite } from '../site/site.ts';
 import { rollbackTargets, type State, type StoredRelease } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
@@ -63,7 +64,7 @@ export async function rollback(
     const bundle = options.bundle === undefined ? undefined : await openOwn(site, options.bundle);
     try {
       const { facts, spool } = await withAside(site, await factsOf(site, release, options, bundle));
-      const plan = makePlan(facts);
+      const plan = makePlan(facts, steps);
       assertClear(plan);
       if (plan.restore?.backup)
         await assertReadable(await readBackup(path.join(backupsFolder(site), plan.restore.backup)), site.keys);
@@ -86,7 +87,7 @@ export async function rollback(
 
 /** Counting takes a while: only for what can go on, if the operator says so. */
 async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
-  const { findings } = makePlan(facts);
+  const { findings } = makePlan(facts, steps);
   if (!facts.restore?.kept || findings.some(({ code }) => code !== 'RESTORE_DATABASE_NEEDED')) return { facts };
   const { aside, since, spool } = await lookAside(site, facts.restore.kept);
   return { facts: { ...facts, aside, since }, spool };

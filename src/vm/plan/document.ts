@@ -2,33 +2,12 @@ import { z } from 'zod';
 import { tableDifferences } from '../../data/postgres/compare/table-differences.ts';
 import { migrationClass } from '../../bundle/manifest.ts';
 import { findingSchema } from '../../policy/finding.ts';
+import { stepIds } from './order.ts';
 
 /**
  * The plan as data: printed by `airdock plan`, shown before `install` asks, followed by it, saved with the transaction.
  * Sizes in bytes, times in seconds; every time is an estimate.
  */
-
-/** The steps of a transaction (docs/adr/0001-transaction.md). */
-const stepId = z.enum([
-  'import',
-  'load',
-  'backup',
-  'rehearse',
-  'restore',
-  'quiesce',
-  'copy',
-  'swap',
-  'switch',
-  'dependencies',
-  'migrate',
-  'database-service',
-  'up',
-  'health',
-  'good',
-  'traffic',
-  'external',
-]);
-export type StepId = z.infer<typeof stepId>;
 
 export const planDocument = z.strictObject({
   schema: z.literal('airdock.plan/1'),
@@ -71,7 +50,7 @@ export const planDocument = z.strictObject({
       free: z.int(),
     }),
   ),
-  steps: z.array(z.strictObject({ id: stepId, stop: z.boolean(), estimate: z.number() })),
+  steps: z.array(z.strictObject({ id: z.enum(stepIds), stop: z.boolean(), estimate: z.number() })),
   recreated: z.array(z.string()),
   /** Services that only one of the two releases has. */
   removed: z.array(z.string()),

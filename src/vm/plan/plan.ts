@@ -1,46 +1,30 @@
 import semver from 'semver';
-import { databaseServiceOf, type MigrationClass } from '../../bundle/manifest.ts';
+import { databaseServiceOf } from '../../bundle/manifest.ts';
 import { classOfPath, withMigrations } from '../../policy/migrations.ts';
 import { leavesDataUnsaved, restoreFlag, savedElsewhereFlag } from '../../policy/upgrade-path.ts';
 import { wayBackTakes } from '../../policy/way-back.ts';
 import { diskFindings } from './preflight/disk.ts';
 import type { Facts } from './facts.ts';
 import { pathFindings } from './path-findings.ts';
-import type { Plan, StepId } from './document.ts';
+import type { Plan } from './document.ts';
+import { type StepId, stepsOf } from './order.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 
 /** The plan, made from facts alone: the same facts give the same plan. */
 
-/** The steps of a transaction, in order (docs/adr/0001-transaction.md). */
-export function stepsOf(
-  kind: Plan['kind'],
-  pathClass: MigrationClass | 'unknown',
-  options: { database: boolean; recreatesDatabase: boolean; hasData: boolean; rehearse: boolean; restore?: Plan['restore'] },
-): StepId[] {
-  const database: StepId[] = options.recreatesDatabase ? ['database-service'] : [];
-  const opened: StepId[] = ['traffic', 'external'];
-  if (kind === 'rollback' && options.restore) {
-    const restore: StepId[] = options.restore.kept === null ? ['restore'] : [];
-    return ['load', ...restore, 'quiesce', 'swap', 'switch', ...database, 'up', 'health', 'good', ...opened];
-  }
-  if (kind === 'rollback') return ['load', 'switch', ...database, 'up', 'health', 'good'];
-  const backup: StepId[] = options.database ? ['backup'] : [];
-  if (kind === 'install') {
-    // a first install that was tried before may have left rows in its volumes
-    const prepare: StepId[] = options.database ? [...(options.hasData ? backup : []), 'migrate'] : [];
-    return ['import', 'load', 'switch', 'dependencies', ...prepare, 'up', 'health', 'good'];
-  }
-  const rehearse: StepId[] = options.database && options.rehearse ? ['rehearse'] : [];
-  if (options.database && pathClass === 'irreversible') {
-    const across: StepId[] = ['quiesce', 'copy', 'migrate', 'swap'];
-    return ['import', 'load', ...backup, ...rehearse, ...across, 'switch', ...database, 'up', 'health', 'good', ...opened];
-  }
-  const migrate: StepId[] = options.database && pathClass !== 'none' ? ['migrate'] : [];
-  return ['import', 'load', ...backup, ...rehearse, ...migrate, 'switch', ...database, 'up', 'health', 'good'];
-}
+/** What the plan has to know of a step (transaction/steps/). */
+export type PlannedStep = {
+  /**
+   * During it the old version does not answer any more and the new one not yet; `when-quiesced`: only where the transaction
+   * has taken away what writes before.
+   */
+  stop: boolean | 'when-quiesced';
+  /** Seconds, from rough rates of one slow machine; every time shown is marked as an estimate. */
+  estimate: (facts: Facts) => number;
+};
 
 /** @returns the plan; what stands against it is in `findings`, all of it at once */
-export function makePlan(facts: Facts): Plan {
+export function makePlan(facts: Facts, known: Record<StepId, PlannedStep>): Plan {
   const { target, deployment, kind } = facts;
   const from = deployment?.current ?? null;
   const pathClass = planClass(facts);
@@ -51,11 +35,10 @@ export function makePlan(facts: Facts): Plan {
     restore: facts.restore,
     rehearse: facts.rehearse,
   });
-  const timed = steps.map((id) => ({
-    id,
-    stop: stops.has(id) || (quiet.has(id) && steps.includes('quiesce')),
-    estimate: estimate(id, facts),
-  }));
+  const timed = steps.map((id) => {
+    const { stop, estimate } = known[id];
+    return { id, stop: stop === 'when-quiesced' ? steps.includes('quiesce') : stop, estimate: estimate(facts) };
+  });
   return {
     schema: 'airdock.plan/1',
     kind,
@@ -94,10 +77,6 @@ export function makePlan(facts: Facts): Plan {
     findings: [...facts.findings, ...pathFindings(facts, pathClass, stopSeconds(timed)), ...diskFindings(facts.disk)],
   };
 }
-
-/** Steps during which the old version does not answer any more and the new one not yet; `quiet` ones behind a quiesce only. */
-const stops = new Set<StepId>(['quiesce', 'copy', 'swap', 'database-service', 'up']);
-const quiet = new Set<StepId>(['migrate', 'switch']);
 
 /** Seconds without an answer, an estimate. */
 export function stopSeconds(steps: Plan['steps']): number {
@@ -147,33 +126,6 @@ function rollbackLine(facts: Facts, pathClass: Plan['class']): string {
     : `airdock rollback ${from}: code only, the database stays`;
 }
 
-/** Rough rates of one slow machine; every time shown is marked as an estimate. */
-function estimate(id: StepId, facts: Facts): number {
-  const bytes = (per: number, count: number) => Math.round((count / per) * 10) / 10;
-  switch (id) {
-    case 'import':
-      return bytes(
-        300e6,
-        facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0),
-      );
-    case 'load':
-      return bytes(80e6, facts.load.uncompressedBytes);
-    case 'backup':
-      return bytes(40e6, facts.database?.bytes ?? 0);
-    case 'copy':
-      return bytes(1000e6, facts.database?.bytes ?? 0) + 1;
-    case 'restore':
-      return 5 + bytes(60e6, facts.restore?.bytes ?? facts.database?.bytes ?? 0);
-    case 'rehearse':
-      return 5 + bytes(60e6, facts.database?.bytes ?? 0); // restore, compare; how long the migration takes, it will tell
-    case 'up':
-      return 5;
-    case 'health':
-      return 10;
-    default:
-      return 1;
-  }
-}
 /** @throws when anything stands against the plan: see `refusalCode` */
 export function assertClear({ findings, restore, aside, since }: Plan): void {
   assertNoFinding(findings, restore ? { restore, aside, since } : {});

@@ -5,7 +5,7 @@ import { manifestName } from '../../bundle/names.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import type { BundleManifest } from '../../bundle/manifest.ts';
 import { digestOf } from '../../digest.ts';
-import { AirdockError, isAirdockError } from '../../errors.ts';
+import { AirdockError } from '../../errors.ts';
 import { ensureDirectory, readIfExists, replaceFile } from '../../io/files.ts';
 import { bytesText } from '../../units.ts';
 import { resumeAtBoot } from '../site/boot.ts';
@@ -19,7 +19,8 @@ import type { TransactionRecord } from '../state/journal.ts';
 import type { Release } from '../store/release.ts';
 import { writeReport } from '../site/report.ts';
 import { taggedSite, type ManagedSite } from '../site/site.ts';
-import { importRelease } from './steps/import.ts';
+import { asFailure, runStep } from './run-step.ts';
+import { importStep } from './steps/import.ts';
 import { removeSnapshots } from '../staging/switch-files.ts';
 import { snapshotFolder } from '../state/names.ts';
 import type { Progress } from '../../events.ts';
@@ -53,20 +54,21 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     program: host.program.version,
   });
   const site = taggedSite(unmarked, record.id);
+  const running = { site, record, signal: host.signal };
   try {
     let exported: BundleManifest | undefined;
     await ensureDirectory(folderOf(site, record.id));
-    if (bundle)
-      await runStep(site, record, 'import', (progress) => importRelease({ site, record, bundle, signal: host.signal }, progress));
+    if (bundle) await runStep({ ...running, bundle }, importStep);
     else if (!adopting.release) {
-      await runStep(site, record, 'import', async (progress) => {
+      const run = async (_: unknown, progress: Progress): Promise<string> => {
         const made = await exportRelease(site, stack, path.join(folderOf(site, record.id), 'scratch'), progress);
         exported = made.manifest;
         return `${exported.images.length} images from the engine, ${bytesText(made.bytes)}`;
-      });
+      };
+      await runStep(running, { id: 'import', run });
     }
     await saveFiles(site, record.id, adopting);
-    await runStep(site, record, 'files', (progress) => writeFiles(site, record.id, adopting.files, progress));
+    await runStep(running, { id: 'files', run: (_, progress) => writeFiles(site, record.id, adopting.files, progress) });
     if (exported)
       await site.store.putRelease(
         stack.version,
@@ -86,32 +88,6 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
   await removeSnapshots(site, record.id);
   await writeReport(site, record.id);
   return record.id;
-}
-
-async function runStep(
-  { state, journal, host }: ManagedSite,
-  record: TransactionRecord,
-  step: string,
-  work: (progress: Progress) => Promise<string>,
-): Promise<void> {
-  host.signal.throwIfAborted();
-  const started = performance.now();
-  host.listener({ type: 'step-started', step });
-  state.commit(() => journal.record(record.id, step, 'intent'));
-  const ended = (outcome: 'done' | 'failed', summary: string) =>
-    host.listener({ type: 'step-ended', step, outcome, summary, milliseconds: performance.now() - started });
-  try {
-    const summary = await work((bytes, total) =>
-      host.listener({ type: 'progress', step, bytes, ...(total === undefined ? {} : { total }) }),
-    );
-    journal.record(record.id, step, 'done', { summary });
-    ended('done', summary);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    journal.record(record.id, step, 'failed', { error: text });
-    ended('failed', text);
-    throw error;
-  }
 }
 
 /** What is there and what will be, for the way back; and for good, the operator's own compose file. */
@@ -176,11 +152,4 @@ function commitAdopted(
     journal.record(record.id, 'good', 'done');
     journal.end(record.id, 'done');
   });
-}
-
-function asFailure(error: unknown, signal: AbortSignal): AirdockError {
-  if (signal.aborted)
-    return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again.' });
-  if (isAirdockError(error)) return error;
-  return new AirdockError('STEP_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -7,6 +7,7 @@ import { databaseTarget, runningImage } from '../database/target.ts';
 import { parseEnvFile } from '../env/file.ts';
 import { withScratch } from '../scratch/server.ts';
 import { readEnv } from '../site/site.ts';
+import { hasStep } from '../plan/order.ts';
 import type { Transaction } from './transaction.ts';
 
 /**
@@ -15,7 +16,7 @@ import type { Transaction } from './transaction.ts';
  * @throws AirdockError DATABASE_IMAGE_UNFIT, SCRATCH_FAILED; nothing was changed
  */
 export async function assertDatabaseImageFits({ site, record, plan, target, names, signal }: Transaction): Promise<void> {
-  if (!plan.steps.some((step) => step.id === 'database-service')) return;
+  if (!hasStep(plan, 'database-service')) return;
   // recovery loads again behind the switch: it was asked before, and the live database may be fenced now
   if (site.journal.has(record.id, 'switch', 'intent')) return;
   const access = databaseAccess(target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));

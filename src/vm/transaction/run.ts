@@ -1,56 +1,16 @@
 import { AirdockError, isAirdockError } from '../../errors.ts';
-import { settleInstaller } from '../site/installer.ts';
 import type { Outcome } from '../state/journal.ts';
-import type { StepId } from '../plan/document.ts';
+import { hasStep, type StepId } from '../plan/order.ts';
 import { prune } from './prune.ts';
 import { writeReport } from '../site/report.ts';
 import type { ManagedSite } from '../site/site.ts';
-import { backup } from './steps/backup.ts';
-import { commitGood, endGood } from './steps/good.ts';
 import { dumpKept } from '../kept-databases/dump.ts';
-import { importRelease } from './steps/import.ts';
-import { load } from './steps/load.ts';
-import { migrate, prepareMigrate } from './steps/migrate.ts';
-import { prepareQuiesce, quiesce } from './steps/quiesce.ts';
-import { rehearse } from './steps/rehearse.ts';
-import { prepareRestore, restore } from './steps/restore.ts';
-import { health, recreateDatabase, startDependencies, up } from './steps/services.ts';
-import { copy, prepareSwap, swap } from './steps/swap.ts';
-import { prepareSwitch, switchFiles } from './steps/switch.ts';
-import { externalHealth, openTraffic } from './steps/traffic.ts';
 import { removeSnapshots } from '../staging/switch-files.ts';
-import type { Progress } from '../../events.ts';
-import type { Prepared, Transaction } from './transaction.ts';
-import { assertSwapped } from '../database/assert-swapped.ts';
+import { endGood } from './end-good.ts';
+import { asFailure, runStep } from './run-step.ts';
+import { steps } from './steps.ts';
+import type { Transaction } from './transaction.ts';
 import { undo, type Undone } from './undo.ts';
-
-/** Runs the steps of a transaction and keeps its journal (docs/adr/0001-transaction.md, "Steps"). */
-
-type Step = {
-  /** Looks before the intent. */
-  prepare?: (transaction: Transaction) => Promise<Prepared>;
-  /** The effect; may be repeated. The text is shown beside the step. */
-  run: (transaction: Transaction, progress: Progress) => Promise<string>;
-};
-
-const steps: Record<Exclude<StepId, 'good'>, Step> = {
-  import: { run: importRelease },
-  load: { run: load },
-  backup: { run: backup },
-  rehearse: { run: rehearse },
-  dependencies: { run: startDependencies },
-  restore: { prepare: prepareRestore, run: restore },
-  quiesce: { prepare: prepareQuiesce, run: quiesce },
-  copy: { run: copy },
-  migrate: { prepare: prepareMigrate, run: migrate },
-  swap: { prepare: prepareSwap, run: swap },
-  switch: { prepare: prepareSwitch, run: switchFiles },
-  'database-service': { run: recreateDatabase },
-  up: { run: up },
-  health: { run: health },
-  traffic: { run: openTraffic },
-  external: { run: externalHealth },
-};
 
 export type Finished = { transaction: number; outcome: Outcome; seconds: Record<string, number> };
 
@@ -62,7 +22,7 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
   const { site, record } = transaction;
   const seconds: Record<string, number> = {};
   try {
-    for (const id of ids) seconds[id] = await runStep(afterGood(transaction), id);
+    for (const id of ids) seconds[id] = await runStep(afterGood(transaction), steps[id]);
   } catch (error) {
     const good = site.journal.has(record.id, 'good', 'done');
     // An engine that is away says nothing about the release: recovery goes on where this stopped.
@@ -76,49 +36,9 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
   if (site.journal.open()) site.state.commit(() => endGood(transaction));
   await removeSnapshots(site, record.id);
   await writeReport(site, record.id);
-  await dumpKept(
-    site,
-    transaction.plan.steps.some(({ id }) => id === 'rehearse'),
-  );
+  await dumpKept(site, hasStep(transaction.plan, 'rehearse'));
   await prune(site);
   return { transaction: record.id, outcome: 'done', seconds };
-}
-
-async function runStep(transaction: Transaction, id: StepId): Promise<number> {
-  const { site, record, signal } = transaction;
-  const { listener } = site.host;
-  signal?.throwIfAborted();
-  const started = performance.now();
-  listener({ type: 'step-started', step: id });
-  let outcome: 'done' | 'failed' = 'failed';
-  let summary = '';
-  try {
-    if (id === 'good') {
-      await assertSwapped(site, record);
-      await settleInstaller(site, record.id);
-      commitGood(transaction);
-      summary = `${transaction.target.manifest.version} is current`;
-    } else {
-      const step = steps[id];
-      const { detail, commit } = (await step.prepare?.(transaction)) ?? {};
-      site.state.commit(() => {
-        site.journal.record(record.id, id, 'intent', detail);
-        commit?.();
-      });
-      summary = await step.run(transaction, (bytes, total) =>
-        listener({ type: 'progress', step: id, bytes, ...(total === undefined ? {} : { total }) }),
-      );
-      site.journal.record(record.id, id, 'done', { summary });
-    }
-    outcome = 'done';
-  } catch (error) {
-    summary = error instanceof Error ? error.message : String(error);
-    site.journal.record(record.id, id, 'failed', { error: summary });
-    throw error;
-  } finally {
-    listener({ type: 'step-ended', step: id, outcome, summary, milliseconds: performance.now() - started });
-  }
-  return Math.round(performance.now() - started) / 1000;
 }
 
 /** Nothing goes back by itself any more, so nothing stops half way either: the signal counts until then. */
@@ -152,11 +72,4 @@ function withOutcome(failure: AirdockError, site: ManagedSite, id: number, undon
     cause: failure.cause,
     details: { ...failure.details, transaction: id, outcome: undone.outcome, serving: current, backup: backupId, report },
   });
-}
-
-function asFailure(error: unknown, signal: AbortSignal | undefined): AirdockError {
-  if (signal?.aborted)
-    return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again to go on.' });
-  if (isAirdockError(error)) return error;
-  return new AirdockError('STEP_FAILED', error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -14,10 +14,7 @@ export type Transaction = {
   target: Release;
   names: readonly NamedImage[];
   /** Only in the process that began it. */
-  bundle?: OpenBundle;
+  bundle?: OpenBundle | undefined;
   /** Ends a step that is under way. Undo and recovery have none: they are never interrupted by it. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
-
-/** What a step wants in the commit of its intent: written beside it, done together with it. */
-export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };

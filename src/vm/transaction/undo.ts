@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { AirdockError, isAirdockError } from '../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
+import { asStep } from '../../events.ts';
 import { parseEnvFile } from '../env/file.ts';
 import { waitHealthy } from '../services/health.ts';
 import type { Outcome, TransactionRecord } from '../state/journal.ts';
@@ -44,25 +45,23 @@ export async function undo(
       site.state.updateDeployment({ current: record.from, phase: record.from === null ? 'none' : 'good', composeDigest });
   });
   const outcome: Outcome = switched || quiesced ? 'rolled-back' : 'undone';
-  const step = 'undo';
-  const started = performance.now();
-  const { listener } = site.host;
-  listener({ type: 'step-started', step });
-  try {
+  const work = async (): Promise<{ summary: string }> => {
     await engineBack(site);
     await endOrphans(site, record.id);
     const summary = switched || quiesced ? await bringBack(site, record, plan) : await unchanged(site, record);
     site.state.commit(() => {
-      site.journal.record(record.id, step, 'done', { summary });
+      site.journal.record(record.id, 'undo', 'done', { summary });
       site.journal.end(record.id, outcome);
     });
     await removeSnapshots(site, record.id);
-    listener({ type: 'step-ended', step, outcome: 'done', summary, milliseconds: performance.now() - started });
+    return { summary };
+  };
+  try {
+    const { summary } = await asStep(site.host.listener, 'undo', work, errorText);
     return { outcome, summary };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    listener({ type: 'step-ended', step, outcome: 'failed', summary: text, milliseconds: performance.now() - started });
-    throw new AirdockError('UNDO_FAILED', `${failure.message}\nand the previous state could not be brought back: ${text}`, {
+    const message = `${failure.message}\nand the previous state could not be brought back: ${errorText(error)}`;
+    throw new AirdockError('UNDO_FAILED', message, {
       hint: 'Look at what stands in the way (docker compose ps, docker compose logs), put it right, then run: airdock resume',
       cause: error,
     });

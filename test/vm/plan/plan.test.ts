@@ -3,8 +3,8 @@ import type { Facts } from '../../../src/vm/plan/facts.ts';
 import { classOfPath, runsOn } from '../../../src/policy/migrations.ts';
 import { planText } from '../../../src/cli/render/plan.ts';
 import { planDocument } from '../../../src/vm/plan/document.ts';
-import { makePlan, stepsOf } from '../../../src/vm/plan/plan.ts';
-import { codes, facts, known, running } from '../../helpers/plan-facts.ts';
+import { stepsOf } from '../../../src/vm/plan/order.ts';
+import { codes, facts, known, planOf, running } from '../../helpers/plan-facts.ts';
 
 describe('the class of a path', () => {
   test.each([
@@ -75,11 +75,11 @@ describe('steps', () => {
   });
   test('the plan says whether the backup will be proven, and what that takes', () => {
     const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 600e6 };
-    const plan = makePlan(facts({ database }));
+    const plan = planOf(facts({ database }));
     expect(plan.backup).toEqual({ proven: true, with: [] });
     expect(plan.steps.find((step) => step.id === 'rehearse')).toEqual({ id: 'rehearse', stop: false, estimate: 15 });
-    expect(makePlan(facts({ database, rehearse: false })).backup).toEqual({ proven: false, with: [] });
-    expect(makePlan(facts({ kind: 'rollback' })).backup).toBeNull();
+    expect(planOf(facts({ database, rehearse: false })).backup).toEqual({ proven: false, with: [] });
+    expect(planOf(facts({ kind: 'rollback' })).backup).toBeNull();
   });
   test('a database service is recreated by a step of its own, and only when it changes', () => {
     expect(stepsOf('upgrade', 'none', { ...plain, recreatesDatabase: true })).toContain('database-service');
@@ -94,7 +94,7 @@ describe('steps', () => {
   });
   test('users notice the containers alone, unless what writes has to stop first', () => {
     const stops = (target: string) =>
-      makePlan(facts({}, { version: target, migrations: [...known] }))
+      planOf(facts({}, { version: target, migrations: [...known] }))
         .steps.filter(({ stop }) => stop)
         .map(({ id }) => id);
     expect(stops('0.3.0')).toEqual(['up']);
@@ -134,7 +134,7 @@ describe('what stands against a path', () => {
         ],
       },
     ];
-    const [finding] = makePlan(facts({ disk })).findings;
+    const [finding] = planOf(facts({ disk })).findings;
     expect(finding).toMatchObject({ code: 'DISK_FULL' });
     expect(finding?.text).toContain('/var/lib/docker needs 200.0 MB, 100.0 MB are free (images 150.0 MB, reserve 50.0 MB)');
     expect(finding?.fix).toContain('100.0 MB');
@@ -163,8 +163,8 @@ describe('a way back', () => {
     };
     const asked = facts({ kind: 'rollback', deployment, restore, migrations: [...known] }, { version: '0.3.0' });
     expect(codes(asked)).toEqual(['RESTORE_DATABASE_NEEDED']);
-    expect(makePlan(asked).findings[0]?.fix).toContain('airdock rollback 0.3.0 --restore-database');
-    const plan = makePlan({ ...asked, restoreDatabase: true });
+    expect(planOf(asked).findings[0]?.fix).toContain('airdock rollback 0.3.0 --restore-database');
+    const plan = planOf({ ...asked, restoreDatabase: true });
     expect(plan.findings).toEqual([]);
     expect(plan.steps.map((step) => step.id)).toEqual([
       'load',
@@ -203,9 +203,9 @@ describe('a way back', () => {
       '                audit."Große Liste" ~1    jobs +9,310    members +2',
       '                notes +1,204 ~88 -3',
     ];
-    const [finding] = makePlan(asked).findings;
+    const [finding] = planOf(asked).findings;
     expect(finding?.text.split('\n').slice(1)).toEqual([...said, '  stop        about 8 s']);
-    const plan = makePlan({ ...asked, restoreDatabase: true });
+    const plan = planOf({ ...asked, restoreDatabase: true });
     expect(plan).toMatchObject({ aside, since });
     expect(planText(plan)).toContain(said.join('\n'));
     expect(planText({ ...plan, since: [] })).toContain('no table differs');
@@ -226,9 +226,7 @@ describe('a way back', () => {
       encrypted: false,
       bytes: 6e9,
     };
-    const plan = makePlan(
-      facts({ kind: 'rollback', deployment, database, restore, restoreDatabase: true }, { version: '0.3.0' }),
-    );
+    const plan = planOf(facts({ kind: 'rollback', deployment, database, restore, restoreDatabase: true }, { version: '0.3.0' }));
     expect(plan.steps.find((step) => step.id === 'restore')).toEqual({ id: 'restore', stop: false, estimate: 105 });
   });
   test('--restore-database where the database can stay is a mistake', () => {

@@ -6,11 +6,20 @@ import { databaseAccess } from '../../database/access.ts';
 import { databaseTarget } from '../../database/target.ts';
 import { readEnv } from '../../site/site.ts';
 import type { Progress } from '../../../events.ts';
+import { hasStep } from '../../plan/order.ts';
 import type { Transaction } from '../transaction.ts';
 import { sessionName } from '../../state/names.ts';
+import { secondsFor, type Step } from '../step.ts';
+
+export const backup = {
+  id: 'backup',
+  stop: false,
+  estimate: ({ database }) => secondsFor(database?.bytes ?? 0, 40e6),
+  run,
+} satisfies Step;
 
 /** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */
-export async function backup({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
+async function run({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
   const env = (await readEnv(site.directory)) ?? parseEnvFile('');
   const access = databaseAccess(target.manifest, env);
   if (!access) return 'no database here';
@@ -23,6 +32,6 @@ export async function backup({ site, record, plan, target, signal }: Transaction
     beside: besideDatabase(site, target.manifest, env, signal),
   });
   site.journal.setBackup(record.id, made.id);
-  const unproven = plan.steps.some((step) => step.id === 'rehearse') ? '' : ', unproven until it is restored';
+  const unproven = hasStep(plan, 'rehearse') ? '' : ', unproven until it is restored';
   return `${made.id}: ${bytesText(made.bytes)}, read back in full${unproven}`;
 }

@@ -9,6 +9,18 @@ import { withRepair } from '../repair-store.ts';
 import type { BlobKey } from '../../store/store.ts';
 import type { Progress } from '../../../events.ts';
 import type { Transaction } from '../transaction.ts';
+import { secondsFor, type Step } from '../step.ts';
+
+export const importStep = {
+  id: 'import',
+  stop: false,
+  estimate: ({ missingBlobs }) =>
+    secondsFor(
+      missingBlobs.reduce((sum, blob) => sum + blob.size, 0),
+      300e6,
+    ),
+  run: importRelease,
+} satisfies Step;
 
 /** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
 export async function importRelease(

@@ -5,9 +5,17 @@ import { restock, withRepair } from '../repair-store.ts';
 import { bytesText } from '../../../units.ts';
 import type { Progress } from '../../../events.ts';
 import type { Transaction } from '../transaction.ts';
+import { secondsFor, type Step } from '../step.ts';
+
+export const load = {
+  id: 'load',
+  stop: false,
+  estimate: (facts) => secondsFor(facts.load.uncompressedBytes, 80e6),
+  run,
+} satisfies Step;
 
 /** The release's images into the engine: only what it lacks, every image compared afterwards. */
-export async function load(transaction: Transaction, progress: Progress): Promise<string> {
+async function run(transaction: Transaction, progress: Progress): Promise<string> {
   const { site, target, names, bundle, signal } = transaction;
   await restock(site, blobsOf(target.manifest.images), bundle);
   const report = await withRepair(site, bundle, () =>

@@ -7,13 +7,21 @@ import { migrationFailed } from '../../../data/postgres/migration/migration-fail
 import { appliedIn } from '../../../data/postgres/migration/migration-output.ts';
 import { openStaged } from '../../staging/stage.ts';
 import { snapshotFile } from '../../staging/switch-files.ts';
-import { snapshotFolder } from '../../state/names.ts';
+import { folderOf, sessionName, snapshotFolder, transactionLabel } from '../../state/names.ts';
 import { higherVersion } from '../../../policy/reached.ts';
 import { nextName } from '../../../data/postgres/swap/swap-names.ts';
-import { type Prepared, type Transaction } from '../transaction.ts';
-import { sessionName } from '../../state/names.ts';
-import { transactionLabel } from '../../state/names.ts';
-import { folderOf } from '../../state/names.ts';
+import type { Prepared } from '../run-step.ts';
+import { hasStep } from '../../plan/order.ts';
+import type { Transaction } from '../transaction.ts';
+import { type Step } from '../step.ts';
+
+export const migrate = {
+  id: 'migrate',
+  stop: 'when-quiesced',
+  estimate: () => 1,
+  prepare,
+  run,
+} satisfies Step;
 
 const lockTimeout = '3s';
 const attempts = 5;
@@ -22,8 +30,8 @@ const attempts = 5;
  * From now on a way back counts the new release's class, whether the migration finishes or not. A copy is nobody's until it
  * is swapped in, so there it is the swap that says so.
  */
-export async function prepareMigrate({ site, record, plan }: Transaction): Promise<Prepared> {
-  if (plan.steps.some((step) => step.id === 'copy')) return {};
+async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
+  if (hasStep(plan, 'copy')) return {};
   const schemaRelease = higherVersion(site.state.deployment()?.schemaRelease ?? null, record.to);
   return { commit: () => site.state.updateDeployment({ schemaRelease }) };
 }
@@ -33,12 +41,12 @@ export async function prepareMigrate({ site, record, plan }: Transaction): Promi
  * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
  * lock gives up after 3 s rather than make every reader wait behind it (docs/FACTS.md "Locks"), and is tried again.
  */
-export async function migrate({ site, record, plan, target, signal }: Transaction): Promise<string> {
+async function run({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;
   const after = snapshotFolder(site, record.id, 'after');
   const env = (await snapshotFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
   const compose = await openStaged(site, after, env);
-  const inCopy = plan.steps.some((step) => step.id === 'copy');
+  const inCopy = hasStep(plan, 'copy');
   // compose's own environment wins over `.env`, so whatever names the database there names the copy
   const access = inCopy ? databaseAccess(target.manifest, parseEnvFile(env, '.env')) : undefined;
   const onCopy = access ? environmentOf(target.manifest, access, nextName(record.id)) : {};

@@ -3,10 +3,20 @@ import { AirdockError } from '../../../errors.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
 import { codeOfBoth, takeAwayCode } from '../../services/code-containers.ts';
-import type { Prepared, Transaction } from '../transaction.ts';
+import type { Prepared } from '../run-step.ts';
+import type { Transaction } from '../transaction.ts';
+import { type Step } from '../step.ts';
+
+export const quiesce = {
+  id: 'quiesce',
+  stop: true,
+  estimate: () => 1,
+  prepare,
+  run,
+} satisfies Step;
 
 /** Who writes and who lets users in is written down before the first of them goes. */
-export async function prepareQuiesce({ site, record, plan, target }: Transaction): Promise<Prepared> {
+async function prepare({ site, record, plan, target }: Transaction): Promise<Prepared> {
   const server = await postgresServerOf(site, record);
   const all = await databases(server);
   const live = found(all, server.database);
@@ -26,8 +36,8 @@ export async function prepareQuiesce({ site, record, plan, target }: Transaction
   return { detail };
 }
 
-/** Removed, for stopped ones with `restart: always` come back with the engine (docs/FACTS.md "Stopped and removed containers"). */
-export async function quiesce({ site, record, target, signal }: Transaction): Promise<string> {
+/** Their containers are removed: stopped ones with `restart: always` come back when the engine restarts (docs/FACTS.md "Stopped and removed containers"). */
+async function run({ site, record, target, signal }: Transaction): Promise<string> {
   await takeAwayCode(site, codeOfBoth(site, record, target.manifest));
   const server = await postgresServerOf(site, record, signal);
   await fence(server, server.database);

@@ -12,18 +12,23 @@ import { rehearsalServices } from '../../scratch/rehearsal-services.ts';
 import { withScratch, type Scratch } from '../../scratch/server.ts';
 import { openStaged } from '../../staging/stage.ts';
 import { snapshotFile } from '../../staging/switch-files.ts';
-import { snapshotFolder } from '../../state/names.ts';
+import { folderOf, sessionName, snapshotFolder, transactionLabel } from '../../state/names.ts';
 import type { Progress } from '../../../events.ts';
 import type { Transaction } from '../transaction.ts';
-import { sessionName } from '../../state/names.ts';
-import { transactionLabel } from '../../state/names.ts';
-import { folderOf } from '../../state/names.ts';
+import { secondsFor, type Step } from '../step.ts';
+
+export const rehearse = {
+  id: 'rehearse',
+  stop: false,
+  estimate: ({ database }) => 5 + secondsFor(database?.bytes ?? 0, 60e6), // restore, compare; how long the migration takes, it will tell
+  run,
+} satisfies Step;
 
 /**
  * The fresh backup on a server of its own: restored, compared, and, unless the release changes no schema, migrated by the new
  * release's image, while the old version serves (docs/adr/0007, "The rehearsal"). The live database is never connected to.
  */
-export async function rehearse(transaction: Transaction, progress: Progress): Promise<string> {
+async function run(transaction: Transaction, progress: Progress): Promise<string> {
   const { site, record, plan, target, signal } = transaction;
   const id = site.journal.all().find((one) => one.id === record.id)?.backup ?? null;
   if (id === null) return 'no database here';

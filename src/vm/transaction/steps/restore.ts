@@ -7,10 +7,20 @@ import { checkedBackup, restoreAndCompare } from '../../../data/postgres/backup/
 import { nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf } from '../../database/swap-record.ts';
 import type { Progress } from '../../../events.ts';
-import type { Prepared, Transaction } from '../transaction.ts';
+import type { Prepared } from '../run-step.ts';
+import type { Transaction } from '../transaction.ts';
+import { secondsFor, type Step } from '../step.ts';
+
+export const restore = {
+  id: 'restore',
+  stop: false,
+  estimate: ({ restore: from, database }) => 5 + secondsFor(from?.bytes ?? database?.bytes ?? 0, 60e6),
+  prepare,
+  run,
+} satisfies Step;
 
 /** A database of that name is somebody else's: this transaction has not made one yet. */
-export async function prepareRestore({ site, record }: Transaction): Promise<Prepared> {
+async function prepare({ site, record }: Transaction): Promise<Prepared> {
   const name = nextName(record.id);
   if ((await databases(await postgresServerOf(site, record))).some((one) => one.name === name))
     throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this restore needs the name of`, {
@@ -20,7 +30,7 @@ export async function prepareRestore({ site, record }: Transaction): Promise<Pre
 }
 
 /** The backup as a new database beside the live one, compared with what was backed up, while everything serves. */
-export async function restore({ site, record, plan, signal }: Transaction, progress: Progress): Promise<string> {
+async function run({ site, record, plan, signal }: Transaction, progress: Progress): Promise<string> {
   const id = plan.restore?.backup;
   if (!id) throw new AirdockError('INTERNAL', 'a restore needs a backup');
   const server = await postgresServerOf(site, record, signal);

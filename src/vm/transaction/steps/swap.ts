@@ -1,4 +1,4 @@
-import { copyDatabase, swapDatabases } from '../../../data/postgres/swap/admin.ts';
+import { swapDatabases } from '../../../data/postgres/swap/admin.ts';
 import { planSwap } from '../../../data/postgres/swap/swap.ts';
 import { AirdockError } from '../../../errors.ts';
 import { emptyCache } from '../../backups/redis.ts';
@@ -6,18 +6,20 @@ import { parseEnvFile } from '../../env/file.ts';
 import { readEnv } from '../../site/site.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, type SwapDetail, swapOf } from '../../database/swap-record.ts';
-import type { Prepared, Transaction } from '../transaction.ts';
+import type { Prepared } from '../run-step.ts';
+import type { Transaction } from '../transaction.ts';
+import { type Step } from '../step.ts';
 
-/** A copy of the live database beside it, for the migrations. */
-export async function copy({ site, record, signal }: Transaction): Promise<string> {
-  const server = await postgresServerOf(site, record, signal);
-  const started = performance.now();
-  await copyDatabase(server, server.database, nextName(record.id));
-  return `${server.database} copied in ${((performance.now() - started) / 1000).toFixed(1)} s`;
-}
+export const swap = {
+  id: 'swap',
+  stop: true,
+  estimate: () => 1,
+  prepare,
+  run,
+} satisfies Step;
 
 /** Both OIDs, before anything is renamed: recovery sees by them on which side it is. */
-export async function prepareSwap({ site, record, plan }: Transaction): Promise<Prepared> {
+async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
   const { current, schemaRelease } = site.state.deployment() ?? {};
   const release = current ?? record.from ?? record.to;
   const server = await postgresServerOf(site, record);
@@ -36,7 +38,7 @@ export async function prepareSwap({ site, record, plan }: Transaction): Promise<
 }
 
 /** What comes in stays fenced until `up`, when the files name the code that belongs to it. */
-export async function swap({ site, record, plan, target, signal }: Transaction): Promise<string> {
+async function run({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const detail = swapOf(site, record.id);
   if (!detail) throw new AirdockError('INTERNAL', 'a swap needs its intent');
   const { live, next, aside } = detail;

@@ -47,7 +47,7 @@ const migrationJob = {
 async function onVm(output: string, steps: string[]): Promise<unknown> {
   await using side = await vmSide(new FakePostgres(databases), { exitCode: 1, stdout: output });
   const plan = { steps: steps.map((id) => ({ id })) };
-  return await thrown(migrate({ site: side.site, record: side.record, plan, target: release } as never));
+  return await thrown(migrate.run({ site: side.site, record: side.record, plan, target: release } as never));
 }
 
 async function onKubernetes(output: string, on: 'copy' | 'live'): Promise<unknown> {

@@ -7,7 +7,7 @@ import { bringDatabaseBack, swapIn } from '../../../../src/kubernetes/steps/swap
 import { databaseInPlace } from '../../../../src/vm/database/assert-swapped.ts';
 import { swapOf } from '../../../../src/vm/database/swap-record.ts';
 import type { Plan } from '../../../../src/vm/plan/document.ts';
-import { prepareSwap, swap } from '../../../../src/vm/transaction/steps/swap.ts';
+import { swap } from '../../../../src/vm/transaction/steps/swap.ts';
 import { databaseBack } from '../../../../src/vm/transaction/undo-database.ts';
 import { kubernetesSide, release, vmSide, type VmSide } from '../../../helpers/database-sides.ts';
 import { FakePostgres, type FakeDatabase } from '../../../helpers/fake-postgres.ts';
@@ -44,9 +44,9 @@ describe('swapped in', () => {
     const { site, record } = side;
     const transaction = { site, record, plan: { restore: null } as unknown as Plan, target: { ...release, files: [] } };
     const both = async () => {
-      const { detail = {} } = await prepareSwap(transaction as never);
+      const { detail = {} } = await swap.prepare(transaction as never);
       site.journal.record(record.id, 'swap', 'intent', detail);
-      await swap(transaction as never);
+      await swap.run(transaction as never);
     };
     const result = await outcome(server, both());
     const { live, next: comes, aside: name } = swapOf(site, record.id) ?? {};

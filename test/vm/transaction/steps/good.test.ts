@@ -1,13 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { makePlan } from '../../../../src/vm/plan/plan.ts';
 import type { ManagedSite } from '../../../../src/vm/site/site.ts';
 import { openJournal } from '../../../../src/vm/state/journal.ts';
 import { openState } from '../../../../src/vm/state/open-state.ts';
-import { commitGood } from '../../../../src/vm/transaction/steps/good.ts';
+import { good } from '../../../../src/vm/transaction/steps/good.ts';
 import type { Transaction } from '../../../../src/vm/transaction/transaction.ts';
 import { temporaryFolder } from '../../../helpers/bundle.ts';
-import { facts, running } from '../../../helpers/plan-facts.ts';
+import { facts, running, planOf } from '../../../helpers/plan-facts.ts';
 
 /** @returns the schema on record after a way back 0.4.0 -> `to` became good */
 async function schemaAfter(to: string, target: Parameters<typeof facts>[1]): Promise<string | null | undefined> {
@@ -22,11 +21,12 @@ async function schemaAfter(to: string, target: Parameters<typeof facts>[1]): Pro
     state.updateDeployment({ current: to, schemaRelease: '0.4.0', highestGood: '0.4.0' });
     const journal = openJournal(state, clock);
     const look = facts({ kind: 'rollback', deployment, dataIsSavedElsewhere: true }, { version: to, ...target });
-    const plan = makePlan(look);
+    const plan = planOf(look);
     expect(plan.findings).toEqual([]);
     const site = { state, journal, host: { clock } } as unknown as ManagedSite;
     const record = journal.begin({ kind: 'rollback', from: '0.4.0', to, class: plan.class, operator: 'root', program: '1.4.0' });
-    commitGood({ site, record, plan, target: { manifest: look.target } } as unknown as Transaction);
+    const transaction = { site, record, plan, target: { manifest: look.target } } as unknown as Transaction;
+    state.commit(() => good.commit(transaction));
     return state.deployment()?.schemaRelease;
   } finally {
     state.close();

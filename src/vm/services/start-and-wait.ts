@@ -1,0 +1,16 @@
+import type { BundleManifest } from '../../bundle/manifest.ts';
+import { parseEnvFile } from '../env/file.ts';
+import type { ManagedSite } from '../site/site.ts';
+import { startServices } from './compose-up.ts';
+import { waitHealthy } from './health.ts';
+
+/** Starts these services alone, not what they depend on, and waits until their containers are well. */
+export async function startAndWait(
+  site: ManagedSite,
+  manifest: BundleManifest,
+  services: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await startServices(site, await site.compose(), services, { noDeps: true, signal });
+  await waitHealthy({ site, manifest, env: parseEnvFile(''), services, checks: [], signal });
+}

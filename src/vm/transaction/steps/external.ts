@@ -1,0 +1,20 @@
+import { parseEnvFile } from '../../env/file.ts';
+import { waitHealthy } from '../../services/health.ts';
+import { readEnv } from '../../site/site.ts';
+import type { Step } from '../step.ts';
+import type { Transaction } from '../transaction.ts';
+
+export const external = {
+  id: 'external',
+  stop: false,
+  estimate: () => 1,
+  run,
+} satisfies Step;
+
+/** Every health check, now that users can reach the release. */
+async function run({ site, target }: Transaction): Promise<string> {
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const services = Object.keys((await (await site.compose()).config()).services);
+  await waitHealthy({ site, manifest: target.manifest, env, services });
+  return `${target.manifest.health.length} checks green`;
+}

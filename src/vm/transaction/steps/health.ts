@@ -1,0 +1,28 @@
+import { durationText } from '../../../units.ts';
+import { parseEnvFile } from '../../env/file.ts';
+import { servicesOf } from '../../services/bring-up.ts';
+import { waitHealthy } from '../../services/health.ts';
+import { readEnv } from '../../site/site.ts';
+import { shutServices } from '../shut-services.ts';
+import type { Step } from '../step.ts';
+import type { Transaction } from '../transaction.ts';
+
+export const health = {
+  id: 'health',
+  stop: false,
+  estimate: () => 10,
+  run,
+} satisfies Step;
+
+/** While traffic is shut, only what can be asked from inside. */
+async function run(transaction: Transaction): Promise<string> {
+  const { site, target, signal } = transaction;
+  const compose = await site.compose();
+  const { all } = await servicesOf(compose, target.manifest);
+  const shut = shutServices(transaction);
+  const services = all.filter((service) => !shut.includes(service));
+  const checks = target.manifest.health.filter((check) => shut.length === 0 || check.scope === 'internal');
+  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const milliseconds = await waitHealthy({ site, manifest: target.manifest, env, services, checks, signal });
+  return `${checks.length} checks green after ${durationText(milliseconds)}`;
+}
