@@ -7,7 +7,7 @@ import { assertMaySign, type TrustChain } from '../bundle/trust.ts';
 import { writeBundle, type FileContent } from '../bundle/writer.ts';
 import type { Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
-import type { Listener } from '../events.ts';
+import { asStep, type Listener } from '../events.ts';
 import type { Collected } from '../images/collect.ts';
 import type { Helm } from '../io/helm.ts';
 import type { BlobCache, CacheStatistics } from './cache.ts';
@@ -21,7 +21,6 @@ import { readRelease, type ReleaseFiles } from './release-files.ts';
 import { collectImages, listedImages, resolveImages } from './release-images.ts';
 import { checkAgainstCompose, releaseManifest } from './release-manifest.ts';
 import { Sources, type SourceHost } from './sources.ts';
-import { Steps } from './steps.ts';
 import { completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './words.ts';
 
 export type BuildOptions = {
@@ -39,11 +38,11 @@ export type BuildOptions = {
   /** Undefined: the bundle is to have none. */
   installers: Installers | undefined;
   /** Without it the bundle is written unsigned. */
-  sign?: (sumsBytes: Buffer) => Buffer;
+  sign?: ((sumsBytes: Buffer) => Buffer) | undefined;
   /** Of `sign`. */
-  signer?: Signer;
+  signer?: Signer | undefined;
   /** The key sets that the bundle carries; the signer must be one of the newest. */
-  trust?: TrustChain;
+  trust?: TrustChain | undefined;
 };
 
 export type BuildHost = SourceHost & {
@@ -52,7 +51,7 @@ export type BuildHost = SourceHost & {
   revision(directory: string): Promise<string>;
   listener: Listener;
   now(): number;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
 
 export type BuildResult = {
@@ -72,35 +71,35 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
   const loaded = loadConfig(options.config, options.version);
   const { config } = loaded;
   if (options.trust) assertMaySign(options.trust, config.product, options.signer);
-  const steps = new Steps(host);
-  host.listener({ type: 'heading', text: `${config.product} ${options.version} for ${options.platform}` });
+  const { listener } = host;
+  listener({ type: 'heading', text: `${config.product} ${options.version} for ${options.platform}` });
   const path = await outputPath(options, config.product);
 
-  const release = await steps.run('config', async () => {
-    const files = await readRelease(loaded, { ...options, helm: host.helm, ...signalOf(host) });
+  const { release } = await asStep(listener, 'config', async () => {
+    const files = await readRelease(loaded, { ...options, helm: host.helm, signal: host.signal });
     checkAgainstCompose(loaded, options.version, files.compose);
-    return { result: files, summary: basename(options.config) };
+    return { release: files, summary: basename(options.config) };
   });
-  for (const text of warningsOf(release)) host.listener({ type: 'warning', text });
+  for (const text of warningsOf(release)) listener({ type: 'warning', text });
   const asked = [...release.compose.images, ...(release.chart?.images ?? [])];
   const wanted = union(asked, listedImages(loaded));
   const sources = new Sources(host, loaded.directory, join(options.cacheDirectory, 'scratch'));
   try {
     const lock = await readLock(join(loaded.directory, 'airdock.lock.json'));
     const known = options.updateLock ? { ...lock, images: {} } : lock;
-    const { resolved, counts } = await steps.run('images', async () => {
+    const { resolved, counts } = await asStep(listener, 'images', async () => {
       const found = await resolveImages(wanted, sources, options, host.signal);
       const state = checkLock(known, lockedBefore(found));
-      return { result: { resolved: found, counts: state }, summary: imagesSummary(found.length, state, options.updateLock) };
+      return { resolved: found, counts: state, summary: imagesSummary(found.length, state, options.updateLock) };
     });
-    if (resolved.length > 0) host.listener({ type: 'note', step: 'images', text: imageLines(resolved, wanted) });
-    for (const text of indexPins(resolved)) host.listener({ type: 'warning', text });
-    await steps.run('complete', async () => ({ result: undefined, summary: completeSummary(release) }));
+    if (resolved.length > 0) listener({ type: 'note', step: 'images', text: imageLines(resolved, wanted) });
+    for (const text of indexPins(resolved)) listener({ type: 'warning', text });
+    await asStep(listener, 'complete', async () => ({ summary: completeSummary(release) }));
 
-    const { collected, cache } = await steps.run('blobs', () => collectImages(resolved, wanted, options, host));
+    const { collected, cache } = await asStep(listener, 'blobs', () => collectImages(resolved, wanted, options, host));
     const records = collected.map(({ record }) => record);
     assertComplete(asked, records);
-    const installer = await readInstaller(steps, options);
+    const installer = await readInstaller(listener, options);
     const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
     const state = checkLock(known, locked);
     const manifest = releaseManifest({
@@ -110,12 +109,12 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
       images: records,
       files: [...release.records, ...installer.records].toSorted((a, b) => byTable(a.path, b.path)),
     });
-    await steps.run('migration', async () => ({ result: undefined, summary: migrationSummary(manifest) }));
+    await asStep(listener, 'migration', async () => ({ summary: migrationSummary(manifest) }));
 
-    const written = await steps.run('bundle', async () => {
+    const { written } = await asStep(listener, 'bundle', async () => {
       const files = new Map<string, FileContent>([...release.files, ...installer.files]);
       const done = await write(path, manifest, files, collected, cache, options, host);
-      return { result: done, summary: basename(path) };
+      return { written: done, summary: basename(path) };
     });
     await writeLock(lock, locked);
     return { path, ...written, manifest, lock: options.updateLock ? counts : state, blobs: cache.statistics };
@@ -151,13 +150,10 @@ async function write(
   );
 }
 
-async function readInstaller(steps: Steps, options: BuildOptions): Promise<Pick<InstallerFiles, 'files' | 'records'>> {
+async function readInstaller(listener: Listener, options: BuildOptions): Promise<Pick<InstallerFiles, 'files' | 'records'>> {
   const { installers, platform, cacheDirectory } = options;
   if (!installers) return { files: new Map(), records: [] };
-  return steps.run('installer', async () => {
-    const found = await installerFiles(platform, installers, cacheDirectory);
-    return { result: found, summary: found.summary };
-  });
+  return asStep(listener, 'installer', () => installerFiles(platform, installers, cacheDirectory));
 }
 
 async function outputPath({ output, version, platform }: BuildOptions, product: string): Promise<string> {
@@ -176,8 +172,4 @@ function warningsOf({ compose, chart }: ReleaseFiles): string[] {
     ...compose.warnings,
     'helm is not in PATH: the chart was not rendered, and images that only it names would be left out',
   ];
-}
-
-function signalOf(host: BuildHost): { signal?: AbortSignal } {
-  return host.signal ? { signal: host.signal } : {};
 }

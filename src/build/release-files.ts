@@ -21,7 +21,7 @@ export type ReleaseFiles = {
   records: FileRecord[];
 };
 
-export type ReleaseOptions = { version: string; created: Date; helm: Helm; signal?: AbortSignal };
+export type ReleaseOptions = { version: string; created: Date; helm: Helm; signal?: AbortSignal | undefined };
 
 /** @throws AirdockError CONFIG_INVALID naming a file that is missing, COMPOSE_INVALID, CHART_INVALID, IMAGE_UNPINNED */
 export async function readRelease(loaded: LoadedConfig, options: ReleaseOptions): Promise<ReleaseFiles> {
@@ -73,7 +73,7 @@ async function readChart(
     const defaults = await readFile(join(staged.path, 'values.yaml'), 'utf8').then(yaml, () => ({}));
     const runs = own.length > 0 ? own : [undefined];
     const one = async (run: (typeof runs)[number], text: string): Promise<Rendered> => ({
-      manifests: await helm.template(staged.name, staged.path, { values: run ? [run.path] : [], ...(signal ? { signal } : {}) }),
+      manifests: await helm.template(staged.name, staged.path, { values: run ? [run.path] : [], signal }),
       values: mergeValues(defaults, yaml(text)),
       with: run ? `${chart.path} with ${run.file}` : chart.path,
     });

@@ -51,7 +51,7 @@ export async function collectImages(
   resolved: readonly ResolvedImage[],
   wanted: readonly WantedImage[],
   options: { cacheDirectory: string },
-  host: { listener: Listener; now(): number; signal?: AbortSignal },
+  host: { listener: Listener; now(): number; signal?: AbortSignal | undefined },
 ) {
   const start = host.now();
   const total = resolved
@@ -60,7 +60,7 @@ export async function collectImages(
   let bytes = 0;
   const cache = new BlobCache(options.cacheDirectory, (more) => {
     bytes += more;
-    host.listener({ type: 'progress', step: 'blobs', bytes, ...(total > 0 ? { total: Math.max(total, bytes) } : {}) });
+    host.listener({ type: 'progress', step: 'blobs', bytes, total: total > 0 ? Math.max(total, bytes) : undefined });
   });
   const limit = limiter(parallel);
   const layers = resolved
@@ -73,7 +73,7 @@ export async function collectImages(
   );
   const blobs = new Map(collected.flatMap((image) => image.blobs).map((blob) => [blob.digest, blob.size]));
   const size = [...blobs.values()].reduce((sum, one) => sum + one, 0);
-  return { result: { collected, cache }, summary: blobsSummary(blobs.size, size, cache.statistics, host.now() - start) };
+  return { collected, cache, summary: blobsSummary(blobs.size, size, cache.statistics, host.now() - start) };
 }
 
 function withAsker(error: unknown, where: string): unknown {

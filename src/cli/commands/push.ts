@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { openBundle } from '../../bundle/reader.ts';
+import { asStep } from '../../events.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { PushDocument } from '../documents/push.ts';
 import { addPushOptions, pushedText, pusherOf, type PushOptions } from '../push-options.ts';
-import { step } from '../step.ts';
 import { addTrustOption, at, authorizeFrom, type TrustOptions } from '../trust.ts';
 
 type Options = TrustOptions & PushOptions & { registry: string };
@@ -19,12 +19,12 @@ async function push(context: CliContext, file: string, options: Options): Promis
   const pusher = await pusherOf(context, options.registry, options);
   const authorize = await authorizeFrom(context, options);
   const { signal } = context;
-  const { bundle } = await step(context, 'verify', async () => {
+  const { bundle } = await asStep(context.listener, 'verify', async () => {
     const opened = await openBundle(at(context, file), { authorize, signal });
     return { bundle: opened, summary: `signed by ${opened.signer.fingerprint}` };
   });
   try {
-    const { result } = await step(context, 'push', async (onProgress) => {
+    const { result } = await asStep(context.listener, 'push', async (onProgress) => {
       const pushed = await pusher.push(bundle, onProgress);
       return { result: pushed, summary: pushedText(pushed.blobs) };
     });

@@ -6,11 +6,11 @@ import { AirdockError } from '../../errors.ts';
 import { readPublicKey } from '../../bundle/keys.ts';
 import { digestToSign, signBundle, type SignOptions } from '../../bundle/sign.ts';
 import { signWith } from '../../bundle/signature.ts';
+import { asStep } from '../../events.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { SignDocument } from '../documents/sign.ts';
 import { readTextFile } from '../read-file.ts';
 import { addKeyOptions, signingKey, type KeyOptions } from '../signing-key.ts';
-import { step } from '../step.ts';
 import { at } from '../trust.ts';
 
 type Options = KeyOptions & { external?: true; signature?: string; trust?: string };
@@ -32,7 +32,7 @@ async function sign(context: CliContext, bundle: string, options: Options): Prom
     return;
   }
   const signer = options.external ? await externalSigner(context, options) : await ownSigner(context, options);
-  const { fingerprint } = await step(context, 'sign', async (onProgress) => {
+  const { fingerprint } = await asStep(context.listener, 'sign', async (onProgress) => {
     const done = await signBundle(path, { ...signer, signal: context.signal, onProgress });
     return { ...done, summary: bundle };
   });

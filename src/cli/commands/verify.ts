@@ -4,9 +4,9 @@ import { platformOf, type Platform } from '../../bundle/manifest.ts';
 import { verifyBundle, type VerifyReport } from '../../bundle/verify.ts';
 import { fileDigest, type Digest } from '../../digest.ts';
 import { AirdockError, exitCodes } from '../../errors.ts';
+import { asStep } from '../../events.ts';
 import type { Act, CliContext } from '../context.ts';
 import type { VerifyDocument } from '../documents/verify.ts';
-import { step } from '../step.ts';
 import { addTrustOption, at, authorizeFrom, type TrustOptions } from '../trust.ts';
 
 type Options = TrustOptions & { full?: true; self?: true };
@@ -22,7 +22,7 @@ export function declare(command: Command, act: Act): void {
 async function verify(context: CliContext, bundle: string, options: Options): Promise<number | undefined> {
   const authorize = await authorizeFrom(context, options);
   const executable = options.self ? await ownExecutable(context) : undefined;
-  const { report } = await step(context, 'verify', async (onProgress) => {
+  const { report } = await asStep(context.listener, 'verify', async (onProgress) => {
     const { signal } = context;
     const checked = await verifyBundle(at(context, bundle), {
       authorize,
