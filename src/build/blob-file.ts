@@ -18,7 +18,7 @@ export function storedBlob({ digest, size }: { digest: Digest; size: number }, p
   };
 }
 
-/** Writes at `offset` and on; gives the size reached. */
+/** Writes the chunks from `offset` on and hashes them. @returns the position after the last byte */
 export async function append(
   handle: FileHandle,
   chunks: AsyncIterable<Buffer>,
@@ -30,7 +30,7 @@ export async function append(
   let position = offset;
   for await (const chunk of chunks) {
     signal?.throwIfAborted();
-    // The disk and the hash work at the same time; both are done with the chunk before the next is asked for.
+    // The disk and the hash work at the same time; both are done with the chunk before the next one is read, because its buffer is used again.
     const writing = writeAll(handle, chunk, position);
     hash.update(chunk);
     await writing;
@@ -40,7 +40,7 @@ export async function append(
   return position;
 }
 
-/** The whole file, in two buffers that take turns. */
+/** The whole file in chunks. Two buffers take turns: a chunk is valid until the next but one is read. */
 export async function* lend(path: string): AsyncIterable<Buffer> {
   const handle = await open(path, 'r');
   try {
@@ -50,7 +50,7 @@ export async function* lend(path: string): AsyncIterable<Buffer> {
   }
 }
 
-/** The first `size` bytes of a file, in two buffers that take turns. */
+/** The first `size` bytes of a file in chunks. Two buffers take turns: a chunk is valid until the next but one is read. */
 export async function* lentChunks(handle: FileHandle, size: number): AsyncIterable<Buffer> {
   const buffers = [Buffer.allocUnsafeSlow(chunkSize), Buffer.allocUnsafeSlow(chunkSize)];
   for (let turn = 0, position = 0; position < size; turn = 1 - turn) {

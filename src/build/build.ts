@@ -21,25 +21,25 @@ import { readRelease, type ReleaseFiles } from './release-files.ts';
 import { collectImages, listedImages, resolveImages } from './release-images.ts';
 import { checkAgainstCompose, releaseManifest } from './release-manifest.ts';
 import { Sources, type SourceHost } from './sources.ts';
-import { completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './words.ts';
+import { completeSummary, imageLines, imagesSummary, indexPins, migrationSummary } from './summaries.ts';
 
 export type BuildOptions = {
   config: string;
   version: string;
   platform: Platform;
-  /** File, or a directory for the file of the usual name. */
+  /** A file, or a directory for a file with the usual name. */
   output: string;
-  /** Where images come from that the configuration says nothing about. */
+  /** The source of images for which the configuration names none. */
   source: ImageSource;
   updateLock: boolean;
   cacheDirectory: string;
   created: Date;
   builder: string;
-  /** Undefined: the bundle is to have none. */
+  /** Undefined when the bundle gets no installer. */
   installers: Installers | undefined;
   /** Without it the bundle is written unsigned. */
   sign?: ((sumsBytes: Buffer) => Buffer) | undefined;
-  /** Of `sign`. */
+  /** The key of `sign`. */
   signer?: Signer | undefined;
   /** The key sets that the bundle carries; the signer must be one of the newest. */
   trust?: TrustChain | undefined;
@@ -47,7 +47,7 @@ export type BuildOptions = {
 
 export type BuildHost = SourceHost & {
   helm: Helm;
-  /** Commit of the directory, '' when there is none. */
+  /** Commit of the directory; '' outside of git. */
   revision(directory: string): Promise<string>;
   listener: Listener;
   now(): number;
@@ -64,8 +64,8 @@ export type BuildResult = {
 };
 
 /**
- * One bundle of a release: resolve -> collect -> manifest -> write -> sign. After a failure there is no bundle and no
- * change of the lock file; what was fetched stays in the cache.
+ * Builds the bundle of a release: resolve -> collect -> manifest -> write -> sign. After a failure there is no bundle and
+ * the lock file is unchanged; fetched blobs stay in the cache.
  */
 export async function build(options: BuildOptions, host: BuildHost): Promise<BuildResult> {
   const loaded = loadConfig(options.config, options.version);
@@ -81,24 +81,24 @@ export async function build(options: BuildOptions, host: BuildHost): Promise<Bui
     return { release: files, summary: basename(options.config) };
   });
   for (const text of warningsOf(release)) listener({ type: 'warning', text });
-  const asked = [...release.compose.images, ...(release.chart?.images ?? [])];
-  const wanted = union(asked, listedImages(loaded));
+  const requested = [...release.compose.images, ...(release.chart?.images ?? [])];
+  const images = union(requested, listedImages(loaded));
   const sources = new Sources(host, loaded.directory, join(options.cacheDirectory, 'scratch'));
   try {
     const lock = await readLock(join(loaded.directory, 'airdock.lock.json'));
     const known = options.updateLock ? { ...lock, images: {} } : lock;
     const { resolved, counts } = await asStep(listener, 'images', async () => {
-      const found = await resolveImages(wanted, sources, options, host.signal);
+      const found = await resolveImages(images, sources, options, host.signal);
       const state = checkLock(known, lockedBefore(found));
       return { resolved: found, counts: state, summary: imagesSummary(found.length, state, options.updateLock) };
     });
-    if (resolved.length > 0) listener({ type: 'note', step: 'images', text: imageLines(resolved, wanted) });
+    if (resolved.length > 0) listener({ type: 'note', step: 'images', text: imageLines(resolved, images) });
     for (const text of indexPins(resolved)) listener({ type: 'warning', text });
     await asStep(listener, 'complete', async () => ({ summary: completeSummary(release) }));
 
-    const { collected, cache } = await asStep(listener, 'blobs', () => collectImages(resolved, wanted, options, host));
+    const { collected, cache } = await asStep(listener, 'blobs', () => collectImages(resolved, images, options, host));
     const records = collected.map(({ record }) => record);
-    assertComplete(asked, records);
+    assertComplete(requested, records);
     const installer = await readInstaller(listener, options);
     const locked = [...lockedBefore(resolved), ...lockedAfter(collected, resolved, options.platform)];
     const state = checkLock(known, locked);
@@ -170,6 +170,6 @@ function warningsOf({ compose, chart }: ReleaseFiles): string[] {
   if (!chart || chart.helm !== undefined) return compose.warnings;
   return [
     ...compose.warnings,
-    'helm is not in PATH: the chart was not rendered, and images that only it names would be left out',
+    'helm is not in PATH, so the chart was not rendered: images that only the chart names are left out of the bundle',
   ];
 }

@@ -10,18 +10,18 @@ import { rehash, takeOver } from './partial-blob.ts';
 
 export type CacheStatistics = { blobs: number; fromCache: number; fetchedBytes: number };
 
-type Wanted = { digest: Digest; size: number };
+type BlobKey = { digest: Digest; size: number };
 type Options = { what?: string; signal?: AbortSignal };
 
 /**
  * Blobs by digest, shared by all builds of a user. A finished blob is never fetched twice; a partial one is kept and
- * continued. Nothing is trusted for lying here: `writeBundle` hashes everything again, and `dropDamaged` then cleans up.
+ * continued. The content is not trusted: `writeBundle` hashes every blob again, and `dropDamaged` removes damaged ones.
  *
- * `HEX` is a finished blob, `HEX.part` a partial one nobody works on, `HEX.part.PID.RANDOM` one that a process works on.
+ * `HEX` is a finished blob, `HEX.part` a partial one that no process uses, `HEX.part.PID.RANDOM` one that a process is downloading.
  */
 export class BlobCache implements BlobStore {
   readonly directory: string;
-  /** Nameless files that are too large for memory. */
+  /** Directory for temporary files that are too large for memory. */
   readonly scratch: string;
   readonly #derived: string;
   readonly #onBytes: (bytes: number) => void;
@@ -32,7 +32,7 @@ export class BlobCache implements BlobStore {
     this.#onBytes(bytes);
   };
 
-  /** @param root `~/.cache/airdock`; made when needed */
+  /** @param root `~/.cache/airdock`; created when needed */
   constructor(root: string, onBytes: (bytes: number) => void = () => {}) {
     this.directory = join(root, 'blobs');
     this.scratch = join(root, 'scratch');
@@ -40,16 +40,16 @@ export class BlobCache implements BlobStore {
     this.#onBytes = onBytes;
   }
 
-  fetch(wanted: Wanted, source: (offset: number) => AsyncIterable<Buffer>, options: Options = {}): Promise<StoredBlob> {
-    return this.#once(wanted.digest, async () => {
+  fetch(blob: BlobKey, source: (offset: number) => AsyncIterable<Buffer>, options: Options = {}): Promise<StoredBlob> {
+    return this.#once(blob.digest, async () => {
       this.statistics.blobs += 1;
-      if (await this.#has(wanted)) {
+      if (await this.#has(blob)) {
         this.statistics.fromCache += 1;
-        this.#onBytes(wanted.size);
+        this.#onBytes(blob.size);
       } else {
-        await this.#download(wanted, source, options);
+        await this.#download(blob, source, options);
       }
-      return storedBlob(wanted, this.#path(wanted.digest));
+      return storedBlob(blob, this.#path(blob.digest));
     });
   }
 
@@ -80,7 +80,7 @@ export class BlobCache implements BlobStore {
     });
   }
 
-  /** Reads blobs back and removes those that are not what their name says. */
+  /** Reads blobs back and removes those whose content does not match their digest. @returns the removed digests */
   async dropDamaged(digests: Iterable<Digest>): Promise<Digest[]> {
     const damaged: Digest[] = [];
     for (const digest of new Set(digests)) {
@@ -98,9 +98,9 @@ export class BlobCache implements BlobStore {
     return damaged;
   }
 
-  async #download(wanted: Wanted, source: (offset: number) => AsyncIterable<Buffer>, options: Options): Promise<void> {
+  async #download(blob: BlobKey, source: (offset: number) => AsyncIterable<Buffer>, options: Options): Promise<void> {
     await this.#prepare();
-    const part = `${this.#path(wanted.digest)}.part`;
+    const part = `${this.#path(blob.digest)}.part`;
     const mine = `${part}.${process.pid}.${randomBytes(6).toString('hex')}`;
     const adopted = await takeOver(part, mine);
     try {
@@ -108,22 +108,22 @@ export class BlobCache implements BlobStore {
         const handle = await open(mine, mayResume ? 'r+' : 'w+', 0o600);
         try {
           const hash = createHash('sha256');
-          const offset = mayResume ? await rehash(handle, hash, wanted.size) : 0;
+          const offset = mayResume ? await rehash(handle, hash, blob.size) : 0;
           this.#onBytes(offset);
           const size = await append(handle, source(offset), hash, offset, this.#fetched, options.signal);
-          if (size === wanted.size && finish(hash) === wanted.digest) break;
+          if (size === blob.size && finish(hash) === blob.digest) break;
           this.#onBytes(-size);
-          // What an earlier run left may be the culprit: once more from the beginning.
+          // The partial file of an earlier run may be damaged: download once more from the beginning.
           if (mayResume) continue;
           await handle.truncate(0);
-          throw new AirdockError('SOURCE_CORRUPT', `${options.what ?? wanted.digest}: the bytes that came have another digest`, {
-            hint: 'The source, or something on the way, changes what it gives. Try again; if it stays, push the image anew.',
+          throw new AirdockError('SOURCE_CORRUPT', `${options.what ?? blob.digest}: the downloaded bytes have another digest`, {
+            hint: 'The source or a proxy changes the content. Try again; if the error comes back, push the image again.',
           });
         } finally {
           await handle.close();
         }
       }
-      await rename(mine, this.#path(wanted.digest));
+      await rename(mine, this.#path(blob.digest));
     } catch (error) {
       if (isAirdockError(error, 'SOURCE_CORRUPT')) await rm(mine, { force: true });
       else await rename(mine, part).catch(() => {});
@@ -136,10 +136,14 @@ export class BlobCache implements BlobStore {
       await mkdir(this.directory, { recursive: true, mode: 0o700 });
       await mkdir(this.#derived, { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw new AirdockError('USAGE', `the cache ${this.directory} cannot be made (${systemCode(error) ?? 'unknown error'})`, {
-        hint: 'Name another directory with --cache-dir.',
-        cause: error,
-      });
+      throw new AirdockError(
+        'USAGE',
+        `the cache directory ${this.directory} cannot be created (${systemCode(error) ?? 'unknown error'})`,
+        {
+          hint: 'Name another directory with --cache-dir.',
+          cause: error,
+        },
+      );
     }
   }
 
@@ -153,7 +157,7 @@ export class BlobCache implements BlobStore {
     return running;
   }
 
-  async #has({ digest, size }: Wanted): Promise<boolean> {
+  async #has({ digest, size }: BlobKey): Promise<boolean> {
     try {
       return (await stat(this.#path(digest))).size === size;
     } catch (error) {
@@ -167,7 +171,7 @@ export class BlobCache implements BlobStore {
   }
 }
 
-async function readNote(path: string): Promise<Wanted | undefined> {
+async function readNote(path: string): Promise<BlobKey | undefined> {
   try {
     const [digest = '', size] = (await readFile(path, 'utf8')).trim().split(' ');
     return isDigest(digest) ? { digest, size: Number(size) } : undefined;

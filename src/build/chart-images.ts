@@ -1,31 +1,35 @@
 import { parseAllDocuments } from 'yaml';
 import { AirdockError } from '../errors.ts';
 import { parseReference } from '../images/reference.ts';
-import { asked, type AskedImage } from './asked.ts';
+import { requestedImage, type RequestedImage } from './requested-image.ts';
 
 /** Finds every image in the pod specs of rendered manifests, wherever they are (CronJobs, hooks, custom resources). */
 
 export type Rendered = {
   manifests: string;
-  /** The values that made it, merged. */ values: unknown;
+  /** The merged values of this rendering. */ values: unknown;
   /** For messages. */ with: string;
 };
 
 /** @throws AirdockError CHART_INVALID, IMAGE_UNPINNED, REFERENCE_INVALID */
-export function chartImages(rendered: readonly Rendered[]): AskedImage[] {
-  const images = new Map<string, AskedImage>();
+export function chartImages(rendered: readonly Rendered[]): RequestedImage[] {
+  const images = new Map<string, RequestedImage>();
   for (const { manifests, values, with: source } of rendered) {
     for (const document of parseAllDocuments(manifests, { merge: true })) {
       const [problem] = document.errors;
       if (problem) {
-        throw new AirdockError('CHART_INVALID', `the chart rendered ${source} is not YAML: ${problem.message.split('\n')[0]}`, {
-          hint: 'See: helm template --debug.',
-        });
+        throw new AirdockError(
+          'CHART_INVALID',
+          `the rendered chart ${source} is not valid YAML: ${problem.message.split('\n')[0]}`,
+          {
+            hint: 'Run helm template --debug to see more.',
+          },
+        );
       }
       const resource: unknown = document.toJS();
       for (const text of imagesIn(resource)) {
         const where = `chart ${source}, ${titleOf(resource)}`;
-        const found = asked(text, '', where);
+        const found = requestedImage(text, '', where);
         const usedBy = `chart ${valuesPath(values, text) ?? titleOf(resource)}`;
         images.set(`${found.name.canonical} ${usedBy}`, { ...found, usedBy });
       }
@@ -54,15 +58,15 @@ function* imagesIn(value: unknown): Iterable<string> {
   }
 }
 
-/** The member of the values that gives an image: a text that is the reference, or an object with `repository`. */
+/** The path of the value that names an image: a string that is the reference, or an object with `repository`. */
 function valuesPath(values: unknown, reference: string, path: readonly string[] = []): string | undefined {
   if (typeof values === 'string') return values !== '' && values === reference ? path.join('.') : undefined;
   if (!isObject(values)) return undefined;
   const { registry, repository } = values;
   if (typeof repository === 'string' && repository !== '' && path.length > 0) {
-    const wanted = parseReference(reference);
+    const image = parseReference(reference);
     const full = typeof registry === 'string' && registry !== '' ? `${registry}/${repository}` : repository;
-    const named = `${wanted.registry}/${wanted.repository}`;
+    const named = `${image.registry}/${image.repository}`;
     if (named === full || named.endsWith(`/${full}`)) return path.join('.');
   }
   for (const [key, member] of Object.entries(values)) {
@@ -72,7 +76,7 @@ function valuesPath(values: unknown, reference: string, path: readonly string[] 
   return undefined;
 }
 
-/** As helm merges values: maps by key, everything else replaced, null removes. */
+/** Merges values as helm does: maps by key; anything else is replaced; null removes a key. */
 export function mergeValues(base: unknown, over: unknown): unknown {
   if (!isObject(base) || !isObject(over)) return over === undefined ? base : over;
   const merged: Record<string, unknown> = { ...base };

@@ -5,10 +5,10 @@ import { create } from 'tar';
 import { parseDocument } from 'yaml';
 import { AirdockError, systemCode } from '../errors.ts';
 
-/** A copy of a chart that carries the release's version, from which it is rendered and packed. */
+/** A copy of a chart with the version of the release. The chart is rendered and packed from this copy. */
 export type StagedChart = {
   name: string;
-  /** The directory `NAME` within a temporary one. */
+  /** The directory `NAME`, inside a temporary directory. */
   path: string;
   /** Sorted, relative to `path`. */
   files: string[];
@@ -16,7 +16,7 @@ export type StagedChart = {
 };
 
 /**
- * `version` and `appVersion` become the release's; what `.helmignore` names stays out, as with `helm package`.
+ * Copies a chart, sets `version` and `appVersion`, and leaves out what `.helmignore` names, as `helm package` does.
  * @throws AirdockError CHART_INVALID, FILE_NOT_FOUND
  */
 export async function stageChart(source: string, version: string, mtime: Date): Promise<StagedChart> {
@@ -30,7 +30,9 @@ export async function stageChart(source: string, version: string, mtime: Date): 
   const document = parseDocument(chartFile);
   const name: unknown = document.get('name');
   if (document.errors.length > 0 || typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(name)) {
-    throw new AirdockError('CHART_INVALID', `${join(source, 'Chart.yaml')} names no chart`, { hint: 'See: helm lint.' });
+    throw new AirdockError('CHART_INVALID', `${join(source, 'Chart.yaml')} has no valid chart name`, {
+      hint: 'Run helm lint to see more.',
+    });
   }
   document.set('version', version);
   document.set('appVersion', version);
@@ -54,7 +56,7 @@ export async function stageChart(source: string, version: string, mtime: Date): 
   }
 }
 
-/** The bytes of `NAME-VERSION.tgz`, the same for the same files: sorted, one mtime, no owner, no time in the gzip header. */
+/** The bytes of `NAME-VERSION.tgz`. Equal files give equal bytes: sorted, one mtime, no owner, no time in the gzip header. */
 export async function packChart(chart: StagedChart): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const packed = create(
@@ -74,7 +76,7 @@ async function filesOf(root: string): Promise<string[]> {
   return found.toSorted();
 }
 
-/** helm's ignore rules, as far as charts use them: globs, `dir/`, `/rooted`, `!` for exceptions. */
+/** The ignore rules of helm that charts use: globs, `dir/`, `/rooted`, `!` for exceptions. */
 async function notIgnored(root: string): Promise<(file: string) => boolean> {
   const text = await readFile(join(root, '.helmignore'), 'utf8').catch(() => '');
   const rules = text

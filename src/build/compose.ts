@@ -1,13 +1,13 @@
 import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { AirdockError } from '../errors.ts';
-import { asked, type AskedImage } from './asked.ts';
+import { requestedImage, type RequestedImage } from './requested-image.ts';
 import { interpolation } from '../io/compose-interpolation.ts';
 
 export type ComposeFile = {
   services: string[];
   /** Every profile that some service belongs to. */
   profiles: string[];
-  images: AskedImage[];
+  images: RequestedImage[];
   /** Named volumes. */
   volumes: string[];
   /** Things that the bundle does not carry: `compose.yaml:7 mounts ./nginx.conf`. */
@@ -15,7 +15,7 @@ export type ComposeFile = {
 };
 
 /**
- * What a compose file asks for, in all its profiles; Docker is not needed.
+ * Reads the services, images and volumes of a compose file, in all its profiles, without Docker.
  * @param values defaults of the env template, and VERSION
  * @throws AirdockError COMPOSE_INVALID, IMAGE_UNPINNED, REFERENCE_INVALID; each names file and line
  */
@@ -32,21 +32,21 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
   const [problem] = document.errors;
   if (problem) {
     const where = problem.linePos ? `${file}:${problem.linePos[0].line}` : file;
-    throw invalid(where, problem.message.split('\n')[0] ?? problem.code, 'Correct the YAML: docker compose config says more.');
+    throw invalid(where, problem.message.split('\n')[0] ?? problem.code, 'Correct the YAML; docker compose config shows more.');
   }
   if (!isMap(document.contents)) throw invalid(file, 'it is not a compose file', 'It must have services.');
   const included = entry(document, document.contents, 'include');
   if (included) {
     throw invalid(
       at(included),
-      'include names other files, and the bundle carries one compose file',
-      'Write it as one: docker compose config.',
+      'include names other files, but a bundle carries one compose file',
+      'Merge the files into one, e.g. with docker compose config.',
     );
   }
   const all = entry(document, document.contents, 'services');
   if (!isMap(all) || all.items.length === 0) throw invalid(file, 'there are no services', 'It must have services.');
 
-  const images: AskedImage[] = [];
+  const images: RequestedImage[] = [];
   const warnings: string[] = [];
   const profiles = new Set<string>();
   const services: string[] = [];
@@ -59,13 +59,13 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
     warnings.push(...leftOut(document, node, service, at));
 
     const image = inherited(document, all, node, 'image', (where, why) =>
-      invalid(at(where), why, 'Write the service out in this file.'),
+      invalid(at(where), why, 'Write the whole service in this file.'),
     );
     if (image === undefined) {
       if (inherited(document, all, node, 'build', () => undefined) !== undefined) {
         throw new AirdockError(
           'IMAGE_UNPINNED',
-          `${at(key)}: service ${service} has build: and no image:, so its image has no name to carry`,
+          `${at(key)}: service ${service} has build: but no image:, so its image has no name`,
           {
             hint: 'Add image: name:${VERSION} beside build:, push it, and build the bundle again.',
             details: { where: at(key), service },
@@ -75,7 +75,7 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
       throw invalid(at(key), `service ${service} has no image`, 'Give it an image.');
     }
     if (!isScalar(image) || typeof image.value !== 'string')
-      throw invalid(at(image), `image of ${service} is not a text`, 'Write image: name:tag');
+      throw invalid(at(image), `image of ${service} is not a string`, 'Write image: name:tag');
     const where = at(image);
     const {
       value: reference,
@@ -83,7 +83,7 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
       malformed,
     } = interpolation(image.value, (name) => (Object.hasOwn(values, name) ? values[name] : undefined));
     if (malformed)
-      throw invalid(where, `${image.value} is not an interpolation that compose reads`, 'Write ${NAME} or ${NAME:-default}.');
+      throw invalid(where, `${image.value} is not valid compose interpolation`, 'Write ${NAME} or ${NAME:-default}.');
     if (missing.length > 0) {
       throw invalid(
         where,
@@ -91,14 +91,14 @@ export function readCompose(text: string, file: string, values: Readonly<Record<
         'Give it a default: ${NAME:-default}, or a value in the template.',
       );
     }
-    images.push(asked(reference, `compose ${service}`, where));
+    images.push(requestedImage(reference, `compose ${service}`, where));
   }
   const named = entry(document, document.contents, 'volumes');
   const volumes = isMap(named) ? named.items.map(({ key }) => String(isScalar(key) ? key.value : key)) : [];
   return { services, profiles: [...profiles].toSorted(), images, volumes, warnings };
 }
 
-/** A member of a service, or of the service of this file that it extends. */
+/** A member of a service, or of the service in the same file that it extends. */
 function inherited(
   document: Document,
   all: YAMLMap,
@@ -112,7 +112,7 @@ function inherited(
   const parent = entry(document, service, 'extends');
   if (parent === undefined || depth > 10) return undefined;
   if (isMap(parent) && entry(document, parent, 'file') !== undefined) {
-    const error = elsewhere(parent, 'extends names another file, and the bundle carries one compose file');
+    const error = elsewhere(parent, 'extends names another file, but a bundle carries one compose file');
     if (error) throw error;
     return undefined;
   }
@@ -121,7 +121,7 @@ function inherited(
   return isMap(base) ? inherited(document, all, base, member, elsewhere, depth + 1) : undefined;
 }
 
-/** With aliases and `<<` merges; a key of the map itself wins. */
+/** The value of a key, with aliases and `<<` merges resolved; a key of the map itself takes precedence. */
 function entry(document: Document, map: YAMLMap, name: string): unknown {
   const own = map.items.find(({ key }) => isScalar(key) && key.value === name);
   if (own) return follow(document, own.value);
@@ -150,7 +150,7 @@ function strings(document: Document, node: unknown): string[] {
   return node.items.map((item) => follow(document, item)).flatMap((item) => (isScalar(item) ? [String(item.value)] : []));
 }
 
-/** Files beside the compose file: it works here, and not on the VM. */
+/** Warnings for mounts of files beside the compose file: they exist here, but not on the VM. */
 function leftOut(document: Document, service: YAMLMap, name: string, at: (node: unknown) => string): string[] {
   const mounts = entry(document, service, 'volumes');
   const sources = (isSequence(mounts) ? mounts.items : []).flatMap((item) => {

@@ -12,8 +12,9 @@ import {
 } from '../bundle/manifest.ts';
 
 /**
- * `bundle.config.ts`: what a product's release consists of. Paths are relative to the config file. `${version}` is the only placeholder, in any string. The operator's guide is `README.md` beside the
- * compose file, the values template `values-template.yaml` beside it.
+ * The schema of `bundle.config.ts`, which says what a release consists of. Paths are relative to that file. `${version}`
+ * is the only placeholder, in any string. `README.md` (the operator's guide) and `values-template.yaml` lie beside the
+ * compose file.
  */
 
 const service = z.string().min(1);
@@ -33,14 +34,14 @@ export const bundleConfig = z.strictObject({
   compose: z.string(),
   env: z.string(),
   chart: z.strictObject({ path: z.string(), values: z.array(z.string()) }).optional(),
-  /** Images that compose and chart do not name, or that come from elsewhere than a registry. */
+  /** Images that compose and chart do not name, or that do not come from a registry. */
   images: z
     .array(z.strictObject({ ref: z.string(), source: imageSource.optional(), usedBy: z.array(z.string()).optional() }))
     .optional(),
   migration: z.strictObject({
     service,
     command: z.array(z.string()).min(1),
-    /** Every release that changed or could have changed the schema; later ones than the version being built are left out. */
+    /** Every release that changed the schema; releases later than the version being built are ignored. */
     history: z.array(migrationEntry),
   }),
   database,
@@ -61,7 +62,7 @@ export const bundleConfig = z.strictObject({
 export type BundleConfig = z.input<typeof bundleConfig>;
 export type ResolvedConfig = z.output<typeof bundleConfig>;
 
-/** Types the configuration; `airdock build` checks it. */
+/** Gives the configuration its type; `airdock build` checks the content. */
 export function defineBundle(config: BundleConfig): BundleConfig {
   return config;
 }

@@ -16,7 +16,7 @@ import { BlobCache } from './cache.ts';
 export type Installers = {
   /** The running program, when it is an executable itself. */
   own: { path: string; platform: Platform | undefined } | undefined;
-  /** Has `airdock-linux-x64`, `airdock-linux-arm64`, as scripts/build-installer makes them. */
+  /** Directory with `airdock-linux-x64` and `airdock-linux-arm64`, as scripts/build-installer makes them. */
   directory: string;
   licenses: () => string | undefined;
 };
@@ -31,8 +31,8 @@ export type InstallerFiles = {
 const machines: Record<Platform, number> = { 'linux/amd64': 62, 'linux/arm64': 183 };
 
 /**
- * Gzip is kept in the cache: the same executable is compressed once.
- * @throws INSTALLER_MISSING, naming where it was looked for; INSTALLER_INVALID for a file of another kind
+ * The installer, compressed, and its licences. The compressed file is cached: the same executable is compressed once.
+ * @throws INSTALLER_MISSING naming the path; INSTALLER_INVALID when the file is not an executable for the platform
  */
 export async function installerFiles(
   platform: Platform,
@@ -73,13 +73,13 @@ async function assertExecutable(path: string, platform: Platform): Promise<void>
   }
   const elf = head.subarray(0, 5).equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2]));
   if (elf && head.readUInt16LE(18) === machines[platform]) return;
-  throw new AirdockError('INSTALLER_INVALID', `${path} is no executable for ${platform}`, {
-    hint: 'Make it with scripts/build-installer, or name the right directory with --installers.',
+  throw new AirdockError('INSTALLER_INVALID', `${path} is not an executable for ${platform}`, {
+    hint: 'Build one with scripts/build-installer, or name the right directory with --installers.',
   });
 }
 
 function missing(path: string, cause?: unknown): AirdockError {
-  return new AirdockError('INSTALLER_MISSING', `there is no ${path}: without it the bundle has no installer`, {
+  return new AirdockError('INSTALLER_MISSING', `${path} does not exist, so the bundle would have no installer`, {
     hint: 'Run scripts/build-installer, name a directory that has it with --installers, or leave the installer out with --no-installer.',
     cause,
   });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The line on which a key of a configuration stands, undefined when it cannot be told. No parser of TypeScript is at hand:
- * the text is walked from key to key, strings and comments skipped. It only makes a message better.
+ * The line of a key in a configuration; undefined when it is not found. The executable has no TypeScript parser, so the
+ * text is searched key by key, with comments blanked out. The line only improves a message.
  */
 export function keyPosition(path: string, keys: readonly PropertyKey[]): number | undefined {
   const text = blank(readFileSync(path, 'utf8'));
@@ -19,7 +19,7 @@ export function keyPosition(path: string, keys: readonly PropertyKey[]): number 
   return found ? lineOf(text, position) : undefined;
 }
 
-/** Comments become spaces, newlines stay. */
+/** Replaces comments by spaces and keeps newlines. */
 function blank(text: string): string {
   return text.replaceAll(
     /("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,

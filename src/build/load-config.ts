@@ -11,7 +11,7 @@ import { resolvePlaceholders } from './placeholders.ts';
 export type LoadedConfig = {
   /** Absolute. */
   path: string;
-  /** What the paths in it are relative to. */
+  /** The directory that paths in the configuration are relative to. */
   directory: string;
   /** With `${version}` resolved. */
   config: ResolvedConfig;
@@ -23,7 +23,7 @@ export type LoadedConfig = {
  */
 export const publicValues = { defineBundle, AirdockError, exitCodes };
 const publicUrl = 'airdock:public';
-const place = Symbol.for(publicUrl);
+const globalKey = Symbol.for(publicUrl);
 const publicSource = [
   `const values = globalThis[Symbol.for('${publicUrl}')];`,
   ...Object.keys(publicValues).map((name) => `export const ${name} = values.${name};`),
@@ -50,7 +50,7 @@ export function loadConfig(path: string, version: string): LoadedConfig {
 function evaluate(path: string): unknown {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
     throw new AirdockError('FILE_NOT_FOUND', `there is no configuration ${path}`, {
-      hint: 'Run airdock build where bundle.config.ts is, or name it with --config.',
+      hint: 'Run airdock build in the directory of bundle.config.ts, or name the file with --config.',
     });
   }
   const hooks = registerHooks({
@@ -59,7 +59,7 @@ function evaluate(path: string): unknown {
     load: (url, context, next) =>
       url === publicUrl ? { format: 'module', source: publicSource, shortCircuit: true } : next(url, context),
   });
-  Object.defineProperty(globalThis, place, { value: publicValues, configurable: true });
+  Object.defineProperty(globalThis, globalKey, { value: publicValues, configurable: true });
   try {
     return (createRequire(pathToFileURL(path))(path) as { default?: unknown }).default;
   } catch (error) {
@@ -78,7 +78,7 @@ function notLoadable(path: string, error: unknown): AirdockError {
     ([, file]) => file?.replace(/^file:\/\//, '') === path,
   )?.[2];
   return new AirdockError('CONFIG_NOT_LOADABLE', `${path}${line === undefined ? '' : `:${line}`} cannot be loaded: ${message}`, {
-    hint: 'Correct the file. It is run as TypeScript whose types are only stripped: no enums, no decorators.',
+    hint: 'Correct the file. Only its types are stripped, so TypeScript enums and decorators do not work.',
     cause: error,
   });
 }
@@ -87,12 +87,12 @@ function notLoadable(path: string, error: unknown): AirdockError {
 function invalid(path: string, error: z.ZodError): AirdockError {
   const problems = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => problem(path, [...issue.path, key], 'there is no such key'));
+      return issue.keys.map((key) => problem(path, [...issue.path, key], 'unknown key'));
     }
     return [problem(path, issue.path, describe(issue))];
   });
   return new AirdockError('CONFIG_INVALID', problems.map(({ text }) => text).join('\n'), {
-    hint: 'The keys and what they mean: docs/schemas, or the types of defineBundle in your editor.',
+    hint: 'The keys are described in docs/schemas, and by the types of defineBundle in your editor.',
     cause: error,
     details: { problems },
   });
@@ -118,7 +118,7 @@ function describe(issue: z.core.$ZodIssue): string {
     const nested = issue.errors.flat();
     const deepest = nested.toSorted((a, b) => b.path.length - a.path.length)[0];
     if (deepest === undefined || deepest.path.length === 0)
-      return `none of what may stand here (${nested.map((one) => one.message).join('; ')})`;
+      return `matches none of the allowed forms (${nested.map((one) => one.message).join('; ')})`;
     return `${deepest.path.join('.')}: ${deepest.message}`;
   }
   if (issue.code === 'invalid_type' && issue.input === undefined && /received undefined/.test(issue.message)) return 'is missing';

@@ -6,7 +6,7 @@ import { AirdockError, systemCode } from '../errors.ts';
 import type { Collected, ResolvedImage } from '../images/collect.ts';
 import { replaceFile } from '../io/files.ts';
 
-/** `airdock.lock.json` beside the configuration: what each reference meant when it was first built. */
+/** `airdock.lock.json` beside the configuration: the digest that each reference had when it was first built. */
 const lockFile = z.strictObject({
   schema: z.literal('airdock.lock/1'),
   /** Reference -> digest; an image without a registry also has its platform: `NAME linux/arm64`. */
@@ -32,13 +32,13 @@ export async function readLock(path: string): Promise<Lock> {
     return { path, images: lockFile.parse(JSON.parse(text)).images };
   } catch (error) {
     throw new AirdockError('CONFIG_INVALID', `${path} is not a lock file of airdock`, {
-      hint: 'Take it from version control again, or remove it: the next build writes a new one.',
+      hint: 'Restore it from version control, or remove it: the next build writes a new one.',
       cause: error,
     });
   }
 }
 
-/** What a registry's tags mean is known before anything is fetched. */
+/** The lock entries of images from registries: their digests are known before anything is fetched. */
 export function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
   return resolved.flatMap(({ name, source, indexDigest, manifest }) => {
     const digest = indexDigest ?? manifest?.digest;
@@ -46,7 +46,7 @@ export function lockedBefore(resolved: readonly ResolvedImage[]): Locked[] {
   });
 }
 
-/** The others have a digest of their own for each platform, and it may have to be made first. */
+/** The lock entries of all other images: their digests differ by platform and are known only after collecting. */
 export function lockedAfter(collected: readonly Collected[], resolved: readonly ResolvedImage[], platform: Platform): Locked[] {
   return collected.flatMap(({ record }, index) =>
     resolved[index]?.source.origin === 'registry'
@@ -55,7 +55,7 @@ export function lockedAfter(collected: readonly Collected[], resolved: readonly 
   );
 }
 
-/** Says how many were known already. @throws AirdockError LOCK_MISMATCH naming every tag that moved */
+/** Compares digests with the lock and counts known and new entries. @throws AirdockError LOCK_MISMATCH naming every tag that moved */
 export function checkLock(lock: Lock, found: readonly Locked[]): { unchanged: number; added: number } {
   const moved = found.filter(({ key, digest }) => lock.images[key] !== undefined && lock.images[key] !== digest);
   if (moved.length > 0) {
@@ -63,7 +63,7 @@ export function checkLock(lock: Lock, found: readonly Locked[]): { unchanged: nu
       ({ key, digest }) => `${key} is now ${shortDigest(digest)}, was ${shortDigest(lock.images[key] ?? digest)}`,
     );
     throw new AirdockError('LOCK_MISMATCH', `${list.join('; ')} (${lock.path})`, {
-      hint: 'The tag was moved since it was first built. If that is meant, build with --update-lock; if not, find out who moved it.',
+      hint: 'The tag was moved since the first build. If that is intended, build with --update-lock; if not, find out who moved it.',
       details: { moved: moved.map(({ key, digest }) => ({ image: key, was: lock.images[key], is: digest })) },
     });
   }
@@ -71,7 +71,7 @@ export function checkLock(lock: Lock, found: readonly Locked[]): { unchanged: nu
   return { unchanged, added: found.length - unchanged };
 }
 
-/** Entries of other releases stay. Nothing is written when nothing changes. */
+/** Adds entries to the lock file; entries of other releases stay. Writes nothing when nothing changes. */
 export async function writeLock(lock: Lock, found: readonly Locked[]): Promise<void> {
   const images = { ...lock.images, ...Object.fromEntries(found.map(({ key, digest }) => [key, digest])) };
   if (found.every(({ key, digest }) => lock.images[key] === digest)) return;

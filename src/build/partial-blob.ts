@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../errors.ts';
 import { lentChunks } from './blob-file.ts';
 
-/** What an interrupted download left. */
+/** Partial blobs, which interrupted downloads leave. */
 
-/** Takes over a partial blob: a free one, or one of a process that is gone. */
+/** Renames a partial blob to `mine`: a free one, or one of a process that has ended. @returns false when there is none */
 export async function takeOver(part: string, mine: string): Promise<boolean> {
   const directory = dirname(part);
   const prefix = basename(part);
@@ -24,7 +24,7 @@ export async function takeOver(part: string, mine: string): Promise<boolean> {
   return false;
 }
 
-/** Hashes what is there, at most `limit` bytes; gives how many. Longer than that it is of no use, and emptied. */
+/** Hashes the content of a partial blob and returns its size. A file longer than `limit` is useless, and is emptied. */
 export async function rehash(handle: FileHandle, hash: ReturnType<typeof createHash>, limit: number): Promise<number> {
   const { size } = await handle.stat();
   const usable = size > limit ? 0 : size;

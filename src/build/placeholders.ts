@@ -1,6 +1,6 @@
 /**
- * `${version}` in any string. Other `${…}` are compose interpolation (health URLs) and stay.
- * A function as replacement: a version could hold `$&`, if a future schema let it.
+ * Replaces `${version}` in every string of a value. Other `${…}` are compose interpolation (health URLs) and stay.
+ * The replacement is a function, so that `$&` in a version would have no special meaning.
  */
 export function resolvePlaceholders<T>(value: T, version: string): T {
   if (typeof value === 'string') return value.replaceAll('${version}', () => version) as T;

@@ -6,17 +6,21 @@ import { digestOf } from '../digest.ts';
 import { AirdockError, systemCode } from '../errors.ts';
 import { parse } from 'yaml';
 import type { Helm } from '../io/helm.ts';
-import type { AskedImage } from './asked.ts';
+import type { RequestedImage } from './requested-image.ts';
 import { packChart, stageChart } from './chart.ts';
 import { chartImages, mergeValues, type Rendered } from './chart-images.ts';
 import { readCompose, type ComposeFile } from './compose.ts';
 import { envDefaults } from './env-defaults.ts';
 import type { LoadedConfig } from './load-config.ts';
 
-/** The small files of a release, and the images that they ask for. */
+/** The small files of a release, and the images that they name. */
 export type ReleaseFiles = {
   compose: ComposeFile;
-  chart?: { images: AskedImage[]; rendered: number; /** Undefined: helm was not there. */ helm: string | undefined };
+  chart?: {
+    images: RequestedImage[];
+    rendered: number;
+    /** The version of helm; undefined without helm. */ helm: string | undefined;
+  };
   files: ReadonlyMap<string, Buffer>;
   records: FileRecord[];
 };
@@ -90,7 +94,7 @@ async function required(path: string, key: string, configPath: string): Promise<
     return await readFile(path);
   } catch (error) {
     if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
-    throw new AirdockError('CONFIG_INVALID', `there is no file ${path} (${key}, ${configPath})`, {
+    throw new AirdockError('CONFIG_INVALID', `the file ${path} does not exist (${key} in ${configPath})`, {
       hint: 'Write the file, or correct the path in the configuration.',
       details: { path, key },
       cause: error,

@@ -4,20 +4,20 @@ import type { Listener } from '../events.ts';
 import { collectImage, resolveImage, type ResolvedImage } from '../images/collect.ts';
 import { parseReference } from '../images/reference.ts';
 import { BlobCache } from './cache.ts';
-import type { ListedImage, WantedImage } from './complete.ts';
+import type { ListedImage, ReleaseImage } from './complete.ts';
 import { allOrNone, limiter } from '../images/concurrency.ts';
 import type { ImageSource } from './config.ts';
 import { cleaningUp } from './damaged-cache.ts';
 import type { LoadedConfig } from './load-config.ts';
 import type { Sources } from './sources.ts';
-import { blobsSummary } from './words.ts';
+import { blobsSummary } from './summaries.ts';
 
 /** The images of a release: named, resolved, collected. */
 
-/** Registries throttle more, and a disk gains nothing from it. */
+/** Downloads at a time. With more, registries throttle, and a disk is not faster. */
 const parallel = 6;
 
-/** What the configuration names. @throws AirdockError REFERENCE_INVALID */
+/** The images that the configuration lists. @throws AirdockError REFERENCE_INVALID */
 export function listedImages({ config, path }: LoadedConfig): ListedImage[] {
   return (config.images ?? []).map(({ ref, source, usedBy }, index) => {
     const where = `${path} images[${index}]`;
@@ -26,7 +26,7 @@ export function listedImages({ config, path }: LoadedConfig): ListedImage[] {
 }
 
 export async function resolveImages(
-  wanted: readonly WantedImage[],
+  wanted: readonly ReleaseImage[],
   sources: Sources,
   options: { source: ImageSource; platform: Platform },
   signal?: AbortSignal,
@@ -40,7 +40,7 @@ export async function resolveImages(
         try {
           return await resolveImage(from, name, options.platform, stop);
         } catch (error) {
-          throw withAsker(error, where);
+          throw withLocation(error, where);
         }
       }),
     ),
@@ -49,7 +49,7 @@ export async function resolveImages(
 
 export async function collectImages(
   resolved: readonly ResolvedImage[],
-  wanted: readonly WantedImage[],
+  wanted: readonly ReleaseImage[],
   options: { cacheDirectory: string },
   host: { listener: Listener; now(): number; signal?: AbortSignal | undefined },
 ) {
@@ -76,9 +76,9 @@ export async function collectImages(
   return { collected, cache, summary: blobsSummary(blobs.size, size, cache.statistics, host.now() - start) };
 }
 
-function withAsker(error: unknown, where: string): unknown {
+function withLocation(error: unknown, where: string): unknown {
   if (!isAirdockError(error)) return error;
-  return new AirdockError(error.code, `${error.message} (asked for by ${where})`, {
+  return new AirdockError(error.code, `${error.message} (used by ${where})`, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     details: { ...error.details, askedBy: where },
     cause: error.cause,

@@ -48,14 +48,14 @@ function migrationsOf({ config, path }: LoadedConfig, version: string): BundleMa
   const history = config.migration.history.toSorted((a, b) => semver.compare(a.version, b.version));
   const twice = history.find((entry, index) => entry.version === history[index - 1]?.version);
   if (twice) {
-    throw new AirdockError('CONFIG_INVALID', `${path} migration.history: ${twice.version} is there twice`, {
-      hint: 'Keep one entry a release, with the worse class of the two.',
+    throw new AirdockError('CONFIG_INVALID', `${path} migration.history: ${twice.version} is listed twice`, {
+      hint: 'Keep one entry for each release, with the stricter class of the two.',
     });
   }
   return history.filter((entry) => semver.lte(entry.version, version));
 }
 
-/** What the schema cannot see: services that compose does not have, a range that is none. @throws AirdockError CONFIG_INVALID */
+/** Checks what the schema cannot: services and volumes against the compose file, version ranges, and keys against each other. @throws AirdockError CONFIG_INVALID */
 export function checkAgainstCompose(
   { config, path }: LoadedConfig,
   version: string,
@@ -84,11 +84,11 @@ export function checkAgainstCompose(
     if (semver.validRange(range) === null) problems.push(`${path} ${key}: ${JSON.stringify(range)} is not a semver range`);
   }
   if (config.securityFloor !== undefined && semver.gt(config.securityFloor, version)) {
-    problems.push(`${path} securityFloor: ${config.securityFloor} is above the version that is built, ${version}`);
+    problems.push(`${path} securityFloor: ${config.securityFloor} is above ${version}, the version being built`);
   }
   for (const [index, check] of config.health.entries()) {
     if (check.scope === 'internal' && check.service === undefined)
-      problems.push(`${path} health[${index}].service: an internal check needs one`);
+      problems.push(`${path} health[${index}].service: an internal check needs a service`);
   }
   const taken = new Set([config.migration.service, config.database === 'none' ? undefined : config.database.service]);
   for (const [index, service] of (config.rehearsal?.dependencies ?? []).entries()) {
@@ -98,7 +98,7 @@ export function checkAgainstCompose(
   for (const [index, volume] of saved.entries())
     if (!volumes.includes(volume)) problems.push(`${path} volumes[${index}]: the compose file has no named volume ${volume}`);
   if (config.database === 'none' && (saved.length > 0 || config.redis?.kind === 'state'))
-    problems.push(`${path} volumes, redis: they are part of the backup of a database, and there is none`);
+    problems.push(`${path} volumes, redis: they are saved with the backup of the database, and this release has no database`);
   if (problems.length === 0) return;
   throw new AirdockError('CONFIG_INVALID', problems.join('\n'), { hint: `The compose file has: ${services.join(', ')}.` });
 }

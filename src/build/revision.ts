@@ -1,7 +1,7 @@
 import { isAirdockError } from '../errors.ts';
 import type { Run } from '../io/process.ts';
 
-/** The commit that a directory is at; '' outside of git, and where there is no git. */
+/** The commit that is checked out in a directory; '' outside of a repository and without git. */
 export async function gitRevision(run: Run, directory: string): Promise<string> {
   try {
     const answer = await run('git', ['-C', directory, 'rev-parse', '--verify', 'HEAD']);

@@ -12,7 +12,7 @@ const units = {
   TiB: 2 ** 40,
 } as const;
 
-/** `2GiB` -> bytes. @throws AirdockError CONFIG_INVALID */
+/** The bytes of a size such as `2GiB`. @throws AirdockError CONFIG_INVALID */
 export function parseSize(text: number | string, where: string): number {
   if (typeof text === 'number') return text;
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text) ?? [];

@@ -8,7 +8,7 @@ import type { ImageSource } from './config.ts';
 
 export type SourceHost = {
   registry: Source;
-  /** Asked for only when an image comes from it. */
+  /** Called only when an image comes from the engine. */
   engine(): Promise<ImageExporter>;
 };
 
@@ -20,7 +20,7 @@ export class Sources {
   readonly #archives = new Map<string, Promise<Archive>>();
   #engine: Promise<Engine> | undefined;
 
-  /** @param directory what paths are relative to */
+  /** @param directory the directory that paths are relative to */
   constructor(host: SourceHost, directory: string, scratch: string) {
     this.#host = host;
     this.#directory = directory;
@@ -49,12 +49,12 @@ export class Sources {
   }
 }
 
-/** `registry`, `engine`, `oci:DIR`, `archive:FILE`. @throws AirdockError USAGE */
+/** Parses `registry`, `engine`, `oci:DIR` or `archive:FILE`. @throws AirdockError USAGE */
 export function parseSource(text: string, cwd: string): ImageSource {
   if (text === 'registry' || text === 'engine') return text;
   const [, kind, path] = /^(oci|archive):(.+)$/s.exec(text) ?? [];
   if (path === undefined) {
-    throw new AirdockError('USAGE', `${JSON.stringify(text)} is not a source of images`, {
+    throw new AirdockError('USAGE', `${JSON.stringify(text)} is not an image source`, {
       hint: 'Give registry, engine, oci:DIRECTORY or archive:FILE.',
     });
   }

@@ -18,14 +18,14 @@ export type BundleFlags = TrustOptions &
 
 export function addBundleOptions(command: Command): Command {
   addTrustOption(command.argument('<bundle>'))
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .option('--project <name>', 'the compose project at a first install (default: the name of the directory)')
     .option('--allow-downgrade', 'install a version older than one that ran here')
     .option(
       '--data-is-saved-elsewhere',
-      'across an irreversible migration of a product without a declared database: you have a backup of its data, airdock makes none',
+      'across an irreversible migration of a product without a declared database: you have a backup of its data yourself; airdock makes none',
     )
-    .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
+    .option('--no-rehearsal', 'do not restore the backup and try the migration on the copy first (the history records it)')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION');
   return addEnvOptions(command);
 }

@@ -9,18 +9,18 @@ import { noKeys } from '../data/postgres/backup/sealed.ts';
 import { AirdockError } from '../errors.ts';
 import type { CliContext } from './context.ts';
 
-/** What every `airdock helm` command asks for. */
+/** The options that every `airdock helm` command has. */
 export type ClusterFlags = { release: string; namespace: string; kubeContext?: string; backupDir: string };
 
 export function addClusterOptions(command: Command): Command {
   return command
-    .requiredOption('--release <name>', 'helm’s name of it')
-    .option('-n, --namespace <name>', 'its namespace', 'default')
-    .option('--kube-context <name>', 'of the kubeconfig (default: the current one)')
-    .option('--backup-dir <directory>', 'where dumps lie on this machine', 'airdock-backups');
+    .requiredOption('--release <name>', 'name of the Helm release')
+    .option('-n, --namespace <name>', 'namespace of the Helm release', 'default')
+    .option('--kube-context <name>', 'context of the kubeconfig (default: the current one)')
+    .option('--backup-dir <directory>', 'directory on this machine for database dumps', 'airdock-backups');
 }
 
-export async function clusterSite(context: CliContext, flags: ClusterFlags): Promise<KubernetesRelease> {
+export async function kubernetesRelease(context: CliContext, flags: ClusterFlags): Promise<KubernetesRelease> {
   const { run, openKubectl, openHelmReleases } = await context.io();
   const env = Object.fromEntries(
     Object.entries(context.env).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
@@ -51,13 +51,16 @@ async function isAirdock(pid: number): Promise<boolean> {
   return command.includes('airdock') && command.split('\0').includes('helm');
 }
 
-/** The chart's archive as a file for helm, gone again afterwards. @throws CHART_INVALID when the release has none */
+/**
+ * Writes the chart archive of the bundle to a temporary file, calls `work` with the path and deletes the file.
+ * @throws CHART_INVALID when the bundle has no chart
+ */
 export async function withChart<T>({ manifest, files }: OpenBundle, work: (path: string) => Promise<T>): Promise<T> {
   const record = manifest.files.find(({ role }) => role === 'chart');
   const bytes = record && files.get(record.path);
   if (!record || !bytes)
     throw new AirdockError('CHART_INVALID', `${manifest.product} ${manifest.version} has no chart`, {
-      hint: 'Its bundle is for VMs alone: airdock install.',
+      hint: 'The bundle is for VMs only: use airdock install.',
     });
   const folder = await mkdtemp(join(tmpdir(), 'airdock-helm-'));
   try {

@@ -7,11 +7,11 @@ import { ndjsonRenderer } from './render/ndjson.ts';
 import { plainRenderer } from './render/plain.ts';
 import type { Renderer } from './render/renderer.ts';
 
-/** A command of `program.ts`, from its arguments to its exit code. Never throws. */
+/** Runs the command that the arguments name and returns its exit code. Never throws. */
 export async function runCommand(args: readonly string[], runtime: Runtime): Promise<number> {
   let exitCode = 0;
   const results: string[] = [];
-  // Known before commander has parsed, because its own errors are to be drawn too.
+  // Read before commander parses, because the errors of commander are rendered too.
   const json = args.includes('--json');
   const debug = args.includes('--debug');
   const renderer = await rendererFor(runtime, json);
@@ -71,7 +71,7 @@ async function rendererFor(runtime: Runtime, json: boolean): Promise<Renderer> {
   return terminalRenderer(runtime.stderr as NodeJS.WriteStream, now, true);
 }
 
-/** Nothing is drawn in place while a person types. */
+/** Asks only when all progress is drawn: nothing may be redrawn while a person types. */
 function afterDrawing(prompt: Prompt, renderer: Renderer): Prompt {
   return {
     line: async (question) => {

@@ -2,11 +2,11 @@ import { AirdockError } from '../errors.ts';
 import type { CliContext } from './context.ts';
 
 /**
- * Shows what is about to happen and asks.
- * @throws CONSENT_NEEDED where nobody can be asked
+ * Shows what is about to happen and asks for consent.
+ * @throws CONSENT_NEEDED when there is no terminal to ask on
  */
-export async function consent(context: CliContext, shown: string, question: string, yes: boolean | undefined): Promise<boolean> {
-  if (!context.json) context.stderr.write(shown);
+export async function consent(context: CliContext, text: string, question: string, yes: boolean | undefined): Promise<boolean> {
+  if (!context.json) context.stderr.write(text);
   if (yes) return true;
   if (!context.prompt)
     throw new AirdockError('CONSENT_NEEDED', 'this changes the deployment, and there is no terminal to ask on', {

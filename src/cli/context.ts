@@ -8,7 +8,7 @@ export type TextSink = { write(text: string): unknown };
 export type Prompt = {
   /** The line that was typed, without its newline. */
   line(question: string): Promise<string>;
-  /** The same, not shown while it is typed. */
+  /** A line that is not shown while it is typed. */
   secret(question: string): Promise<string>;
 };
 
@@ -27,7 +27,7 @@ export type Runtime = {
   readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly prompt?: Prompt;
-  /** All of the standard input, for what an option says to read from there. */
+  /** The whole standard input, for an option that reads from there. */
   readonly stdin: () => Promise<string>;
   /** The running program. */
   readonly self: Self;
@@ -42,7 +42,7 @@ export type CliContext = Runtime & {
   readonly json: boolean;
   /** `--debug`: errors come with their stacks. */
   readonly debug: boolean;
-  /** Draws; give it to the work. */
+  /** Receives the events of the work and draws them. */
   readonly listener: Listener;
   /**
    * The result, printed when the command has ended: the document with `--json` (it carries `schema: "airdock.NAME/1"`),

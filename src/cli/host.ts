@@ -32,15 +32,16 @@ export async function hostOf(context: CliContext): Promise<Host> {
   };
 }
 
-/** Of the document only what is asked for: another version's may have more. */
+/** The members that are needed; the document of another version may have more. */
 const versionAnswer = z.object({
   version: versionSchema,
   stateSchema: versionDocument.shape.stateSchema,
 });
 
 /**
- * @returns undefined when nobody could use it here: it is not there, is not for this machine, or is no airdock
- * @throws AirdockError PREFLIGHT_FAILED when that could not be found out
+ * Asks an executable of airdock for its version.
+ * @returns undefined when the file is of no use here: it does not exist, is for another platform, or is not airdock
+ * @throws AirdockError PREFLIGHT_FAILED when the executable did not answer
  */
 export async function askVersion(
   run: Run,
@@ -63,7 +64,7 @@ export async function askVersion(
   }
 }
 
-/** It may be the one that knows the records: it is neither replaced nor passed over. */
+/** An executable that does not answer may be the newer one that wrote the records, so it is neither replaced nor ignored. */
 function unanswered(executable: string, what: string, cause?: unknown): AirdockError {
   return new AirdockError('PREFLIGHT_FAILED', `${executable} --version ${what}`, {
     hint: `Run it by hand. When the machine was only busy, run the same command again; when it is broken, remove it first: rm ${executable}`,

@@ -7,7 +7,9 @@ export type IdentityFlags = { identity?: string };
 
 /** For commands that read what is in a backup. */
 export function addIdentityOption(command: Command): Command {
-  return command.addOption(new Option('--identity <file>', 'age identities, as age-keygen writes them, for an encrypted backup'));
+  return command.addOption(
+    new Option('--identity <file>', 'age identities, as age-keygen writes them, to read an encrypted backup'),
+  );
 }
 
 /** @throws FILE_NOT_FOUND, KEY_UNREADABLE */

@@ -9,10 +9,10 @@ import type { connect } from '../io/postgres.ts';
 import type { run } from '../io/process.ts';
 import type { openSystemd } from '../io/systemd.ts';
 
-/** Programs of this machine: all that a build without an engine needs, and 40 MB less than `Io`. */
+/** What runs programs of this machine: all that a build without an engine needs. It takes 40 MB less memory than `Io`. */
 export type Tools = Pick<Io, 'run' | 'openHelm'>;
 
-/** What `io/` exports, as commands get it: `main.ts` gives the real ones. */
+/** What `io/` exports, as commands get it: `process-runtime.ts` gives the real functions, tests give their own. */
 export type Io = {
   run: typeof run;
   resolveEndpoint: typeof resolveEndpoint;

@@ -4,7 +4,7 @@ import { systemCode } from '../errors.ts';
 import { run } from './run.ts';
 import { runningSelf } from './self.ts';
 
-/** The process: with process-runtime.ts all that touches `process`. */
+/** The entry point of the process. It loads only what `--version` needs. */
 
 const start = {
   // for the few lines of --version; `process.stdout` would first load Node's sockets

@@ -33,9 +33,9 @@ export function outcomeDocument({ command, version, plan, recovered, finished }:
 export function outcomeText({ version, plan, recovered, finished, leftAside }: Done): string {
   const before = recovered ? recoveredText(recovered) : '';
   if (!finished) return `${before}${version} is current already. Nothing was changed.\n`;
-  const back = plan?.from && plan.from !== version ? `Back again: airdock rollback ${plan.from}\n` : '';
+  const back = plan?.from && plan.from !== version ? `To go back: airdock rollback ${plan.from}\n` : '';
   const aside = leftAside
-    ? `Left aside in ${plan?.aside?.name}:\n${differenceLines(leftAside)
+    ? `What differs in the previous database, ${plan?.aside?.name}:\n${differenceLines(leftAside)
         .map((line) => `  ${line}\n`)
         .join('')}`
     : '';
@@ -43,7 +43,7 @@ export function outcomeText({ version, plan, recovered, finished, leftAside }: D
 }
 
 export function recoveredText({ transaction, kind, to, outcome }: Recovered): string {
-  const what = { done: 'was finished', undone: 'was undone; nothing had been switched', 'rolled-back': 'was taken back' }[
+  const what = { done: 'was finished', undone: 'was undone; nothing had been switched', 'rolled-back': 'was rolled back' }[
     outcome
   ];
   return `Transaction ${transaction} (${kind} ${to}) had been interrupted and ${what}.\n`;

@@ -21,8 +21,8 @@ const commands: readonly (readonly [name: string, summary: string, load: () => P
   ['status', 'show what runs and what differs', () => import('./commands/status.ts')],
   ['history', 'show what was done', () => import('./commands/history.ts')],
   ['rollback', 'go back to a kept release', () => import('./commands/rollback.ts')],
-  ['backup', 'make, list and prove backups of the database', () => import('./commands/backup.ts')],
-  ['trust', 'show and change which keys count', () => import('./commands/trust.ts')],
+  ['backup', 'make, verify and restore backups of the database', () => import('./commands/backup.ts')],
+  ['trust', 'show and change the trusted keys', () => import('./commands/trust.ts')],
   ['resume', 'finish or undo what was interrupted', () => import('./commands/resume.ts')],
   ['push', 'put the images and the chart of a bundle into a registry', () => import('./commands/push.ts')],
   ['helm', 'upgrade, roll back and look at a release on Kubernetes', () => import('./commands/helm.ts')],
@@ -37,10 +37,10 @@ export async function createProgram(args: readonly string[], act: Act): Promise<
     .addOption(new Option('--json', 'one JSON document on stdout, progress as NDJSON on stderr'))
     .addOption(new Option('--debug', 'show the stack of an error'))
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError('Run it with --help to see how it is used.')
-    // For subcommands too; they inherit it. Set before they are made.
+    .showHelpAfterError('Run the command with --help to see how to use it.')
+    // Subcommands inherit this only when it is set before they are made.
     .exitOverride();
-  // `build --version X` is the release's: the program's own flag exists only without a command, and run.ts answers it.
+  // `build --version X` names the release, so the program has a `--version` only without a command; run.ts answers it.
   if (!commands.some(([name]) => args.includes(name))) program.version(airdockVersion);
   for (const [name, summary, load] of commands) {
     const command = program.command(name).summary(summary).description(summary);

@@ -8,19 +8,19 @@ import { bytesText } from '../units.ts';
 import type { CliContext } from './context.ts';
 import { openRegistryWriter } from './registry-options.ts';
 
-/** How a registry is written to; for every command that pushes. */
+/** The options of every command that pushes to a registry. */
 export type PushOptions = { username?: string; passwordStdin?: true; plainHttp?: true; caFile?: string; chart: boolean };
 
 export function addPushOptions(command: Command): Command {
   return command
-    .option('--username <name>', 'for the registry (default: what docker login or podman login keeps)')
-    .option('--password-stdin', 'its password is the standard input')
-    .option('--plain-http', 'the registry has no TLS (a loopback address has none unless --ca-file is given)')
+    .option('--username <name>', 'user name for the registry (default: what docker login or podman login stored)')
+    .option('--password-stdin', 'read the password for the registry from standard input')
+    .option('--plain-http', 'the registry has no TLS (default for a loopback address, unless --ca-file is given)')
     .option('--ca-file <file>', 'certificates (PEM) to trust besides those of the system')
     .option('--no-chart', 'leave the chart out of the registry');
 }
 
-/** Asked for before anything is done, for it may read the standard input. @throws USAGE */
+/** Reads the options, and standard input for the password, so it is called before any other work. @throws USAGE */
 export async function pusherOf(
   context: CliContext,
   registry: string,
@@ -37,7 +37,7 @@ export async function pusherOf(
       const [host = ''] = target.text.split('/');
       const writer = await openRegistryWriter(context, {
         ...(options.plainHttp ? { insecure: [host] } : {}),
-        // who gives a CA wants TLS, on a loopback address (a tunnel's end), too
+        // a CA means TLS, also on a loopback address (the end of a tunnel)
         ...(options.caFile === undefined ? {} : { caFile: options.caFile, secure: [host] }),
         ...(credentials ? { credentials } : {}),
         writes: repositoriesOf(target, bundle.manifest),
@@ -51,7 +51,7 @@ export async function pusherOf(
 }
 
 export function pushedText({ sent, sentBytes, mounted, present }: PushResult['blobs']): string {
-  return `${sent} blobs sent (${bytesText(sentBytes)}), ${mounted} mounted, ${present} there`;
+  return `${sent} blobs sent (${bytesText(sentBytes)}), ${mounted} mounted, ${present} already there`;
 }
 
 async function credentialsOf(
@@ -61,12 +61,12 @@ async function credentialsOf(
   if (username === undefined && !passwordStdin) return undefined;
   if (username === undefined || !passwordStdin)
     throw new AirdockError('USAGE', '--username and --password-stdin are given together', {
-      hint: 'Arguments of a process are public, so a password comes by standard input: --username ci --password-stdin < FILE.',
+      hint: 'Other users can read the arguments of a process, so give the password on standard input: --username ci --password-stdin < FILE.',
     });
   const password = (await context.stdin()).replace(/\r?\n$/, '');
   if (password === '')
-    throw new AirdockError('USAGE', 'the standard input holds no password', {
-      hint: 'Is the file, or the variable, that it comes from empty? --username ci --password-stdin < FILE.',
+    throw new AirdockError('USAGE', 'standard input holds no password', {
+      hint: 'Check that the file with the password is not empty: --username ci --password-stdin < FILE.',
     });
   return async () => ({ username, password });
 }

@@ -9,14 +9,14 @@ import { RegistryWriter } from '../images/registry-writer.ts';
 import { httpTransport, readCertificates } from '../images/transport.ts';
 import type { CliContext } from './context.ts';
 
-/** How registries are reached; for every command that talks to one. */
+/** The options of every command that talks to a registry. */
 export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; secure?: string[]; caFile?: string };
 
 export function addRegistryOptions(command: Command): Command {
   return command
     .option(
       '--mirror <host=url>',
-      'where a registry is really read from, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)',
+      'read from this URL instead of the registry, e.g. ghcr.io=http://127.0.0.1:5000 (repeatable)',
       addMirror,
     )
     .option('--insecure <host>', 'a registry without TLS (repeatable)', (host: string, all?: string[]) => [...(all ?? []), host])
@@ -29,7 +29,7 @@ export async function openRegistry(context: CliContext, flags: RegistryFlags): P
   return { registry: new Registry(options), close: () => options.transport.close() };
 }
 
-/** `credentials`: instead of those that `docker login` keeps. `writes`: the repositories. */
+/** `credentials` replace those that `docker login` stored; `writes` are the repositories that are pushed to. */
 export async function openRegistryWriter(
   context: CliContext,
   { writes, credentials, ...flags }: RegistryFlags & { writes: readonly string[]; credentials?: CredentialSource },

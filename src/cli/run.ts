@@ -3,7 +3,7 @@ import { asksVersion, showVersion } from './version.ts';
 
 /**
  * One command line from its arguments to its exit code. Never throws.
- * @param start what `--version` needs: it is answered before anything else is loaded, for scripts ask it often
+ * @param start what `--version` needs: it is answered before anything else is loaded, because scripts ask often
  */
 export async function run<Start extends Pick<Runtime, 'stdout' | 'env' | 'self'>>(
   args: readonly string[],

@@ -7,7 +7,7 @@ import { getAsset, isSea } from 'node:sea';
 export type Self = {
   /** Commit of the sources; '' when it is not known. */
   readonly revision: string;
-  /** Where the executable can be read, whatever became of its name since it started; undefined for sources. */
+  /** A path at which the executable can be read even if it was renamed or replaced since it started; undefined in a checkout. */
   readonly executable: string | undefined;
   /** The directory with the executables for bundles, unless `--installers` names another. */
   readonly installers: string;

@@ -5,13 +5,13 @@ import { AirdockError } from '../errors.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 
-/** The signing key: by file or environment, for people and for CI. Its password is never an argument: those are public. */
+/** The signing key: given by a file or the environment. Its password is never an argument, because other users can read arguments. */
 export type KeyOptions = { key?: string; keyPasswordFile?: string };
 
 export function addKeyOptions(command: Command): Command {
   return command
     .option('--key <file>', 'the private key (or the PEM text in AIRDOCK_KEY)')
-    .option('--key-password-file <file>', 'its password in a file (or in AIRDOCK_KEY_PASSWORD)');
+    .option('--key-password-file <file>', 'file with the password of the key (or set AIRDOCK_KEY_PASSWORD)');
 }
 
 /** Undefined when no key is given. @throws KEY_UNREADABLE, FILE_NOT_FOUND */
@@ -40,7 +40,7 @@ async function password(context: CliContext, options: KeyOptions): Promise<strin
   });
 }
 
-/** From the file or the environment. */
+/** The password from the file or the environment; undefined when neither is set. */
 export async function givenPassword(context: CliContext, options: KeyOptions): Promise<string | undefined> {
   if (options.keyPasswordFile !== undefined) {
     return (await readTextFile(context.cwd, options.keyPasswordFile, 'password file')).replace(/\r?\n$/, '');

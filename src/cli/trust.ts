@@ -6,19 +6,19 @@ import type { NamedTrust } from '../vm/site/open-trusted.ts';
 import type { CliContext } from './context.ts';
 import { readTextFile } from './read-file.ts';
 
-/** Of the commands that read a bundle where no key is pinned. */
+/** The options that name trusted keys, for commands that read a bundle. */
 export type TrustOptions = { trust: readonly string[]; fingerprint: readonly string[] };
 
 export function addTrustOption(command: Command): Command {
   const several = (value: string, previous: readonly string[]): string[] => [...previous, value];
   return command
     .addOption(
-      new Option('--trust <file>', 'the vendor’s public key: the root, or that of the release (may be given several times)')
+      new Option('--trust <file>', 'the vendor’s public key, of the root or of the release (may be given several times)')
         .default([], 'none')
         .argParser(several),
     )
     .addOption(
-      new Option('--fingerprint <print>', 'its fingerprint, SHA256:…, where the bundle carries trust.json')
+      new Option('--fingerprint <print>', 'fingerprint of the vendor’s root, SHA256:…, when the bundle carries trust.json')
         .default([], 'none')
         .argParser(several),
     );
@@ -38,14 +38,14 @@ export async function namedTrust(context: CliContext, { trust, fingerprint }: Tr
 /** @throws TRUST_NEEDED: nothing in a bundle is interpreted before its signature was checked (docs/FORMAT.md section 9) */
 export async function authorizeFrom(context: CliContext, options: TrustOptions): Promise<Authorize> {
   if (options.trust.length === 0 && options.fingerprint.length === 0) {
-    throw new AirdockError('TRUST_NEEDED', 'which key is to be trusted is not said', {
+    throw new AirdockError('TRUST_NEEDED', 'no trusted key was given', {
       hint: 'Give the vendor’s public key: --trust release.pub.',
     });
   }
   return authorizeBy(await namedTrust(context, options));
 }
 
-/** A path of the command line, as an absolute one. */
+/** Makes a path of the command line absolute. */
 export function at(context: CliContext, path: string): string {
   return resolve(context.cwd, path);
 }

@@ -150,7 +150,7 @@ test('compose and chart together: both values files, the packed chart inside', a
   expect(events).toContainEqual(
     expect.objectContaining({
       step: 'complete',
-      summary: 'every image of the compose file (1 profile) and of the chart (2 values files) is here',
+      summary: 'every image of the compose file (1 profile) and of the chart (2 values files) is in the bundle',
     }),
   );
 });
@@ -198,7 +198,7 @@ describe('a failure leaves no bundle and no lock file', () => {
       { 'bundle.config.ts': configText().replace('writers:', 'writer: [],\n  writers:') },
       {},
       'CONFIG_INVALID',
-      /bundle\.config\.ts:\d+ writer: there is no such key/,
+      /bundle\.config\.ts:\d+ writer: unknown key/,
     ],
     [
       'a config that does not compile',
@@ -258,7 +258,7 @@ describe('a failure leaves no bundle and no lock file', () => {
       },
       {},
       'CONFIG_INVALID',
-      /part of the backup of a database, and there is none/,
+      /saved with the backup of the database, and this release has no database/,
     ],
     [
       'a range that is none',

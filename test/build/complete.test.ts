@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { asked } from '../../src/build/asked.ts';
+import { requestedImage } from '../../src/build/requested-image.ts';
 import { chartImages, mergeValues } from '../../src/build/chart-images.ts';
 import { packChart, stageChart } from '../../src/build/chart.ts';
 import { assertComplete, union } from '../../src/build/complete.ts';
@@ -17,9 +17,9 @@ const two = parseDigest(`sha256:${'2'.repeat(64)}`);
 test('the union: sorted, each once, with who uses it; the configuration says where one comes from', () => {
   const images = union(
     [
-      asked('b:1', 'compose api', 'compose.yaml:3'),
-      asked('b:1', 'compose worker', 'compose.yaml:9'),
-      asked('b:1', 'chart api.image', 'chart'),
+      requestedImage('b:1', 'compose api', 'compose.yaml:3'),
+      requestedImage('b:1', 'compose worker', 'compose.yaml:9'),
+      requestedImage('b:1', 'chart api.image', 'chart'),
     ],
     [
       { name: parseReference('a:1'), usedBy: ['by hand'], where: 'config' },
@@ -33,7 +33,7 @@ test('the union: sorted, each once, with who uses it; the configuration says whe
 });
 
 test('one tag with and without a digest could not both be loaded', () => {
-  const images = [asked('b:1', 'compose api', 'compose.yaml:3'), asked(`b:1@${one}`, 'chart image', 'chart x')];
+  const images = [requestedImage('b:1', 'compose api', 'compose.yaml:3'), requestedImage(`b:1@${one}`, 'chart image', 'chart x')];
   expect(() => union(images, [])).toThrowError(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(/compose\.yaml:3.*chart x/) }),
   );
@@ -41,12 +41,12 @@ test('one tag with and without a digest could not both be loaded', () => {
 
 test('an image that would be left out: file and line', () => {
   const { record } = makeImage('docker.io/library/b:1', ['x']);
-  const images = [asked('b:1', 'compose api', 'compose.yaml:3'), asked('c:1', 'compose web', 'compose.yaml:7')];
+  const images = [requestedImage('b:1', 'compose api', 'compose.yaml:3'), requestedImage('c:1', 'compose web', 'compose.yaml:7')];
   expect(() => assertComplete(images, [record])).toThrowError(
     expect.objectContaining({
       code: 'IMAGE_INCOMPLETE',
       exitCode: 3,
-      message: expect.stringContaining('compose.yaml:7 asks for docker.io/library/c:1'),
+      message: expect.stringContaining('compose.yaml:7 uses docker.io/library/c:1'),
     }),
   );
 });

@@ -36,7 +36,7 @@ test('an unknown key: file, line and key path; all problems at once', async () =
   const { code, message, exitCode } = await failure(text);
   const line = text.split('\n').findIndex((content) => content.includes('trafic')) + 1;
   expect({ code, exitCode }).toEqual({ code: 'CONFIG_INVALID', exitCode: 3 });
-  expect(message).toContain(`bundle.config.ts:${line} trafic: there is no such key`);
+  expect(message).toContain(`bundle.config.ts:${line} trafic: unknown key`);
   expect(message.split('\n')).toHaveLength(2);
   expect(message).toMatch(/database.*pasword/i);
 });

@@ -43,7 +43,7 @@ describe('airdock trust rotate', () => {
     expect(next).toMatchObject({ code: 0, stderr: '' });
     expect(next.stdout).toBe(
       `trust.json: key set 2 for shop, signed by the root ${root.fingerprint}\n  signs    ${two.fingerprint}  (new)\n` +
-        `  revoked  ${one.fingerprint}\nNext: airdock build … --trust-chain trust.json. Customers who pinned the root follow from there.\n`,
+        `  revoked  ${one.fingerprint}\nNext: airdock build … --trust-chain trust.json. Customers who pinned the root get the key set with that bundle.\n`,
     );
     const chain = parseTrust(await readFile(folder.file('trust.json')));
     expect(chain.sets.map(({ note }) => note)).toEqual(['', 'the laptop was lost']);
@@ -52,7 +52,7 @@ describe('airdock trust rotate', () => {
 
   test.each<[string, string[], string, number, string]>([
     ['no key', [], 'root.key', 2, 'the set has no key'],
-    ['the keys that it has already', ['--release', 'release.pub'], 'root.key', 2, 'has just these keys'],
+    ['the keys that it has already', ['--release', 'release.pub'], 'root.key', 2, 'has exactly these keys'],
     ['another product', ['--product', 'notes', '--release', 'release-2.pub'], 'root.key', 2, 'is of shop'],
     ['a private key', ['--release', 'release-2.key'], 'root.key', 2, 'not a PEM public key'],
     ['a release key tries to rotate itself', ['--release', 'release-2.pub'], 'release.key', 4, 'its root is'],
@@ -124,8 +124,10 @@ describe('airdock trust list, add, remove', () => {
     expect(await customer.trust(['add', 'root.pub'], ['n'])).toMatchObject({ code: 2, stdout: '' });
     expect(await keys()).toEqual([['release', one.fingerprint, true, undefined]]);
     const asked = await customer.trust(['add', 'root.pub'], ['y']);
-    expect(asked.stderr).toContain(`Trust the root ${root.fingerprint}\n  The key ${one.fingerprint} counts no more by itself`);
-    expect(asked.stdout).toContain('no key set of it was seen yet');
+    expect(asked.stderr).toContain(
+      `Trust the root ${root.fingerprint}\n  The key ${one.fingerprint} is no longer trusted by itself`,
+    );
+    expect(asked.stdout).toContain('no key set of this root was seen yet');
     expect(await customer.install(folder.file('shop.tar'))).toBe('done');
     expect(await keys()).toEqual([
       ['release', one.fingerprint, false, undefined],
@@ -167,7 +169,7 @@ describe('airdock trust list, add, remove', () => {
     });
     const gone = await customer.trust(['remove', root.fingerprint], ['y']);
     expect(gone.stderr).toContain('the next install needs --trust');
-    expect(gone.stderr).toContain('what they revoked, are forgotten');
+    expect(gone.stderr).toContain('and their revocations are forgotten');
     expect(gone.stdout).toBe('No key is trusted here. The next install needs --trust.\n');
     expect(await customer.install(folder.file('shop.tar'))).toBe('TRUST_NEEDED');
   });

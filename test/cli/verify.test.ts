@@ -30,7 +30,7 @@ afterAll(() => folder[Symbol.asyncDispose]());
 describe('airdock verify', () => {
   test('a good bundle: exit 0', async () => {
     const { code, stdout, stderr } = await cli(['verify', 'good.tar', ...trust]);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: `shop 0.3.0 is what ${testKey.fingerprint} signed.\n` });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `shop 0.3.0 is complete and signed by ${testKey.fingerprint}.\n` });
     expect(stderr).toMatch(/^ {2}✔ verify +signed by SHA256:\S+ +\d+\.\d s\n$/);
   });
 

@@ -133,7 +133,7 @@ test('the output for people', async () => {
   expect(stderr).toMatch(/^shop 0\.3\.0 for linux\/amd64\n/);
   expect(stderr).toContain('ghcr.io/acme/api:0.3.0');
   expect(stderr).toMatch(/compose api worker, chart image/);
-  expect(stderr).toContain('every image of the compose file (1 profile) and of the chart (2 values files) is here');
+  expect(stderr).toContain('every image of the compose file (1 profile) and of the chart (2 values files) is in the bundle');
 });
 
 describe('no bundle after a failure', () => {

@@ -11,9 +11,9 @@ type Flags = TrustOptions & { dir?: string; project?: string; bundle?: string; y
 export function declare(command: Command, act: Act): void {
   addTrustOption(command)
     .description(
-      'Takes over a deployment that was made by hand: what runs becomes a release in the store, edits of the compose file are kept in compose.adopted.yaml. Nothing restarts. Later it takes over edits that were made by hand since.',
+      'Takes over a deployment that was made by hand: the running version becomes a release in the store, and edits to the compose file are kept in compose.adopted.yaml. Nothing restarts. Run it again to take over later edits.',
     )
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .option('--project <name>', 'the compose project (default: the one that runs from the directory)')
     .option('--bundle <file>', 'the bundle of the version that runs; without it the images come from the engine')
     .option('--yes', 'do not ask')
@@ -32,7 +32,7 @@ async function run(context: CliContext, flags: Flags): Promise<void> {
   context.result(
     done,
     done.changed
-      ? `adopted as ${name} ${done.version}. Rollback target from now on.\n`
+      ? `adopted as ${name} ${done.version}. airdock rollback can go back to it from now on.\n`
       : `${name} ${done.version} is managed already, and nothing differs. Nothing was changed.\n`,
   );
 }
@@ -47,7 +47,7 @@ function foundText(found: Adoption): string {
       `  your compose file differs from the release's in ${count(edits.length, 'place')}, kept in compose.adopted.yaml:`,
     );
   for (const { path, change, value } of edits)
-    lines.push(`    ${path}${change === 'removed' ? ' (taken out)' : `: ${value ?? '(not shown: it looks like a secret)'}`}`);
+    lines.push(`    ${path}${change === 'removed' ? ' (removed)' : `: ${value ?? '(not shown: it looks like a secret)'}`}`);
   if (found.source === 'bundle' && edits.length === 0) lines.push(`  your compose file is the release's`);
   for (const warning of found.warnings) lines.push(`  ! ${warning}`);
   lines.push(`  nothing is restarted; docker compose reads ${files.join(', ')}`);

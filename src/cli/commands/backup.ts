@@ -14,19 +14,19 @@ type Flags = { dir?: string };
 
 export function declare(command: Command, act: Act): void {
   command.description(
-    'Backups of the database: makes one, lists them, proves that one can be restored, puts one in place, encrypts them, removes old ones. An upgrade makes its own.',
+    'Makes, lists, verifies, restores, encrypts and prunes backups of the database. An upgrade makes its own backup.',
   );
   const one = (name: string, description: string): Command =>
     command
       .command(name)
       .description(description)
-      .option('--dir <directory>', 'the directory of the deployment (default: this one)');
-  one('create', 'Dumps the live database and reads the dump back in full. The application goes on.').action(act(create));
+      .option('--dir <directory>', 'the directory of the deployment (default: the current one)');
+  one('create', 'Dumps the live database and reads the dump back in full. The application keeps running.').action(act(create));
   one('list', 'Shows every backup, oldest first, and whether it is proven.').action(act(list));
   addIdentityOption(
     one(
       'verify',
-      'Restores a backup into a throwaway server of the same image, on a network of its own, and compares every table. Equal: it is proven. Nothing of the deployment is touched.',
+      'Restores a backup into a throwaway server of the same image, on a network of its own, and compares every table. If all are equal, the backup is proven. The deployment is not touched.',
     ),
   )
     .argument('[id]', 'the backup (default: the newest)')
@@ -34,7 +34,7 @@ export function declare(command: Command, act: Act): void {
   addIdentityOption(
     one(
       'restore',
-      'Puts the database of a backup in place, under the release that is current: restored beside the live one and compared while users are served, then swapped. What was live is kept.',
+      'Puts the database of a backup in place, under the current release: it is restored beside the live database and compared while users are served, then swapped in. The previous database is kept.',
     ),
   )
     .argument('<id>', 'the backup')
@@ -42,12 +42,12 @@ export function declare(command: Command, act: Act): void {
     .action(act(restore));
   one(
     'recipients',
-    'Shows or sets who can read the backups that are made from then on: recipients of age (age1…). Upgrades encrypt theirs too.',
+    'Shows or sets who can read backups made from now on: recipients of age (age1…). Backups made by upgrades are encrypted too.',
   )
-    .argument('[recipient...]', 'all of them: those before are replaced')
-    .option('--none', 'backups are not encrypted any more')
+    .argument('[recipient...]', 'the complete list; it replaces the earlier one')
+    .option('--none', 'stop encrypting backups')
     .action(act(recipients));
-  one('prune', 'Removes older backups. The last one that is proven always stays.')
+  one('prune', 'Removes older backups. The newest proven backup always stays.')
     .addOption(new Option('--keep <number>', 'how many to keep').argParser(positive).makeOptionMandatory())
     .action(act(prune));
 }
@@ -63,26 +63,26 @@ async function list(context: CliContext, flags: Flags): Promise<void> {
 }
 
 async function verify(context: CliContext, id: string | undefined, flags: Flags & IdentityFlags): Promise<void> {
-  const asked = { ...where(context, flags), ...(await identitiesOf(context, flags)), ...(id === undefined ? {} : { id }) };
-  const done = await verifyBackup(await hostOf(context), asked);
+  const options = { ...where(context, flags), ...(await identitiesOf(context, flags)), ...(id === undefined ? {} : { id }) };
+  const done = await verifyBackup(await hostOf(context), options);
   context.result(done, `${backupText(done.backup)}\n`);
 }
 
 async function restore(context: CliContext, id: string, flags: Flags & IdentityFlags & { yes?: true }): Promise<void> {
-  const asked = { ...where(context, flags), ...(await identitiesOf(context, flags)), id };
-  const done = await restoreBackup(await hostOf(context), asked, (plan) =>
+  const options = { ...where(context, flags), ...(await identitiesOf(context, flags)), id };
+  const done = await restoreBackup(await hostOf(context), options, (plan) =>
     consent(context, planText(plan), 'Restore?', flags.yes),
   );
-  const kept = done.keptAs === null ? '' : `The database that was live until now is kept as ${done.keptAs}.\n`;
-  context.result(done, `${backupText(done.backup)}\n${done.current} is serving with it. ${kept}`);
+  const kept = done.keptAs === null ? '' : `The previous database is kept as ${done.keptAs}.\n`;
+  context.result(done, `${backupText(done.backup)}\n${done.current} is serving with this database. ${kept}`);
 }
 
 async function recipients(context: CliContext, named: string[], flags: Flags & { none?: true }): Promise<void> {
-  if (flags.none && named.length > 0) throw new AirdockError('USAGE', '--none and recipients exclude each other');
+  if (flags.none && named.length > 0) throw new AirdockError('USAGE', 'give either --none or recipients, not both');
   const change = flags.none || named.length > 0 ? { recipients: named } : {};
   const done = await backupRecipients(await hostOf(context), { ...where(context, flags), ...change });
-  const told = done.recipients.map((recipient) => `  ${recipient}\n`).join('');
-  context.result(done, told === '' ? 'Backups are not encrypted.\n' : `Backups are encrypted to\n${told}`);
+  const list = done.recipients.map((recipient) => `  ${recipient}\n`).join('');
+  context.result(done, list === '' ? 'Backups are not encrypted.\n' : `Backups are encrypted to these recipients:\n${list}`);
 }
 
 async function prune(context: CliContext, flags: Flags & { keep: number }): Promise<void> {

@@ -34,17 +34,23 @@ type Options = RegistryFlags &
 
 export function declare(command: Command, act: Act): void {
   addRegistryOptions(addKeyOptions(command))
-    .description('Makes one bundle of a release: every image that its compose file and its chart name, and all else it needs.')
+    .description(
+      'Makes the bundle of a release: every image that its compose file and its chart name, and everything else it needs.',
+    )
     .requiredOption('--version <version>', 'the release, e.g. 0.4.0')
-    .option('--config <file>', 'what the release consists of', 'bundle.config.ts')
+    .option('--config <file>', 'the configuration of the release', 'bundle.config.ts')
     .option('--output <path>', 'the bundle, or a directory for it', '.')
-    .addOption(new Option('--platform <platform>', 'of the images').choices(platform.options).default('linux/amd64'))
-    .option('--source <source>', 'registry, engine, oci:DIR or archive:FILE, unless the configuration says', 'registry')
+    .addOption(new Option('--platform <platform>', 'platform of the images').choices(platform.options).default('linux/amd64'))
+    .option(
+      '--source <source>',
+      'where images come from, unless the configuration says: registry, engine, oci:DIR or archive:FILE',
+      'registry',
+    )
     .option('--cache-dir <dir>', 'where blobs are kept between builds (default: ~/.cache/airdock)')
-    .option('--installers <dir>', 'where airdock-linux-ARCH lies (default: this program itself, and what lies beside it)')
+    .option('--installers <dir>', 'directory with airdock-linux-ARCH (default: this program, and its directory)')
     .option('--no-installer', 'leave the installer out: the VM must have one')
-    .option('--trust-chain <file>', 'trust.json, which airdock trust rotate wrote: the bundle carries it')
-    .option('--update-lock', 'accept tags that moved since they were first built')
+    .option('--trust-chain <file>', 'trust.json, as airdock trust rotate writes it, to put into the bundle')
+    .option('--update-lock', 'accept tags that moved since the lock file was written')
     .action(act(run));
 }
 
@@ -74,7 +80,7 @@ async function run(context: CliContext, options: Options): Promise<void> {
     now: () => context.now().getTime(),
     signal: context.signal,
   };
-  const wanted: BuildOptions = {
+  const buildOptions: BuildOptions = {
     config: resolve(context.cwd, options.config),
     version: version.data,
     platform: options.platform,
@@ -88,12 +94,12 @@ async function run(context: CliContext, options: Options): Promise<void> {
     ...(key ? { sign: signWith(key), signer: signerOf(key) } : {}),
     ...(options.trustChain === undefined ? {} : { trust: await readTrustFile(context, options.trustChain) }),
   };
-  const result = await build(wanted, host).finally(() => connection.close());
+  const result = await build(buildOptions, host).finally(() => connection.close());
   const fingerprint = key ? signerOf(key).fingerprint : null;
   context.result(documentOf(result, fingerprint), textOf(context, result, fingerprint));
 }
 
-/** A directory that is named comes before the running program. */
+/** `--installers` takes precedence over the running program. */
 function installersOf({ self, cwd }: CliContext, directory: string | undefined): Installers {
   const { executable, installers, licenses } = self;
   const own =

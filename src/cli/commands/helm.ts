@@ -13,7 +13,7 @@ import { helmUpgrade, planOf } from '../../kubernetes/commands/upgrade.ts';
 import type { UpgradeOptions } from '../../kubernetes/plan/upgrade-options.ts';
 import { AirdockError, exitCodes } from '../../errors.ts';
 import { refusalCode } from '../../policy/finding.ts';
-import { addClusterOptions, clusterSite, withChart, type ClusterFlags } from '../cluster.ts';
+import { addClusterOptions, kubernetesRelease, withChart, type ClusterFlags } from '../cluster.ts';
 import { consent } from '../consent.ts';
 import type { Act, CliContext } from '../context.ts';
 import { addPushOptions, pushedText, pusherOf, type PushOptions } from '../push-options.ts';
@@ -48,43 +48,46 @@ type RollbackFlags = ClusterFlags & {
 
 export function declare(command: Command, act: Act): void {
   command.description(
-    'A release on Kubernetes, by your own helm and kubectl: upgrades that know about the schema, and the way back.',
+    'Upgrades and rolls back a release on Kubernetes together with its database, using your own helm and kubectl.',
   );
   const one = (name: string, description: string): Command => addClusterOptions(command.command(name).description(description));
-  const timeout = new Option('--timeout <seconds>', 'how long the new pods may take').default(600).argParser(positive);
-  const force = new Option('--force-conflicts', 'take over fields that others set (helm 4)');
-  const suspended = new Option('--owner-suspended', 'the GitOps controller that looks after it is suspended');
+  const timeout = new Option('--timeout <seconds>', 'how long to wait for the new pods').default(600).argParser(positive);
+  const force = new Option('--force-conflicts', 'take over fields that other field managers set (helm 4)');
+  const suspended = new Option('--owner-suspended', 'the GitOps controller of the release is suspended');
   const upgrading = (name: string, description: string): Command =>
     addPushOptions(addTrustOption(one(name, description).argument('<bundle>')))
-      .option('--registry <host/path>', 'where images are pushed to and taken from; without it nothing is pushed')
+      .option(
+        '--registry <host/path>',
+        'registry to push the images to, from which the cluster pulls them; without it nothing is pushed',
+      )
       .option('--registry-value <key>', 'the value of the chart that names the registry', 'global.imageRegistry')
-      .option('-f, --values <file>', 'values, as helm takes them (may be given several times)', several, [])
+      .option('-f, --values <file>', 'values file, as for helm (may be given several times)', several, [])
       .addOption(timeout)
-      .option('--no-rehearsal', 'do not restore the backup and try the migration on that copy before (the history tells)')
+      .option('--no-rehearsal', 'do not restore the backup and try the migration on the copy first (the history records it)')
       .option('--allow-downgrade', 'install a version older than one that ran here')
       .option(
         '--data-is-saved-elsewhere',
-        'across an irreversible migration of a product without a declared database: you have a backup of its data, airdock makes none',
+        'across an irreversible migration of a product without a declared database: you have a backup of its data yourself; airdock makes none',
       )
       .addOption(force)
       .addOption(suspended)
       .option('--yes', 'do not ask');
   upgrading(
     'upgrade',
-    'Pushes, backs the database up, rehearses the migration on a copy, and upgrades by helm; installs what is not there.',
+    'Pushes the images, backs the database up, rehearses the migration on a copy, and upgrades with helm. Installs the release when there is none.',
   )
     .option('--plan', 'only show what would be done')
     .action(act(upgrade));
   upgrading(
     'prepare',
-    'Pushes, backs up and rehearses, and prints the values: for a release that a GitOps controller upgrades.',
+    'Pushes the images, backs the database up, rehearses the migration, and prints the values: for a release that a GitOps controller upgrades.',
   ).action(act(prepare));
-  one('rollback', 'Goes back to a version or a revision of helm’s, with the database where the old code cannot run on it.')
-    .argument('[to]', 'a version, or a revision (default: the release before)')
-    .option('--restore-database', 'the database goes back too; what is live now is kept beside it')
+  one('rollback', 'Goes back to an earlier version or helm revision, and with --restore-database to its database too.')
+    .argument('[to]', 'a version or a helm revision (default: the previous release)')
+    .option('--restore-database', 'put the older database back too; the current one is kept')
     .option(
       '--data-is-saved-elsewhere',
-      'the same, of a product without a declared database: you have put the older data back yourself, airdock has none',
+      'for a product without a declared database: you have put the older data back yourself; airdock has none',
     )
     .addOption(timeout)
     .addOption(force)
@@ -92,11 +95,11 @@ export function declare(command: Command, act: Act): void {
     .option('--plan', 'only show what would be done')
     .option('--yes', 'do not ask')
     .action(act(rollback));
-  one('resume', 'Finishes or undoes what was interrupted, on this machine or another.')
-    .option('--yes', 'do not ask whether somebody is still at work')
+  one('resume', 'Finishes or undoes an operation that was interrupted, on this machine or another.')
+    .option('--yes', 'do not ask whether somebody is still working on it')
     .action(act(resume));
-  one('status', 'Shows what runs, what differs, and what a way back takes.').action(act(status));
-  one('history', 'Shows helm’s revisions and what airdock did.').action(act(history));
+  one('status', 'Shows what runs, what differs from the records, and what each rollback would need.').action(act(status));
+  one('history', 'Shows the revisions of helm and what airdock did.').action(act(history));
 }
 
 async function upgrade(context: CliContext, file: string, flags: UpgradeFlags): Promise<number | undefined> {
@@ -132,22 +135,22 @@ async function prepare(context: CliContext, file: string, flags: UpgradeFlags): 
     const before = backup === null ? 'the way back is your own backup' : `the backup ${backup} is the way back`;
     const stops =
       plan.class === 'irreversible'
-        ? `Its migration is irreversible: a controller has no copy and no swap, its hook changes the live database. Suspend it and use airdock helm upgrade --owner-suspended, or stop what writes to the database first; ${before}.\n`
+        ? `The migration is irreversible, and a controller runs it on the live database. Suspend the controller and use airdock helm upgrade --owner-suspended, or stop all writers of the database first; ${before}.\n`
         : '';
-    const text = `${plan.product} ${plan.to} is ready to be upgraded to. Nothing that serves was touched.\n${stops}Tell your controller the chart's version ${plan.to}, and these values:\n${values}`;
+    const text = `The upgrade to ${plan.product} ${plan.to} is prepared. The running release was not touched.\n${stops}Give your controller chart version ${plan.to} and these values:\n${values}`;
     context.result({ schema: 'airdock.helm-prepare/1', ...done }, text);
     return undefined;
   });
 }
 
-/** The bundle open, its chart as a file, the registry at hand. */
+/** Opens the bundle, writes its chart to a file, and calls `work` with the options of an upgrade. Closes the bundle at the end. */
 async function withOptions(
   context: CliContext,
   file: string,
   flags: UpgradeFlags,
   work: (site: KubernetesRelease, options: UpgradeOptions) => Promise<number | undefined>,
 ): Promise<number | undefined> {
-  const site = await clusterSite(context, flags);
+  const site = await kubernetesRelease(context, flags);
   const pusher = flags.registry === undefined ? undefined : await pusherOf(context, flags.registry, flags);
   const bundle = await openFor(context, site, file, flags);
   try {
@@ -179,7 +182,7 @@ function showPlan(context: CliContext, plan: HelmPlan): number | undefined {
   return refused && exitCodes[refused];
 }
 
-/** By the keys that the cluster's record pins, else by those that are named. */
+/** Opens the bundle with the keys that the cluster's record pins or, when there are none, with those of the options. */
 async function openFor(context: CliContext, site: KubernetesRelease, file: string, flags: TrustOptions): Promise<OpenBundle> {
   const pins = (await site.records.read())?.trust ?? [];
   const authorize = pins.length > 0 ? authorizeBy(trustedByPins(pinnedOf(pins))) : await authorizeFrom(context, flags);
@@ -187,12 +190,12 @@ async function openFor(context: CliContext, site: KubernetesRelease, file: strin
 }
 
 async function rollback(context: CliContext, to: string | undefined, flags: RollbackFlags): Promise<number | undefined> {
-  const site = await clusterSite(context, flags);
+  const site = await kubernetesRelease(context, flags);
   const { restoreDatabase = false, dataIsSavedElsewhere = false, forceConflicts = false, ownerSuspended = false } = flags;
-  const way = { to, restoreDatabase, dataIsSavedElsewhere, forceConflicts, ownerSuspended };
-  if (flags.plan) return withLookBack(site, way, async ({ plan }) => showPlan(context, plan));
+  const options = { to, restoreDatabase, dataIsSavedElsewhere, forceConflicts, ownerSuspended };
+  if (flags.plan) return withLookBack(site, options, async ({ plan }) => showPlan(context, plan));
   const done = await helmRollback(site, {
-    ...way,
+    ...options,
     timeoutSeconds: flags.timeout,
     consent: (plan) => agreed(context, helmPlanText(plan), `Roll ${site.release} back?`, flags.yes),
   });
@@ -208,22 +211,22 @@ async function rollback(context: CliContext, to: string | undefined, flags: Roll
       keptDatabase: done.database,
       leftAside: done.leftAside,
     },
-    `${done.to} is serving, as revision ${done.revision}.\n${done.database === null ? '' : `Today’s database is kept as ${done.database}.\n`}`,
+    `${done.to} is serving, as revision ${done.revision}.\n${done.database === null ? '' : `The previous database is kept as ${done.database}.\n`}`,
   );
   return undefined;
 }
 
-async function agreed(context: CliContext, shown: string, question: string, yes: boolean | undefined): Promise<void> {
-  if (await consent(context, shown, question, yes)) return;
+async function agreed(context: CliContext, text: string, question: string, yes: boolean | undefined): Promise<void> {
+  if (await consent(context, text, question, yes)) return;
   throw new AirdockError('CONSENT_NEEDED', 'nothing was changed');
 }
 
 async function resume(context: CliContext, flags: ResumeFlags): Promise<void> {
-  const resumed = await helmResume(await clusterSite(context, flags), {
-    consent: (text) => agreed(context, text, 'Is nobody at work on it any more?', flags.yes),
+  const resumed = await helmResume(await kubernetesRelease(context, flags), {
+    consent: (text) => agreed(context, text, 'Is it certain that nobody is working on it?', flags.yes),
   });
   const text = resumed
-    ? `Transaction ${resumed.transaction} (${resumed.kind} ${resumed.to}) had been interrupted and was ${resumed.outcome === 'done' ? 'finished' : 'taken back'}.\n`
+    ? `Transaction ${resumed.transaction} (${resumed.kind} ${resumed.to}) had been interrupted and was ${resumed.outcome === 'done' ? 'finished' : 'rolled back'}.\n`
     : 'Nothing was interrupted.\n';
   context.result(
     { schema: 'airdock.helm-resume/1', release: flags.release, namespace: flags.namespace, resumed: resumed ?? null },
@@ -232,13 +235,13 @@ async function resume(context: CliContext, flags: ResumeFlags): Promise<void> {
 }
 
 async function status(context: CliContext, flags: ClusterFlags): Promise<number | undefined> {
-  const document = await helmStatus(await clusterSite(context, flags));
+  const document = await helmStatus(await kubernetesRelease(context, flags));
   context.result(document, helmStatusText(document));
   return document.drift.length > 0 ? exitCodes.DRIFT : undefined;
 }
 
 async function history(context: CliContext, flags: ClusterFlags): Promise<void> {
-  const document = await helmHistory(await clusterSite(context, flags));
+  const document = await helmHistory(await kubernetesRelease(context, flags));
   context.result(document, helmHistoryText(document));
 }
 

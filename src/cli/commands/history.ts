@@ -6,7 +6,7 @@ import { directoryOf, hostOf } from '../host.ts';
 export function declare(command: Command, act: Act): void {
   command
     .description('Shows every transaction of this deployment: what, when, by whom, how it ended.')
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .action(act(run));
 }
 

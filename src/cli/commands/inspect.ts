@@ -46,7 +46,7 @@ function textOf({ manifest, signer, leftOut, size }: OpenBundle): string {
       'files',
       manifest.files.map((file) => `${file.path.padEnd(40)} ${bytesText(file.size).padStart(9)}`),
     ),
-    row('upgrade', `from ${upgrade.from}${upgrade.stops.length === 0 ? '' : `, by way of ${upgrade.stops.join(', ')}`}`),
+    row('upgrade', `from ${upgrade.from}${upgrade.stops.length === 0 ? '' : `, through ${upgrade.stops.join(', ')}`}`),
     ...rows(
       'migrations',
       manifest.migrations.map((entry) => `${entry.version}  ${entry.class}  ${entry.summary}`),

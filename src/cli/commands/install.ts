@@ -12,7 +12,7 @@ type Flags = BundleFlags & { yes?: true };
 export function declare(command: Command, act: Act): void {
   addBundleOptions(command)
     .description(
-      'Installs a release, or upgrades to it: verifies the bundle, loads the images, backs the database up, migrates while the old version serves, switches, checks. A step that fails leaves or brings back the old version.',
+      'Installs a release, or upgrades to it: verifies the bundle, loads the images, backs the database up, migrates while the old version serves, switches, checks. If a step fails, the old version keeps serving or is brought back.',
     )
     .option('--yes', 'do not ask')
     .action(act(run));

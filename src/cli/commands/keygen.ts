@@ -14,7 +14,7 @@ export function declare(command: Command, act: Act): void {
   command
     .description('Makes an ECDSA P-256 key: NAME.key, encrypted, and NAME.pub, which customers trust.')
     .option('--out <name>', 'path and name of the two files, without their endings', 'release')
-    .option('--key-password-file <file>', 'the password for the key in a file (or in AIRDOCK_KEY_PASSWORD)')
+    .option('--key-password-file <file>', 'file with the password for the key (or set AIRDOCK_KEY_PASSWORD)')
     .action(act(keygen));
 }
 

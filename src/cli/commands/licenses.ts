@@ -12,8 +12,8 @@ export function declare(command: Command, act: Act): void {
 async function licenses(context: CliContext): Promise<void> {
   const text = context.self.licenses();
   if (text === undefined) {
-    throw new AirdockError('FILE_NOT_FOUND', 'the licences are collected when the executable is built, and here it was not', {
-      hint: 'Run scripts/build-installer, or ask the executable of a bundle.',
+    throw new AirdockError('FILE_NOT_FOUND', 'the licences are collected when the executable is built, and none was built here', {
+      hint: 'Run scripts/build-installer, or use the executable of a bundle: ./airdock licenses.',
     });
   }
   const document: LicensesDocument = { schema: 'airdock.licenses/1', text };

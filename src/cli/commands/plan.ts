@@ -9,7 +9,7 @@ import { planText } from '../render/plan.ts';
 
 export function declare(command: Command, act: Act): void {
   addBundleOptions(command)
-    .description('Shows what `install` of that bundle would do here, and everything that stands against it. Changes nothing.')
+    .description('Shows what `install` of the bundle would do here, and everything that would stop it. Changes nothing.')
     .action(act(plan));
 }
 

@@ -10,8 +10,10 @@ type Options = TrustOptions & PushOptions & { registry: string };
 
 export function declare(command: Command, act: Act): void {
   addPushOptions(addTrustOption(command.argument('<bundle>')))
-    .description('Puts the images and the chart of a bundle into a registry, straight from the file; what is there is not sent.')
-    .requiredOption('--registry <host/path>', 'where to, e.g. registry.internal/nodepad')
+    .description(
+      'Pushes the images and the chart of a bundle to a registry, straight from the file. What the registry already has is not sent.',
+    )
+    .requiredOption('--registry <host/path>', 'the target, e.g. registry.internal/nodepad')
     .action(act(push));
 }
 

@@ -7,7 +7,7 @@ import { recoveredText, type ResumeDocument } from '../outcome.ts';
 export function declare(command: Command, act: Act): void {
   command
     .description('Finishes or undoes a transaction that was interrupted: a power cut, a killed process. Safe to run at any time.')
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .action(act(run));
 }
 

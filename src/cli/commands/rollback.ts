@@ -19,18 +19,17 @@ type Flags = IdentityFlags & {
 
 export function declare(command: Command, act: Act): void {
   addIdentityOption(command)
-    .argument('[version]', 'the release to go back to (default: the one that was current before)')
-    .description('Goes back to a release that the store keeps: no network, no bundle. Refuses what its code cannot run on.')
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
-    .option('--bundle <file>', 'a bundle, of this or of another release, that has what the store lost')
-    .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
-    .option(
-      '--restore-database',
-      'across an irreversible migration: put the older database in place too; the newer one is kept aside',
+    .argument('[version]', 'the release to go back to (default: the previous one)')
+    .description(
+      'Goes back to a release that the store keeps, without network or bundle. Refuses when the code of that release cannot run on the current database.',
     )
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
+    .option('--bundle <file>', 'a bundle, of this or another release, to replace files that the store lost')
+    .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
+    .option('--restore-database', 'across an irreversible migration: put the older database in place too; the newer one is kept')
     .option(
       '--data-is-saved-elsewhere',
-      'the same, of a product without a declared database: you have put the older data back yourself, airdock has none',
+      'for a product without a declared database: you have put the older data back yourself; airdock has none',
     )
     .option('--yes', 'do not ask')
     .action(act(run));

@@ -18,7 +18,7 @@ type Options = KeyOptions & { external?: true; signature?: string; trust?: strin
 export function declare(command: Command, act: Act): void {
   addKeyOptions(command.argument('<bundle>'))
     .description('Verifies what a bundle carries, then signs it in place: 512 bytes of the file change.')
-    .option('--external', 'for an HSM or KMS: prints the SHA-256 to sign (hex), or puts in what --signature gives')
+    .option('--external', 'for an HSM or KMS: prints the SHA-256 to sign (hex), or inserts the signature given by --signature')
     .option('--signature <file>', 'with --external: the ECDSA signature of that digest, DER')
     .option('--trust <file>', 'with --signature: the public key that made it')
     .action(act(sign));
@@ -51,7 +51,7 @@ async function ownSigner(context: CliContext, options: Options): Promise<Signing
 
 async function externalSigner(context: CliContext, { signature: file, trust }: Options): Promise<Signing> {
   if (file === undefined || trust === undefined) {
-    throw new AirdockError('USAGE', 'a signature is checked before it is put in', {
+    throw new AirdockError('USAGE', 'a signature is checked before it is inserted', {
       hint: 'Give its public key too: --trust release.pub.',
     });
   }

@@ -8,9 +8,9 @@ import { backupText } from '../render/backup.ts';
 export function declare(command: Command, act: Act): void {
   command
     .description(
-      'Shows what runs here, what can be gone back to, and what differs from the records (exit 5 with such a difference).',
+      'Shows what runs here, what a rollback can go back to, and what differs from the records (exit code 5 if anything differs).',
     )
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .action(act(run));
 }
 
@@ -51,10 +51,10 @@ const rollbackText: Record<Status['releases'][number]['rollback'], string> = {
   'never good': 'never good',
 };
 
-/** The newest one, and the newest that is proven when that is another. */
+/** The newest backup, after the newest proven one when the newest is not proven. */
 function backupLines(backups: Status['backups']): string[] {
   const newest = backups.at(-1);
   const proven = backups.findLast(({ state }) => state === 'proven');
-  const shown = newest && proven && newest !== proven ? [proven, newest] : newest ? [newest] : [];
-  return shown.map((entry) => `  backup  ${backupText(entry)}`);
+  const entries = newest && proven && newest !== proven ? [proven, newest] : newest ? [newest] : [];
+  return entries.map((entry) => `  backup  ${backupText(entry)}`);
 }

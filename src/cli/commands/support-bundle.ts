@@ -9,9 +9,9 @@ type Flags = { dir?: string; output?: string };
 export function declare(command: Command, act: Act): void {
   command
     .description(
-      'Writes one file for the vendor: status, history, reports, versions and the last lines of the logs. No value of .env and no secret of the compose files is in it; look into it before you send it.',
+      'Writes one file for the vendor: status, history, reports, versions and the last lines of the logs. It contains no value of .env and no secret of the compose files; check it before you send it.',
     )
-    .option('--dir <directory>', 'the directory of the deployment (default: this one)')
+    .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .option('--output <file>', 'default: airdock-support-DATE.tar.gz here')
     .action(act(run));
 }
@@ -27,7 +27,7 @@ function textOf({ path, files, missing }: SupportBundle): string {
   const lines = [
     `${path}: ${files.length} files`,
     ...missing.map(({ file, why }) => `  without ${file}: ${why}`),
-    'Values of .env are not in it. Look into it before you send it: tar -xzf FILE',
+    'It contains no values of .env. Check it before you send it: tar -xzf FILE',
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -20,31 +20,33 @@ type Flags = { dir?: string };
 type Changing = Flags & { yes?: true };
 
 export function declare(command: Command, act: Act): void {
-  command.description('Which keys count: on a VM, those that are pinned there; for the vendor, the next key set of the root.');
+  command.description(
+    'Trusted keys: shows and changes those that are pinned on a VM; makes the next key set of a root for the vendor.',
+  );
   const one = (name: string, description: string): Command =>
     command
       .command(name)
       .description(description)
-      .option('--dir <directory>', 'the directory of the deployment (default: this one)');
-  one('list', 'Shows what is pinned, and the newest key set that was seen of a root.').action(act(list));
-  one('add', 'Pins a root, or takes key sets of one that is pinned. The fingerprint is shown, and asked about.')
+      .option('--dir <directory>', 'the directory of the deployment (default: the current one)');
+  one('list', 'Shows the pinned keys, and the newest key set seen of a root.').action(act(list));
+  one('add', 'Pins a root, or takes key sets of a pinned root. Shows the fingerprint and asks for confirmation.')
     .argument('<file>', 'the public key of the root (PEM), or a trust.json')
-    .option('--release', 'the key is one of releases, for a vendor without a root')
+    .option('--release', 'the key signs releases directly, for a vendor without a root')
     .option('--yes', 'do not ask')
     .action(act(add));
-  one('remove', 'Pins a key no more.')
+  one('remove', 'Removes a pinned key.')
     .argument('<fingerprint>', 'as airdock trust list shows it')
     .option('--yes', 'do not ask')
     .action(act(remove));
   const several = (value: string, previous: readonly string[]): string[] => [...previous, value];
   addKeyOptions(command.command('rotate'))
     .description(
-      'Connected side: signs the next key set with the root and adds it to trust.json, which bundles carry from then on (build --trust-chain). A key that it leaves out is revoked.',
+      'Connected side: signs the next key set with the root and adds it to trust.json, which bundles carry from then on (build --trust-chain). A key that the new set leaves out is revoked.',
     )
-    .argument('<file>', 'trust.json; written anew when it is not there')
-    .option('--release <file>', 'public key of releases that counts from then on (may be given several times)', several, [])
+    .argument('<file>', 'trust.json; created if it does not exist')
+    .option('--release <file>', 'public key that may sign releases from now on (may be given several times)', several, [])
     .option('--product <name>', 'for a new trust.json')
-    .option('--note <text>', 'why, for those who look', '')
+    .option('--note <text>', 'reason for the change, shown by airdock trust list', '')
     .action(act(rotate));
 }
 
@@ -61,17 +63,17 @@ async function add(context: CliContext, file: string, { dir, release, yes }: Cha
   show(
     context,
     sets
-      ? await addKeySets(host, { ...where, bytes: Buffer.from(text) }, asked(context, yes))
-      : await addKey(host, { ...where, text, role: release ? 'release' : 'root' }, asked(context, yes)),
+      ? await addKeySets(host, { ...where, bytes: Buffer.from(text) }, confirm(context, yes))
+      : await addKey(host, { ...where, text, role: release ? 'release' : 'root' }, confirm(context, yes)),
   );
 }
 
 async function remove(context: CliContext, fingerprint: string, { dir, yes }: Changing): Promise<void> {
   const where = { directory: directoryOf(context, dir), fingerprint };
-  show(context, await removeKey(await hostOf(context), where, asked(context, yes)));
+  show(context, await removeKey(await hostOf(context), where, confirm(context, yes)));
 }
 
-function asked(context: CliContext, yes: true | undefined): (change: TrustChange) => Promise<boolean> {
+function confirm(context: CliContext, yes: true | undefined): (change: TrustChange) => Promise<boolean> {
   return (change) => consent(context, changeText(change), 'Go on?', yes);
 }
 
@@ -89,7 +91,7 @@ async function rotate(context: CliContext, file: string, flags: RotateFlags): Pr
   const product = productOf(before, flags.product);
   if (flags.release.length === 0)
     throw new AirdockError('USAGE', 'the set has no key', {
-      hint: 'Name every key that counts from then on: --release release.pub, several times if need be.',
+      hint: 'Name every key that may sign releases from now on: --release release.pub, several times if needed.',
     });
   const texts = await Promise.all(flags.release.map((path) => readTextFile(context.cwd, path, 'public key')));
   const keys = texts.map(readPublicKey);
@@ -100,7 +102,7 @@ async function rotate(context: CliContext, file: string, flags: RotateFlags): Pr
       keys.map((key) => signerOf(key).fingerprint),
     )
   )
-    throw new AirdockError('USAGE', `key set ${before.sets.length} has just these keys already; nothing was written`);
+    throw new AirdockError('USAGE', `key set ${before.sets.length} has exactly these keys already; nothing was written`);
   const created = `${context.now().toISOString().slice(0, 19)}Z`;
   const chain = extendTrust(before, await signingKey(context, flags), { product, keys, created, note: flags.note });
   await replaceFile(at(context, file), chain.bytes, { mode: 0o644 });
@@ -110,9 +112,9 @@ async function rotate(context: CliContext, file: string, flags: RotateFlags): Pr
 
 function productOf(before: TrustChain | undefined, product: string | undefined): string {
   const known = before?.product ?? product;
-  if (known === undefined) throw new AirdockError('USAGE', 'a new trust.json needs --product, as bundle.config.ts has it');
+  if (known === undefined) throw new AirdockError('USAGE', 'a new trust.json needs --product, the name in bundle.config.ts');
   if (product === undefined || product === known) return known;
-  throw new AirdockError('USAGE', `this trust.json is of ${known}, not of ${product}`);
+  throw new AirdockError('USAGE', `this trust.json belongs to ${known}, not to ${product}`);
 }
 
 function sameKeys(chain: TrustChain, prints: readonly string[]): boolean {
@@ -141,7 +143,7 @@ function textOf({ path, product, root, number, keys, added, revoked }: TrustRota
     `${path}: key set ${number} for ${product}, signed by the root ${root}`,
     ...keys.map((key) => `  signs    ${key}${added.includes(key) ? '  (new)' : ''}`),
     ...revoked.map((key) => `  revoked  ${key}`),
-    `Next: airdock build … --trust-chain ${path}. Customers who pinned the root follow from there.`,
+    `Next: airdock build … --trust-chain ${path}. Customers who pinned the root get the key set with that bundle.`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -13,9 +13,9 @@ type Options = TrustOptions & { full?: true; self?: true };
 
 export function declare(command: Command, act: Act): void {
   addTrustOption(command.argument('<bundle>'))
-    .description('Checks the signature, the form and every byte of a bundle, and says what a slim one leaves out.')
+    .description('Checks the signature, the format and every byte of a bundle, and lists what a slim bundle leaves out.')
     .option('--full', 'fail when anything of the release is left out')
-    .option('--self', 'say, too, whether this program is the one that the bundle was signed with')
+    .option('--self', 'also check that this program is the one that the bundle carries')
     .action(act(verify));
 }
 
@@ -51,11 +51,11 @@ async function ownExecutable({ self }: CliContext): Promise<{ digest: Digest; pl
 }
 
 function textOf({ ok, product, version, key, leftOut, findings, executable }: VerifyReport): string {
-  const lines = ok ? [`${product} ${version} is what ${key} signed.`] : ['This bundle must not be used:'];
+  const lines = ok ? [`${product} ${version} is complete and signed by ${key}.`] : ['This bundle must not be used:'];
   if (ok && executable !== undefined) lines.push(`This program is the one that it carries: ${executable}`);
   for (const { code, text } of findings) lines.push(`  ${code}  ${text}`);
   if (leftOut.length > 0)
-    lines.push(`Left out, to be on the target already (${leftOut.length}):`, ...leftOut.map((name) => `  ${name}`));
+    lines.push(`Left out, so the target must have them already (${leftOut.length}):`, ...leftOut.map((name) => `  ${name}`));
   if (!ok) lines.push('Next: Get the bundle again, and compare the fingerprint of the key with the vendor.');
   return `${lines.join('\n')}\n`;
 }

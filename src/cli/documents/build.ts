@@ -11,7 +11,7 @@ export const buildDocument = z.strictObject({
   path: z.string(),
   size: z.int(),
   digest: z.string(),
-  /** Fingerprint of the key that signed; null when it has yet to be signed. */
+  /** Fingerprint of the key that signed; null when the bundle is not signed. */
   key: z.string().nullable(),
   images: z.array(image),
   lock: z.strictObject({ unchanged: z.int(), added: z.int() }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** With `--json`, what stands on stdout when a command failed before it had a result. */
+/** With `--json`, what is printed on stdout when a command failed before it had a result. */
 export const errorDocument = z.strictObject({
   schema: z.literal('airdock.error/1'),
   /** A stable name of the error. */

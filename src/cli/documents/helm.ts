@@ -14,7 +14,7 @@ export const helmUpgradeDocument = z.strictObject({
   class: migrationClass,
   transaction: z.int(),
   backup: z.string().nullable(),
-  /** helm's. */
+  /** The revision of helm. */
   revision: z.int().nullable(),
 });
 
@@ -25,9 +25,9 @@ export const helmRollbackDocument = z.strictObject({
   current: z.string(),
   transaction: z.int(),
   revision: z.int().nullable(),
-  /** Where today's database is kept, when another one came back. */
+  /** The name of the previous database, when an older one was put back. */
   keptDatabase: z.string().nullable(),
-  /** What that one has and the one that came back has not; null when none came back, or it could not be counted. */
+  /** By table, how the previous database differs from the one that was put back; null when no older one was put back, or the rows could not be counted. */
   leftAside: tableDifferences.nullable(),
 });
 

@@ -18,7 +18,7 @@ const outcome = z.strictObject({
   class: z.string().nullable(),
   /** False when the release was current already. */
   changed: z.boolean(),
-  /** An interrupted transaction that was put right first. */
+  /** An interrupted transaction that was finished or undone first. */
   recovered,
   transaction: z.int().nullable(),
   /** Measured seconds by step. */
@@ -28,7 +28,7 @@ export type OutcomeDocument = z.infer<typeof outcome>;
 export const installDocument = outcome.extend({ schema: z.literal('airdock.install/1') });
 export const rollbackDocument = outcome.extend({
   schema: z.literal('airdock.rollback/1'),
-  /** What the database that was put aside holds beside the one that came back; null when none was, or it could not be counted. */
+  /** By table, how the previous database differs from the one that was put back; null when no older one was put back, or the rows could not be counted. */
   leftAside: tableDifferences.nullable(),
 });
 

@@ -5,14 +5,15 @@ export const trustRotateDocument = z.strictObject({
   /** Path of trust.json. */
   path: z.string(),
   product: z.string(),
-  /** Fingerprint. */
+  /** Fingerprint of the root. */
   root: z.string(),
   /** Number of the new set. */
   number: z.int(),
-  /** Fingerprints of its keys. */
+  /** Fingerprints of the keys in the new set. */
   keys: z.array(z.string()),
-  /** Of those that no set before had, and of those that this one leaves out. */
+  /** Fingerprints of keys that no earlier set had. */
   added: z.array(z.string()),
+  /** Fingerprints of keys that the new set leaves out. */
   revoked: z.array(z.string()),
 });
 export type TrustRotated = z.infer<typeof trustRotateDocument>;

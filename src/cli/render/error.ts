@@ -23,22 +23,22 @@ export function errorDocument(error: unknown): ErrorDocument {
   };
 }
 
-/** Aborted work is INTERRUPTED, a disk's no DISK_FULL or DISK_FAILED; whatever else is not an AirdockError is a defect. */
+/** Aborted work becomes INTERRUPTED, a failed write DISK_FULL or DISK_FAILED; any other foreign error is a defect of airdock. */
 function asAirdockError(error: unknown): AirdockError {
   if (error instanceof AirdockError) return error;
   const disk = diskFailure(error);
   if (disk) return disk;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))) {
-    // The reason of the signal, when it is one of ours.
+    // The reason of the abort signal, when it is an AirdockError.
     return error.cause instanceof AirdockError ? error.cause : new AirdockError('INTERRUPTED', 'interrupted', { cause: error });
   }
-  return new AirdockError('INTERNAL', `airdock failed in a way that it should not: ${message}`, {
+  return new AirdockError('INTERNAL', `airdock failed unexpectedly: ${message}`, {
     hint: 'Run the same command with --debug and send the output to the authors of airdock.',
   });
 }
 
-/** The messages of the causes, each that says something new. */
+/** The messages of up to three causes, without repetition. */
 function reasons(error: AirdockError): string[] {
   const texts: string[] = [];
   for (let cause = error.cause; cause instanceof Error && texts.length < 3; cause = cause.cause) {

@@ -38,14 +38,14 @@ function upgradeText(plan: HelmPlan): string {
 function rollbackText(plan: HelmPlan): string {
   const lines = [`${plan.product} ${plan.from} -> ${plan.to}, release ${plan.release} in ${plan.namespace}`];
   const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
-  line('code', `as helm’s revision ${plan.toRevision} was`);
+  line('code', `of helm revision ${plan.toRevision}`);
   if (plan.unsavedData) line('data', unsavedText(plan));
   else if (plan.comesBack === null) line('database', 'stays as it is; the old code runs on it');
   else {
     line('comes back', plan.comesBack);
-    line('kept aside', 'today’s database: what was written since stays in there, and is not in what serves');
-    for (const text of plan.since ? differenceLines(plan.since) : ['which rows could not be counted']) line('', `  ${text}`);
-    line('', `${plan.stops.join(', ')} stop meanwhile`);
+    line('kept aside', 'the current database: rows written since then stay in it and are no longer served');
+    for (const text of plan.since ? differenceLines(plan.since) : ['these rows could not be counted']) line('', `  ${text}`);
+    line('', `${plan.stops.join(', ')} stop while the databases are swapped`);
   }
   line('steps', plan.steps.join(', '));
   line('forward', plan.rollback);
@@ -63,11 +63,11 @@ export function helmStatusText(status: HelmStatus): string {
   for (const text of status.drift) lines.push(`  ! ${text}`);
   if (status.interrupted)
     lines.push(
-      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. Is nobody at work on it: airdock helm resume ${flagsOf({ release: status.release, kubectl: status })}`,
+      `  ! ${status.interrupted.kind} to ${status.interrupted.to} by ${status.interrupted.operator} since ${status.interrupted.since} is not finished. If nobody is working on it: airdock helm resume ${flagsOf({ release: status.release, kubectl: status })}`,
     );
   for (const { name, release, keptAt } of status.keptDatabases) lines.push(`  kept: ${name}, of ${release}, since ${keptAt}`);
   const ways = {
-    code: 'by code alone',
+    code: 'code only',
     database: 'with its database',
     'own-data': 'once you have put its data back',
     none: '',

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { ProgressEvent, StepOutcome } from '../../events.ts';
 import { durationText } from '../../units.ts';
 
-/** The lines of a finished step, and of news between steps: the same on a terminal and in a log. */
+/** The lines of a finished step, and of messages between steps: the same on a terminal and in a log. */
 
 const marks = { done: '✔', skipped: '–', failed: '✖' } as const satisfies Record<StepOutcome, string>;
 const colors = { done: 'green', skipped: 'gray', failed: 'red' } as const satisfies Record<StepOutcome, string>;
@@ -14,7 +14,7 @@ const detailIndent = ' '.repeat(nameWidth + 5);
 export type Paint = (color: 'green' | 'gray' | 'red' | 'yellow' | 'bold', text: string) => string;
 
 export const plain: Paint = (_color, text) => text;
-/** The terminal was asked for before (`isTTY`, `NO_COLOR`), so the stream is not asked again. */
+/** Whether to use colour was decided before (`isTTY`, `NO_COLOR`), so the stream is not checked again. */
 export const colored: Paint = (color, text) => styleText(color, text, { validateStream: false });
 
 export function finishedLine(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string {

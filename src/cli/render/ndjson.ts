@@ -1,7 +1,7 @@
 import type { TextSink } from '../context.ts';
 import type { Renderer } from './renderer.ts';
 
-/** Progress of one step is said at most so often. */
+/** The least time between two lines of progress, in milliseconds. */
 const interval = 250;
 
 /** With `--json`: each event as one line of JSON. Other text becomes a note, so that every line is JSON. */

@@ -15,7 +15,7 @@ export function plainRenderer(out: TextSink): Renderer {
   };
 }
 
-/** Undefined for events that are no lines. */
+/** The text of an event; undefined for an event that prints no line. */
 export function textOf(event: ProgressEvent, paint: Paint): string | undefined {
   switch (event.type) {
     case 'heading':

@@ -3,7 +3,7 @@ import { stopSeconds } from '../../vm/plan/plan.ts';
 import { restoreLines } from '../../vm/plan/restore-text.ts';
 import { bytesText } from '../../units.ts';
 
-/** The plan before the act, as an operator reads it. */
+/** The plan as text for the operator. */
 export function planText(plan: Plan): string {
   const lines = [`${plan.product} ${plan.from === null ? '(nothing)' : plan.from} -> ${plan.to}`];
   const line = (label: string, text: string): void => void lines.push(`  ${label.padEnd(11)} ${text}`);
@@ -19,7 +19,7 @@ export function planText(plan: Plan): string {
     `${plan.images.filter((image) => image.action === 'load').length} new of ${plan.images.length}, ${bytesText(plan.read.bytes)} to read`,
   );
   for (const image of plan.images.filter((one) => one.private))
-    line('', `${image.reference} as ${image.name}: the name may belong to others here`);
+    line('', `${image.reference} as ${image.name}: others on this host may use the original name`);
   if (plan.database)
     line(
       'database',
@@ -54,13 +54,13 @@ export function unsavedText({ kind, to }: Pick<Plan, 'kind' | 'to'>): string {
 
 function redisText(effect: 'emptied' | 'stays'): string {
   return effect === 'emptied'
-    ? 'is emptied: it is a cache of the database that goes'
-    : "stays as it is: what it holds may name rows that only today's database has";
+    ? 'is emptied: it is a cache of the database that is replaced'
+    : 'stays as it is: its entries may refer to rows that only the current database has';
 }
 
 function backupText({ backup, steps }: Plan): string {
-  const along = backup?.with.length ? ` with ${backup.with.join(', ')}` : '';
+  const services = backup?.with.length ? ` with ${backup.with.join(', ')}` : '';
   const seconds = (id: string) => `about ${Math.ceil(steps.find((step) => step.id === id)?.estimate ?? 0)} s`;
-  if (!backup?.proven) return `backup${along} ${seconds('backup')}; it stays unproven, and the migration is not rehearsed`;
-  return `backup${along} ${seconds('backup')}, proven by a restore and the migration rehearsed on it, ${seconds('rehearse')} (estimates)`;
+  if (!backup?.proven) return `backup${services} ${seconds('backup')}; it stays unproven, and the migration is not rehearsed`;
+  return `backup${services} ${seconds('backup')}, proven by a restore and the migration rehearsed on it, ${seconds('rehearse')} (estimates)`;
 }

@@ -1,6 +1,6 @@
 import { bytesText, durationText } from '../../units.ts';
 
-/** Bytes, rate and time left of work that runs since `elapsed` milliseconds. */
+/** Bytes, rate and time left of work that has run for `elapsed` milliseconds. */
 export function progressText(bytes: number, total: number | undefined, elapsed: number): string {
   const parts = [total === undefined ? bytesText(bytes) : `${bytesText(bytes)} of ${bytesText(total)}`];
   if (elapsed > 500 && bytes > 0) {

@@ -5,7 +5,7 @@ import { textOf } from './plain.ts';
 import type { Renderer } from './renderer.ts';
 import { progressText } from './progress.ts';
 
-/** Each redraw costs; the work may report every chunk. */
+/** The least time between two redraws, in milliseconds: the work may report every chunk. */
 const redrawInterval = 100;
 
 type Running = { step: string; since: number; show(text: string): void; stop(): Promise<void> };

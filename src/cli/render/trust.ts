@@ -9,9 +9,9 @@ export function trustText(keys: readonly TrustedKey[]): string {
 
 function keyLines({ fingerprint, role, pinnedAt, counts, set }: TrustedKey): string[] {
   const head = `${role.padEnd(8)} ${fingerprint}  pinned ${pinnedAt.slice(0, 10)}`;
-  if (role === 'release') return [counts ? head : `${head}; counts no more: a root is pinned`];
+  if (role === 'release') return [counts ? head : `${head}; no longer trusted: a root is pinned`];
   if (!set)
-    return [head, '         no key set of it was seen yet: the next bundle, or airdock trust add trust.json, brings them'];
+    return [head, '         no key set of this root was seen yet: the next bundle, or airdock trust add trust.json, brings one'];
   return [
     head,
     `         key set ${set.number} for ${set.product}, ${set.created.slice(0, 10)}${set.note === '' ? '' : `: ${set.note}`}`,
@@ -24,7 +24,7 @@ export function changeText(change: TrustChange): string {
   return `${changeLines(change).join('\n')}\n`;
 }
 
-const compare = 'Compare the fingerprint with the vendor’s, by another way than the file came.';
+const compare = 'Compare the fingerprint with the vendor’s, through another channel than the one the file came by.';
 
 function changeLines(change: TrustChange): string[] {
   const { key, before, what } = change;
@@ -32,7 +32,7 @@ function changeLines(change: TrustChange): string[] {
   if (what === 'root') {
     const overruled = before.filter(({ role, counts }) => role === 'release' && counts);
     const words = overruled.map(
-      (one) => `  The key ${one.fingerprint} counts no more by itself: a key set of the root must have it.`,
+      (one) => `  The key ${one.fingerprint} is no longer trusted by itself: a key set of the root must contain it.`,
     );
     return [`Trust the root ${key.fingerprint}`, ...words, compare];
   }
@@ -43,8 +43,8 @@ function changeLines(change: TrustChange): string[] {
   }
   const forgotten = before.find(({ fingerprint }) => fingerprint === key.fingerprint)?.set;
   return [
-    `Trust ${key.fingerprint} no more`,
-    ...(before.length > 1 ? [] : ['  It is the only one: the next install needs --trust.']),
-    ...(forgotten ? ['  Its key sets, and what they revoked, are forgotten with it.'] : []),
+    `Stop trusting ${key.fingerprint}`,
+    ...(before.length > 1 ? [] : ['  It is the only key: the next install needs --trust.']),
+    ...(forgotten ? ['  Its key sets and their revocations are forgotten too.'] : []),
   ];
 }

@@ -1,8 +1,8 @@
 import { AirdockError } from '../errors.ts';
 import { isPinned, parseReference, type ImageName } from '../images/reference.ts';
 
-/** An image that something asks for, and where. */
-export type AskedImage = {
+/** An image that a file of the release names, and the place. */
+export type RequestedImage = {
   name: ImageName;
   /** `compose api`, `chart api.image` */
   usedBy: string;
@@ -10,12 +10,12 @@ export type AskedImage = {
   where: string;
 };
 
-/** @throws AirdockError REFERENCE_INVALID, IMAGE_UNPINNED */
-export function asked(text: string, usedBy: string, where: string): AskedImage {
+/** Parses a reference, which must have a tag other than `latest`, or a digest. @throws AirdockError REFERENCE_INVALID, IMAGE_UNPINNED */
+export function requestedImage(text: string, usedBy: string, where: string): RequestedImage {
   const name = parseReference(text, where);
   if (!isPinned(name)) {
-    const why = name.tag === 'latest' ? 'latest means another image tomorrow' : 'it has no tag';
-    throw new AirdockError('IMAGE_UNPINNED', `${where} asks for ${text}: ${why}`, {
+    const why = name.tag === 'latest' ? 'latest may be another image tomorrow' : 'it has no tag';
+    throw new AirdockError('IMAGE_UNPINNED', `${where} uses ${text}: ${why}`, {
       hint: 'Name a version (image: name:1.2.3) or a digest (image: name@sha256:…).',
       details: { where, image: text },
     });
