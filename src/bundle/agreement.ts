@@ -6,7 +6,7 @@ import type { BundleManifest, FileRecord } from './manifest.ts';
 import { byName, derivedNames, roleOf, rowOf, trustName } from './names.ts';
 
 /**
- * docs/FORMAT.md section 4.3: `bundle.json` and `SHA256SUMS` speak of the same release. Gives its entries, in order.
+ * Checks that `bundle.json` and `SHA256SUMS` describe the same release (docs/FORMAT.md section 4.3). @returns its entries, in order
  * @throws BUNDLE_MANIFEST_INVALID, BUNDLE_LAYOUT_INVALID for derived files with other bytes, BUNDLE_ENTRY_TOO_LARGE
  */
 export function agree(manifest: BundleManifest, sums: ReadonlyMap<string, Digest>): ReleaseEntry[] {
@@ -18,17 +18,17 @@ export function agree(manifest: BundleManifest, sums: ReadonlyMap<string, Digest
     if (listed === digest) continue;
     // FORMAT.md 5: the derived bytes are known already, so another digest is another content.
     if ((derivedNames as readonly string[]).includes(name)) {
-      throw new AirdockError('BUNDLE_LAYOUT_INVALID', `${name} is not what follows from bundle.json (FORMAT.md 5)`);
+      throw new AirdockError('BUNDLE_LAYOUT_INVALID', `${name} is not derived from bundle.json (FORMAT.md 5)`);
     }
     throw invalid(`${name} is listed in SHA256SUMS with another digest`);
   }
   const known = new Set(entries.map(({ name }) => name));
   const stray = [...sums.keys()].find((name) => !known.has(name) && name !== trustName);
-  if (stray !== undefined) throw invalid(`SHA256SUMS lists ${stray}, which bundle.json does not know`);
+  if (stray !== undefined) throw invalid(`SHA256SUMS lists ${stray}, which bundle.json does not list`);
   return entries;
 }
 
-/** What holds within `bundle.json` beyond its schema. */
+/** Checks the rules of `bundle.json` that its schema cannot express. */
 export function checkManifest(manifest: BundleManifest): void {
   for (const { path, role } of manifest.files) {
     if (roleOf(path) !== role) throw invalid(`${path} cannot be a file of the role ${role}`);

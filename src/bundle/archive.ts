@@ -10,14 +10,14 @@ export type DockerArchive = {
   images: readonly ImageRecord[];
   /** The name that the engine gives each image; the release's own by default. */
   nameOf?: NameOf | undefined;
-  /** Layers that the engine has already. What is left out and not there either: look at the images after the load. */
+  /** Layers that the engine has already. Check the images after the load: a missing layer is not an error of the archive. */
   leaveOut?: ((layer: Digest) => boolean) | undefined;
   openBlob: (digest: Digest, size: number) => AsyncIterable<Buffer>;
 };
 
 /**
- * The tar that every engine and store loads (docs/FORMAT.md section 5), of chosen images. Blobs are hashed once more on
- * their way; the engine has not seen the end of the tar when that fails.
+ * The archive that every engine and image store loads (docs/FORMAT.md section 5), for the given images. Blobs are hashed
+ * again while they are read; when a digest differs, the archive ends before its end marker.
  * @throws STORE_CORRUPT
  */
 export async function* dockerArchive({
@@ -49,7 +49,7 @@ async function* checked(digest: Digest, size: number, chunks: AsyncIterable<Buff
   }
   if (bytes === size && finish(hash) === digest) return;
   throw new AirdockError('STORE_CORRUPT', `the stored blob ${digest} is damaged`, {
-    hint: 'Install from the bundle again: it puts the blob back.',
+    hint: 'Install from the bundle again: that restores the blob.',
     details: { digest },
   });
 }

@@ -3,33 +3,33 @@ import { readPublicKey } from './keys.ts';
 import { signerOf, verifySums, type Signer } from './signature.ts';
 import { currentKeys, longerChain, parseTrust, revokedKeys, type TrustChain } from './trust.ts';
 
-/** Whose signature is good (docs/adr/0012-trust-chain.md). */
+/** Which signatures are accepted (docs/adr/0012-trust-chain.md). */
 
-/** The key that signed, and the key sets that say so when a root is trusted. */
+/** The key that signed, and the chain of key sets that contains the key when a root is trusted. */
 export type Authorized = Signer & { chain?: TrustChain };
 
 /**
  * Decides whether `SHA256SUMS` is signed by a trusted key.
- * @param carried of the bundle's `trust.json`
+ * @param carried the chain in the bundle's `trust.json`
  * @throws SIGNATURE_INVALID, KEY_NOT_TRUSTED, KEY_REVOKED, TRUST_FORKED, PRODUCT_MISMATCH
  */
 export type Authorize = (sumsBytes: Buffer, signature: Buffer, carried?: TrustChain) => Authorized;
 
 export type Trusted = {
-  /** Of releases, PEM. They count where no root is trusted. */
+  /** Public keys of releases, PEM. They are accepted only where no root is trusted. */
   keys?: readonly string[];
-  /** With the longest chain that was seen of each. */
+  /** Trusted roots, each with the longest chain of it that was seen. */
   roots?: readonly { fingerprint: string; seen?: TrustChain | undefined }[];
-  /** Named by a person, PEM: the root of the bundle's chain, or keys of releases. */
+  /** Keys named on the command line, PEM: the root of the bundle's chain, or keys of releases. */
   given?: readonly string[];
-  /** The same, by fingerprint: of what `trust.json` has. */
+  /** Keys named on the command line by fingerprint; the keys themselves are in `trust.json`. */
   fingerprints?: readonly string[];
 };
 
-/** A key that is pinned; `chain`: the longest that was seen of a root, the bytes of `trust.json`. */
+/** A pinned key. `chain`: the bytes of the longest `trust.json` of a root that was seen. */
 export type Pinned = { fingerprint: string; pem: string; role: 'root' | 'release'; chain: Buffer | null };
 
-/** Once there is a root, keys of releases that were pinned before it count no more (docs/adr/0012-trust-chain.md). */
+/** The trust that pinned keys give. With a root, pinned keys of releases are ignored (docs/adr/0012-trust-chain.md). */
 export function trustedByPins(pinned: readonly Pinned[]): Trusted {
   const roots = pinned.filter(({ role }) => role === 'root');
   if (roots.length === 0) return { keys: pinned.map(({ pem }) => pem) };
@@ -58,13 +58,9 @@ export function authorizeBy({ keys = [], roots = [], given = [], fingerprints = 
 function byChains(pinned: readonly (TrustChain | undefined)[], signed: (key: Signer) => boolean): Authorized {
   const chains = pinned.filter((chain) => chain !== undefined);
   if (chains.length === 0)
-    throw new AirdockError(
-      'KEY_NOT_TRUSTED',
-      'no key set of the root that is pinned here was ever seen, and the bundle has none',
-      {
-        hint: 'Use a bundle that carries the vendor’s trust.json, or give that file: airdock trust add trust.json.',
-      },
-    );
+    throw new AirdockError('KEY_NOT_TRUSTED', 'no key set of the pinned root was ever seen here, and the bundle has none', {
+      hint: 'Use a bundle that carries the vendor’s trust.json, or give that file: airdock trust add trust.json.',
+    });
   for (const chain of chains) {
     const key = currentKeys(chain).find(signed);
     if (key) return { ...key, chain };
@@ -72,7 +68,7 @@ function byChains(pinned: readonly (TrustChain | undefined)[], signed: (key: Sig
   const revoked = chains.flatMap(revokedKeys).find(signed);
   if (revoked)
     throw new AirdockError('KEY_REVOKED', `the bundle is signed by ${revoked.fingerprint}, which the vendor has revoked`, {
-      hint: 'Get the release again from the vendor, signed by a key of today. If you got this file lately, ask where it comes from.',
+      hint: 'Get the release again from the vendor, signed by a current key. If this file is recent, ask where it comes from.',
     });
   const prints = chains.flatMap(currentKeys).map(({ fingerprint }) => fingerprint);
   throw notSigned(`by a key of the vendor’s newest key set (${prints.join(', ')})`);
@@ -96,23 +92,23 @@ function byKeys(
     });
   const has = carried
     ? 'trust.json of the bundle has no such key'
-    : 'the bundle carries no trust.json, so no key to compare with';
+    : 'the bundle carries no trust.json, so it has no key to compare with';
   throw new AirdockError('KEY_NOT_TRUSTED', `there is no key with the fingerprint ${fingerprints.join(', ')}: ${has}`, {
     hint: 'Compare the fingerprint with the vendor’s, or give the public key itself: --trust release.pub.',
   });
 }
 
-/** One root may sign for several products; their chains have nothing to do with each other. */
+/** One root may sign key sets for several products; their chains are independent of each other. */
 function otherProduct(seen: TrustChain, carried: TrustChain): AirdockError {
-  return new AirdockError('PRODUCT_MISMATCH', `this deployment is ${seen.product}, the bundle is of ${carried.product}`, {
+  return new AirdockError('PRODUCT_MISMATCH', `this deployment is ${seen.product}, the bundle is for ${carried.product}`, {
     hint: `Give a bundle of ${seen.product}.`,
   });
 }
 
 function notSigned(by: string, carried?: TrustChain): AirdockError {
-  const again = 'Get the bundle again from the vendor, and compare the fingerprint of the key with them.';
+  const again = 'Get the bundle again from the vendor, and compare the fingerprint of the key with the vendor.';
   const root = carried
-    ? ` When they changed it, ask them for their root key, too (the bundle claims ${carried.root.fingerprint}), then: airdock trust add root.pub`
+    ? ` If the vendor changed the key, ask for the vendor's root key too (the bundle claims ${carried.root.fingerprint}), then: airdock trust add root.pub`
     : '';
   return new AirdockError('SIGNATURE_INVALID', `the bundle is not signed ${by}, or it was changed`, { hint: again + root });
 }

@@ -1,9 +1,9 @@
-/** The one JSON form of a bundle (docs/FORMAT.md section 4.1): sorted members, two spaces, one newline at the end. */
+/** The canonical JSON of a bundle (docs/FORMAT.md section 4.1): sorted members, two spaces, one newline at the end. */
 export function canonicalJson(value: unknown): Buffer {
   return Buffer.from(`${encode(value, '')}\n`);
 }
 
-/** Written out, because an object with sorted members is not enough: JavaScript puts members named like integers first. */
+/** `JSON.stringify` of an object with sorted members is not enough: JavaScript puts members named like integers first. */
 function encode(value: unknown, indent: string): string {
   const inner = `${indent}  `;
   if (Array.isArray(value)) {

@@ -4,15 +4,15 @@ import { AirdockError } from '../errors.ts';
 import type { Entry } from './entries.ts';
 import type { ChunkOptions, Source } from './source.ts';
 
-/** docs/FORMAT.md section 2: each entry's bytes have the digest that is listed. @throws BUNDLE_DIGEST_MISMATCH */
+/** Checks that an entry has the digest that `SHA256SUMS` lists (docs/FORMAT.md section 2). @throws BUNDLE_DIGEST_MISMATCH */
 export function checkDigest(name: string, digest: Digest, sums: ReadonlyMap<string, Digest>): void {
   if (digest === sums.get(name)) return;
-  throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `${name} is not what was signed: its bytes were changed (FORMAT.md 2)`, {
-    hint: 'Copy the bundle again; if it stays so, get it again from the vendor.',
+  throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `${name} was changed after signing (FORMAT.md 2)`, {
+    hint: 'Copy the bundle again; if the error comes back, get the bundle again from the vendor.',
   });
 }
 
-/** An entry's data, hashed on its way; a mismatch throws at its end. */
+/** The data of an entry, hashed while it is read. @throws BUNDLE_DIGEST_MISMATCH after the last chunk */
 export async function* checkedChunks(
   source: Source,
   entry: Entry,

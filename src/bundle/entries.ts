@@ -15,7 +15,7 @@ export type Front = {
   slot: Entry;
   sumsBytes: Buffer;
   slotBytes: Buffer;
-  /** `trust.json`, which says whose signature counts. */
+  /** `trust.json`, which says whose signature is accepted. */
   trustBytes?: Buffer;
 };
 
@@ -37,7 +37,7 @@ export async function readFront(source: Source): Promise<Front> {
   return { sums, slot, sumsBytes, slotBytes, ...(trustBytes ? { trustBytes } : {}) };
 }
 
-/** Whatever else is there is for readEntries to judge. */
+/** The bytes of `trust.json`, when it comes next. Any other entry is left to readEntries. */
 async function readTrust(source: Source, position: number): Promise<Buffer | undefined> {
   if (isZeroBlock(await source.read(position, blockSize))) return undefined;
   const { name, offset, size } = await readHeader(source, position);
@@ -47,8 +47,8 @@ async function readTrust(source: Source, position: number): Promise<Buffer | und
 }
 
 /**
- * The headers behind the front, one after the other, up to the end of the file (section 9, step 5); data is skipped.
- * What is listed is known by now, so that each name is either expected or refused on the spot.
+ * Reads the headers after the front up to the end of the file and skips the data (docs/FORMAT.md section 9, step 5).
+ * `SHA256SUMS` is known by now, so an unexpected name is refused at once.
  */
 export async function* readEntries(source: Source, front: Front, sums: ReadonlyMap<string, Digest>): AsyncGenerator<Entry, void> {
   const seen = new Set([sumsName, signatureName]);
@@ -76,12 +76,12 @@ async function readHeader(source: Source, position: number): Promise<Entry> {
   return { ...decodeHeader(await source.read(position, blockSize)), offset: position + blockSize };
 }
 
-/** FORMAT.md 1.3: the padding is zero. Gives the position behind it. */
+/** Checks that the padding is zero (FORMAT.md 1.3). @returns the position after the padding */
 async function endOf(source: Source, { name, size, offset }: Entry): Promise<number> {
   const length = paddingOf(size);
   const padding = await source.read(offset + size, length);
   if (padding.some((byte) => byte !== 0)) {
-    throw new AirdockError('BUNDLE_PADDING', `there is something behind the end of ${name} (FORMAT.md 1.3)`);
+    throw new AirdockError('BUNDLE_PADDING', `there is data after the end of ${name} (FORMAT.md 1.3)`);
   }
   return offset + size + length;
 }
@@ -91,12 +91,12 @@ async function isEnd(source: Source, position: number): Promise<boolean> {
   if (!isZeroBlock(await source.read(position, blockSize))) return false;
   const end = await source.read(position, archiveEnd.length);
   if (end.equals(archiveEnd) && position + archiveEnd.length === source.size) return true;
-  throw new AirdockError('BUNDLE_TRAILING_DATA', `${source.path} goes on behind the end of the archive (FORMAT.md 1.3)`);
+  throw new AirdockError('BUNDLE_TRAILING_DATA', `${source.path} continues after the end of the archive (FORMAT.md 1.3)`);
 }
 
 function sameTime(entry: Entry, first: Entry): void {
   if (entry.mtime === first.mtime) return;
-  throw new AirdockError('BUNDLE_HEADER', `${entry.name} has another time than the entries before it (FORMAT.md 1.1)`);
+  throw new AirdockError('BUNDLE_HEADER', `${entry.name} has a different time than the entries before it (FORMAT.md 1.1)`);
 }
 
 function order(why: string): AirdockError {

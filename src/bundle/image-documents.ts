@@ -3,7 +3,7 @@ import { AirdockError } from '../errors.ts';
 import type { ImageRecord } from './manifest.ts';
 import { checkValueLimit } from './values.ts';
 
-/** docs/FORMAT.md section 6: an image's own documents say what `bundle.json` says, so all engines get the same image. */
+/** Checks that manifest and config of an image agree with `bundle.json`, so that all engines get the same image (docs/FORMAT.md section 6). */
 
 const descriptor = z.object({ digest: z.string(), size: z.number() });
 const manifestDocument = z.object({ config: descriptor, layers: z.array(descriptor) });

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { AirdockError } from '../errors.ts';
 
-/** ECDSA P-256 keys (docs/FORMAT.md section 3), the one kind that every openssl, KMS and HSM can use. */
+/** ECDSA P-256 keys (docs/FORMAT.md section 3), a kind of key that openssl, KMS and HSM all support. */
 
 export type KeyPair = { privatePem: string; publicPem: string; fingerprint: string };
 
@@ -38,7 +38,7 @@ export function readPrivateKey(pem: string, passphrase?: string): KeyObject {
   }
 }
 
-/** @throws KEY_UNREADABLE: a private key or a certificate is not taken for a public key, so that neither is passed around as one */
+/** Reads a PEM public key. @throws KEY_UNREADABLE, also for a private key or a certificate, so that nobody hands those out instead */
 export function readPublicKey(pem: string): KeyObject {
   const hint = 'Give the PEM public key (release.pub) that airdock keygen wrote.';
   if (!/^\s*-----BEGIN PUBLIC KEY-----/.test(pem)) {
@@ -56,6 +56,6 @@ function onlyP256(key: KeyObject): KeyObject {
   if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key;
   const kind = [key.asymmetricKeyType, key.asymmetricKeyDetails?.namedCurve].filter(Boolean).join(' ');
   throw new AirdockError('KEY_UNREADABLE', `the key is ${kind}; airdock signs with ECDSA P-256 only (FORMAT.md 3)`, {
-    hint: 'Make one with airdock keygen.',
+    hint: 'Make a key with airdock keygen.',
   });
 }

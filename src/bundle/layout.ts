@@ -10,12 +10,12 @@ import { blobName, manifestName } from './names.ts';
 type BlobKind = 'manifest' | 'config' | 'layer';
 export type BlobRecord = { digest: Digest; size: number; kind: BlobKind };
 export type ReleaseEntry = { name: string; digest: Digest; size: number; /** FORMAT.md 7. */ mayBeLeftOut: boolean };
-/** An image's full name in the layout; undefined for one that gets none. */
+/** The full name of an image in the layout; undefined for an image without a name. */
 export type NameOf = (image: ImageRecord) => string | undefined;
 
 /**
- * Manifests, configs, layers, each once, where it comes first (FORMAT.md 6).
- * @throws BUNDLE_MANIFEST_INVALID when one digest is said to have two sizes (FORMAT.md 4.3)
+ * The blobs of images: manifests, then configs, then layers, each once, at its first place (FORMAT.md 6).
+ * @throws BUNDLE_MANIFEST_INVALID when one digest has two sizes (FORMAT.md 4.3)
  */
 export function blobsOf(images: readonly ImageRecord[]): BlobRecord[] {
   const blobs = new Map<Digest, BlobRecord>();
@@ -32,13 +32,13 @@ export function blobsOf(images: readonly ImageRecord[]): BlobRecord[] {
   return [...blobs.values()];
 }
 
-/** The reference without its digest: a digest cannot be a tag. Undefined when nothing but a digest names the image. */
+/** The reference without its digest, because a digest cannot be a tag. Undefined when the reference has no tag. */
 export function fullName(image: ImageRecord): string | undefined {
   const [name = ''] = image.reference.split('@');
   return name.lastIndexOf(':') > name.lastIndexOf('/') ? name : undefined;
 }
 
-/** `oci-layout`, `index.json`, `manifest.json` (FORMAT.md 5). `nameOf` differs when `install` loads under other names. */
+/** `oci-layout`, `index.json`, `manifest.json` (FORMAT.md 5). `install` passes another `nameOf` to load images under other names. */
 export function derivedFiles(images: readonly ImageRecord[], nameOf: NameOf = fullName): Map<string, Buffer> {
   const manifests = images.map((image) => ({
     mediaType: image.manifestMediaType,
@@ -61,8 +61,9 @@ export function derivedFiles(images: readonly ImageRecord[], nameOf: NameOf = fu
   ]);
 }
 
-/** Both: containerd reads the first, `skopeo` and others the second; each takes the full name only
- * (docs/FACTS.md "The archive that every engine loads").
+/**
+ * The annotations that name an image: containerd reads the first, skopeo and others the second, and each takes only a
+ * full name (docs/FACTS.md "The archive that every engine loads").
  */
 function annotationsOf(name: string | undefined): Record<string, string> | undefined {
   return name === undefined ? undefined : { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name };

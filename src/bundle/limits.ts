@@ -4,7 +4,7 @@ import { blobsOf } from './layout.ts';
 import { manifestName, sumsName, trustName } from './names.ts';
 import { maxEntrySize } from './tar.ts';
 
-/** docs/FORMAT.md section 8: what is refused before a byte of it is read. */
+/** Limits of docs/FORMAT.md section 8, checked before any content is read. */
 
 const mebibyte = 1024 * 1024;
 /** Entries that are read before the signature or the manifest says their size. */

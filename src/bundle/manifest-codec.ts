@@ -16,19 +16,19 @@ export function parseManifest(bytes: Buffer): BundleManifest {
   checkValueLimit(manifestName, bytes);
   const value = parseJson(bytes);
   const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
-  // FORMAT.md 4.2, before the schema: another format may well have another one.
+  // FORMAT.md 4.2: checked before the schema, because another format may have another schema.
   if (format !== 1) {
     throw new AirdockError(
       'BUNDLE_FORMAT_UNKNOWN',
       `the bundle has format ${JSON.stringify(format ?? null).slice(0, 20)}; this airdock reads format 1`,
       {
-        hint: 'Use the airdock that came with the release, or a newer one.',
+        hint: 'Use the airdock of that release, or a newer one.',
       },
     );
   }
   const parsed = bundleManifest.safeParse(value);
   if (!parsed.success) throw invalid(firstOf(parsed.error));
-  // FORMAT.md 4.1: what was understood, encoded again, is what was signed.
+  // FORMAT.md 4.1: the parsed manifest, encoded again, must equal the signed bytes.
   if (!encodeManifest(parsed.data).equals(bytes)) throw invalid('it is not in canonical form (FORMAT.md 4.1)');
   return parsed.data;
 }
@@ -41,7 +41,7 @@ function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Of a manifest that is all wrong, a screen of it. */
+/** The first five problems, at most 1000 characters. */
 function firstOf({ issues }: z.ZodError): string {
   const text = z.prettifyError(new z.ZodError(issues.slice(0, 5))).slice(0, 1000);
   return issues.length > 5 ? `${text}\n… and ${issues.length - 5} more` : text;

@@ -3,7 +3,7 @@ import type { Digest } from '../digest.ts';
 
 /** `bundle.json`, the manifest of a release (docs/FORMAT.md section 4). Types are inferred from the schemas. */
 
-/** A pattern rather than a function, so that the JSON Schema says it too; the brand is `Digest`'s. */
+/** A pattern rather than a function, so that the JSON Schema has it too; the cast adds the brand of `Digest`. */
 export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'not a sha256 digest') as unknown as z.ZodType<Digest, Digest>;
 const size = z.int().nonnegative();
 /** UTC, whole seconds. */
@@ -31,7 +31,7 @@ export const migrationEntry = z.strictObject({ version, class: migrationClass, s
 export const platform = z.enum(['linux/amd64', 'linux/arm64']);
 export type Platform = z.infer<typeof platform>;
 
-/** Of a machine that Node calls `arch`; undefined for one that no release is for. */
+/** The platform of what Node calls `arch`; undefined for an architecture that no release supports. */
 export function platformOf(arch: string): Platform | undefined {
   return ({ x64: 'linux/amd64', arm64: 'linux/arm64' } as const)[arch as 'x64' | 'arm64'];
 }
@@ -40,17 +40,17 @@ export const healthCheck = z.strictObject({
   name: z.string().min(1).max(60),
   /** `external`: from the host, as a user would; `internal`: to the container's own address. */
   scope: z.enum(['internal', 'external']),
-  /** The service whose container an internal check asks. */
+  /** The service whose container an internal check calls. */
   service: serviceName.optional(),
   /** With compose interpolation: `http://127.0.0.1:${NODEPAD_PORT:-8080}/api/health`. Internal: the host part is replaced. */
   url: z.string().min(1),
   status: z.int().min(100).max(599),
-  /** Members that the answer's JSON document must have, equal by value. */
+  /** Members that the JSON answer must have, with these values. */
   json: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
-  /** It must stay green for so long. */
+  /** How long the check must pass without a break. */
   window: duration,
   interval: duration,
-  /** So long from the start of the check until it must have been green for the window. */
+  /** The longest time from the first attempt until the check has passed for the window. */
   timeout: duration,
 });
 export type HealthCheck = z.infer<typeof healthCheck>;
@@ -61,7 +61,7 @@ export const database = z.union([
     .strictObject({
       /** The compose service of a bundled database. */
       service: serviceName.optional(),
-      /** The `.env` key with a `postgresql://` URL of an external one; when set and not empty it wins. */
+      /** The `.env` key with a `postgresql://` URL of an external one; a value that is not empty takes precedence over `service`. */
       urlKey: envKey.optional(),
       userKey: envKey,
       passwordKey: envKey,
@@ -72,14 +72,14 @@ export const database = z.union([
 
 export const redis = z.strictObject({
   service: serviceName,
-  /** `cache`: emptied when another database comes in. `state`: part of every backup. */
+  /** `cache`: emptied when another database is put in place. `state`: part of every backup. */
   kind: z.enum(['cache', 'state']),
-  /** The `.env` key of its password, when it asks for one. */
+  /** The `.env` key of its password, when it has one. */
   passwordKey: envKey.optional(),
 });
 /** How the migration is rehearsed on a copy of the database, where nothing else of the deployment can be reached. */
 export const rehearsal = z.strictObject({
-  /** All that the migration's container gets, with compose interpolation: `POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}`. */
+  /** The whole environment of the migration's container, with compose interpolation: `POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}`. */
   env: z.record(envKey, z.string()),
   /** Services that it needs besides the database, started empty and thrown away. */
   dependencies: z.array(serviceName),
@@ -87,14 +87,14 @@ export const rehearsal = z.strictObject({
 export const upgradeRules = z.strictObject({
   /** Versions that may upgrade to this one, a semver range. */
   from: z.string().min(1),
-  /** Releases that may not be skipped on the way. */
+  /** Releases that an upgrade must not skip. */
   stops: z.array(version),
 });
 export const requirements = z.strictObject({
   /** Ranges of Docker Engine and of the compose plugin, e.g. `>=20.10`. */
   engine: z.string(),
   compose: z.string(),
-  /** Free bytes wanted besides what the disk ledger computes. */
+  /** Free bytes needed besides what the disk ledger computes. */
   disk: size,
   /** PostgreSQL major version of the release; absent without a database. */
   postgres: z.int().positive().optional(),
@@ -153,7 +153,7 @@ export const bundleManifest = z.strictObject({
   created: timestamp,
   /** The source revision (git) or an empty string. */
   revision: z.string().max(200),
-  /** The airdock that built it. */
+  /** Name and version of the airdock that built the bundle. */
   builder: z.string(),
   images: z.array(image),
   files: z.array(file),
@@ -173,7 +173,7 @@ export const bundleManifest = z.strictObject({
 });
 export type BundleManifest = z.infer<typeof bundleManifest>;
 
-/** Milliseconds of a `duration`. */
+/** A `duration` in milliseconds. */
 export function milliseconds(text: string): number {
   const match = /^(\d+)(ms|s|m)$/.exec(text);
   if (!match) throw new TypeError(`not a duration: ${text}`);

@@ -7,7 +7,7 @@ export const sumsName = 'SHA256SUMS';
 export const signatureName = 'SHA256SUMS.sig';
 export const trustName = 'trust.json';
 export const manifestName = 'bundle.json';
-/** Of everything in the installers. */
+/** The licences of everything in the installers. */
 export const licensesName = 'bin/airdock-licenses.txt';
 export const derivedNames = ['oci-layout', 'index.json', 'manifest.json'] as const;
 
@@ -34,12 +34,12 @@ export function rowOf(name: string): number {
   return table.findIndex(({ pattern }) => pattern.test(name));
 }
 
-/** The role that a file of that name has; undefined for those that `bundle.json` does not list. */
+/** The role of a file with that name; undefined for names that `bundle.json` does not list. */
 export function roleOf(name: string): FileRecord['role'] | undefined {
   return table[rowOf(name)]?.role;
 }
 
-/** The installer of a release for that platform, as Node and its users call the architectures. */
+/** The name of the installer for a platform. Architectures have the names that Node uses. */
 export function installerName(platform: Platform): string {
   return `bin/airdock-linux-${{ 'linux/amd64': 'x64', 'linux/arm64': 'arm64' }[platform]}.gz`;
 }
@@ -48,7 +48,7 @@ export function blobName(digest: Digest): string {
   return `blobs/sha256/${hexOf(digest)}`;
 }
 
-/** By the bytes of the name: all names are ASCII. */
+/** Compares names by their bytes; all names are ASCII. */
 export function byName(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -20,8 +20,8 @@ export type OpenBundle = Release & { readonly signer: Authorized };
 export type OpenOptions = { authorize: Authorize; signal?: AbortSignal | undefined };
 
 /**
- * Opens a bundle: everything of docs/FORMAT.md section 9 up to step 6, so that a file that is cut short, or has anything
- * too much, is refused before any of it is used. Only layers and installers are left, which are hashed as they are read.
+ * Opens a bundle and checks it up to step 6 of docs/FORMAT.md section 9, so that a file that is cut short or has extra
+ * data is refused before any of it is used. Only layers and installers remain, which are hashed when they are read.
  */
 export async function openBundle(path: string, { authorize, signal }: OpenOptions): Promise<OpenBundle> {
   const source = await Source.open(path);
@@ -38,7 +38,7 @@ export async function openBundle(path: string, { authorize, signal }: OpenOption
   }
 }
 
-/** Steps 3 to 6. The caller has checked the signature of the front, or is about to sign what this accepts. */
+/** Steps 3 to 6 of docs/FORMAT.md section 9. The caller has checked the signature, or will sign the release that is returned. */
 export async function readRelease(source: Source, front: Front, signal?: AbortSignal): Promise<Release> {
   const sums = parseSums(front.sumsBytes);
   const files = new Map<string, Buffer>();
@@ -53,7 +53,7 @@ export async function readRelease(source: Source, front: Front, signal?: AbortSi
   const headers = readEntries(source, front, sums);
   let first = await headers.next();
   if (first.value?.name === trustName) {
-    // the bytes that were read before: they decided whose signature is good
+    // check the bytes that were read before, because they decided which signature is accepted
     checkDigest(trustName, digestOf(front.trustBytes ?? Buffer.of()), sums);
     files.set(trustName, front.trustBytes ?? Buffer.of());
     first = await headers.next();
@@ -120,7 +120,7 @@ export async function readRelease(source: Source, front: Front, signal?: AbortSi
   };
 }
 
-/** FORMAT.md 1.2, 1.3 and 7: all that must be there is, in its place, with its size. */
+/** Checks that all required entries are present, in order and with their sizes (FORMAT.md 1.2, 1.3 and 7). */
 function checkEntries(entries: readonly Entry[], expected: readonly ReleaseEntry[]): void {
   const places = new Map(expected.map((entry, place) => [entry.name, place]));
   let last = -1;
@@ -138,18 +138,22 @@ function checkEntries(entries: readonly Entry[], expected: readonly ReleaseEntry
   if (absent) throw missing(absent.name);
 }
 
-/** FORMAT.md 3.1: a root may have key sets for several products. */
+/** Checks the product, because a root may have key sets for several products (FORMAT.md 3.1). */
 function checkProduct(chain: TrustChain | undefined, { product }: BundleManifest): void {
   if (!chain || chain.product === product) return;
-  throw new AirdockError('KEY_NOT_TRUSTED', `the key sets are of ${chain.product}, the bundle is of ${product} (FORMAT.md 3.1)`, {
-    hint: 'Ask the vendor for the bundle again.',
-  });
+  throw new AirdockError(
+    'KEY_NOT_TRUSTED',
+    `the key sets are for ${chain.product}, the bundle is for ${product} (FORMAT.md 3.1)`,
+    {
+      hint: 'Ask the vendor for the bundle again.',
+    },
+  );
 }
 
-/** FORMAT.md 10. */
+/** Checks that the mtime of the entries is that of `bundle.json` (FORMAT.md 10). */
 function checkTime(manifest: BundleManifest, front: Front): void {
   if (mtimeOf(manifest) === front.sums.mtime) return;
-  throw new AirdockError('BUNDLE_HEADER', 'the entries have another time than bundle.json says (FORMAT.md 10)');
+  throw new AirdockError('BUNDLE_HEADER', 'the entries have a different time than bundle.json (FORMAT.md 10)');
 }
 
 function missing(name: string): AirdockError {

@@ -2,17 +2,17 @@ import type { Digest } from '../digest.ts';
 import type { BundleManifest } from './manifest.ts';
 import type { ChunkOptions } from './source.ts';
 
-/** What a reader gives of a bundle that it accepted. */
+/** A bundle whose structure was checked, as the reader returns it. */
 
 export type BundleBlob = {
   digest: Digest;
   size: number;
-  /** Throws at the end when the bytes are others. `lend`: see `ChunkOptions`, for consumers that need no copy. */
+  /** Throws after the last chunk when the digest differs. `lend`: see `ChunkOptions`, for consumers that need no copy. */
   read(options?: Pick<ChunkOptions, 'lend'>): AsyncIterable<Buffer>;
-  /** A part of it, which nobody compares with the digest here. */
+  /** A part of the bytes, without a check of the digest. */
   part: (from: number, length: number) => AsyncIterable<Buffer>;
 };
-/** The same for an installer, which is too large to be held. */
+/** An installer, which is too large to be held in memory. */
 export type BundleInstaller = BundleBlob & { name: string };
 
 export type Release = {
@@ -30,7 +30,7 @@ export type Release = {
   /** Names of the entries that this bundle does not carry (docs/FORMAT.md section 7). */
   readonly leftOut: readonly string[];
   readonly installers: readonly BundleInstaller[];
-  /** In the order of the file. What is not read is skipped. After the last: the file must be unchanged. */
+  /** The blobs in the order of the file; unread ones are skipped. Checks after the last one that the file is unchanged. */
   blobs(): AsyncIterable<BundleBlob>;
   close(): Promise<void>;
 };

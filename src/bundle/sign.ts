@@ -10,7 +10,7 @@ import { assertMaySign, parseTrust } from './trust.ts';
 import { readAll } from './verify.ts';
 
 export type SignOptions = {
-  /** DER over the SHA-256 of the bytes. */
+  /** Returns the DER signature over the SHA-256 of the bytes. */
   sign: (sumsBytes: Buffer) => Buffer;
   publicKey: KeyObject;
   signal?: AbortSignal | undefined;
@@ -18,9 +18,9 @@ export type SignOptions = {
 };
 
 /**
- * Signs a bundle in place: 512 bytes change (docs/FORMAT.md section 3). The whole bundle is verified first, because a
- * signature says that what `SHA256SUMS` lists is what is there; and so is the signature, which may come from elsewhere.
- * @throws KEY_NOT_TRUSTED for a key that the bundle's own `trust.json` does not have
+ * Signs a bundle in place: 512 bytes change (docs/FORMAT.md section 3). The whole bundle is verified first, because the
+ * signature states that its content matches `SHA256SUMS`. The signature is verified too, because an HSM may have made it.
+ * @throws KEY_NOT_TRUSTED for a key that the bundle's `trust.json` does not have
  */
 export async function signBundle(path: string, { sign, publicKey, signal, onProgress }: SignOptions): Promise<Signer> {
   const source = await Source.open(path);
@@ -33,9 +33,13 @@ export async function signBundle(path: string, { sign, publicKey, signal, onProg
     }
     const signature = sign(front.sumsBytes);
     if (!verifySums(front.sumsBytes, signature, publicKey)) {
-      throw new AirdockError('SIGNATURE_INVALID', 'the signature is not one of this bundle by that key; nothing was changed', {
-        hint: 'Sign the digest that airdock sign --external prints, as it is, with ECDSA P-256, DER-encoded.',
-      });
+      throw new AirdockError(
+        'SIGNATURE_INVALID',
+        'the signature is not a signature of this bundle by that key; nothing was changed',
+        {
+          hint: 'Sign the digest that airdock sign --external prints, without hashing it again, with ECDSA P-256, DER-encoded.',
+        },
+      );
     }
     await writeSlot(path, front.slot.offset, encodeSlot(signature));
     return signerOf(publicKey);
@@ -44,7 +48,7 @@ export async function signBundle(path: string, { sign, publicKey, signal, onProg
   }
 }
 
-/** What an HSM or a KMS signs: the SHA-256 of `SHA256SUMS`. */
+/** The digest that an HSM or a KMS signs: the SHA-256 of `SHA256SUMS`. */
 export async function digestToSign(path: string): Promise<Digest> {
   const source = await Source.open(path);
   try {

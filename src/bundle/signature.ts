@@ -8,7 +8,7 @@ export const slotSize = 512;
 
 export type Signer = { fingerprint: string; /** The public key. */ pem: string };
 
-/** Signs with a private key; DER. */
+/** A function that signs with a private key and returns DER. */
 export function signWith(privateKey: KeyObject): (sumsBytes: Buffer) => Buffer {
   return (sumsBytes) => sign('sha256', sumsBytes, { key: privateKey, dsaEncoding: 'der' });
 }
@@ -17,7 +17,7 @@ export function verifySums(sumsBytes: Buffer, signature: Buffer, publicKey: KeyO
   return verify('sha256', sumsBytes, { key: publicKey, dsaEncoding: 'der' }, signature);
 }
 
-/** Of a public or a private key. */
+/** The fingerprint and the public key of a public or a private key. */
 export function signerOf(key: KeyObject): Signer {
   const publicKey = key.type === 'private' ? createPublicKey(key) : key;
   return { fingerprint: fingerprintOf(publicKey), pem: publicKey.export({ type: 'spki', format: 'pem' }) };
@@ -25,7 +25,7 @@ export function signerOf(key: KeyObject): Signer {
 
 export const unsignedSlot = Buffer.alloc(slotSize, '\n');
 
-/** DER to the 512 bytes of `SHA256SUMS.sig`. */
+/** Encodes a DER signature as the 512 bytes of `SHA256SUMS.sig`. */
 export function encodeSlot(signature: Buffer): Buffer {
   const text = signature.toString('base64');
   if (signature.length === 0 || text.length >= slotSize) {
@@ -39,7 +39,7 @@ export function encodeSlot(signature: Buffer): Buffer {
 /** @throws SIGNATURE_MALFORMED */
 export function decodeSlot(slot: Buffer): Buffer {
   if (slot.equals(unsignedSlot)) {
-    throw new AirdockError('SIGNATURE_MALFORMED', 'nobody has signed this bundle yet', {
+    throw new AirdockError('SIGNATURE_MALFORMED', 'this bundle is not signed yet', {
       hint: 'Sign it where it was built: airdock sign BUNDLE --key release.key.',
     });
   }

@@ -3,20 +3,20 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { AirdockError, systemCode } from '../errors.ts';
 
 const chunkSize = 1024 * 1024;
-/** What is read at once for the small things: padding, headers and files lie side by side. */
+/** Bytes that one read takes for small parts: padding, headers and files lie next to each other. */
 const windowSize = 64 * 1024;
 
 export type ChunkOptions = {
   signal?: AbortSignal | undefined;
   /**
-   * A chunk is the consumer's only until it asks for the next one: two buffers in turn, instead of garbage that V8 lets
-   * grow to 64 MiB. Not for a consumer that hands chunks to a stream, which keeps them until they are sent.
+   * A chunk is valid only until the next one is read: two buffers take turns, instead of garbage that V8 lets grow to
+   * 64 MiB. Not for a consumer that hands chunks to a stream, which keeps them until they are sent.
    */
   lend?: boolean | undefined;
 };
 
 /**
- * A file that is opened once and read by position, so that one put in its place while it is read does not matter
+ * A file that is opened once and read by position, so that replacing the file while it is read has no effect
  * (docs/FORMAT.md section 9; CVE-2020-25860 is what happens otherwise).
  */
 export class Source {
@@ -47,7 +47,7 @@ export class Source {
     return new Source(path, handle, Number(stat.size), stat.mtimeNs);
   }
 
-  /** Exactly so many bytes. @throws BUNDLE_TRUNCATED */
+  /** Reads exactly `length` bytes. @throws BUNDLE_TRUNCATED */
   async read(position: number, length: number): Promise<Buffer> {
     if (position + length > this.size) throw truncated(this.path);
     if (length <= windowSize / 2) return this.#small(position, length);
@@ -77,7 +77,7 @@ export class Source {
     }
   }
 
-  /** The bytes in large chunks; the next one is on its way while the consumer works on this one. */
+  /** The bytes in large chunks; the next chunk is being read while the consumer works on the current one. */
   async *chunks(position: number, length: number, { signal, lend = false }: ChunkOptions = {}): AsyncIterable<Buffer> {
     const end = position + length;
     if (end > this.size) throw truncated(this.path);
@@ -86,7 +86,7 @@ export class Source {
       const size = Math.min(chunkSize, end - from);
       const buffer = lent[((from - position) / chunkSize) % 2]?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size);
       const reading = this.#fill(buffer, from).then(() => buffer);
-      // It is awaited in its turn; a consumer that stops early never asks for it.
+      // The promise is awaited in its turn, but never by a consumer that stops early.
       reading.catch(() => {});
       return reading;
     };

@@ -21,7 +21,8 @@ export function parseSums(bytes: Buffer): ReadonlyMap<string, Digest> {
     const [, hex, name] = linePattern.exec(line) ?? [];
     if (hex === undefined || name === undefined) throw invalid(`line ${index + 1} is not a digest, two spaces and a name`);
     if (byName(previous, name) >= 0) throw invalid(`line ${index + 1} is not in order`);
-    if (rowOf(name) < 0 || name === sumsName || name === signatureName) throw invalid(`it lists ${name}, which no release has`);
+    if (rowOf(name) < 0 || name === sumsName || name === signatureName)
+      throw invalid(`it lists ${name}, which no release contains`);
     const digest = parseDigest(`sha256:${hex}`, 'BUNDLE_SUMS_INVALID');
     if (name.startsWith('blobs/') && !name.endsWith(hex)) throw invalid(`${name} is listed with another digest`);
     sums.set(name, digest);
@@ -31,5 +32,5 @@ export function parseSums(bytes: Buffer): ReadonlyMap<string, Digest> {
 }
 
 function invalid(why: string): AirdockError {
-  return new AirdockError('BUNDLE_SUMS_INVALID', `SHA256SUMS is not in its one form: ${why} (FORMAT.md 2)`);
+  return new AirdockError('BUNDLE_SUMS_INVALID', `SHA256SUMS is not in canonical form: ${why} (FORMAT.md 2)`);
 }

@@ -1,10 +1,10 @@
 import { Header } from 'tar/header';
 import { AirdockError } from '../errors.ts';
 
-/** The archive's blocks (docs/FORMAT.md section 1). A header is determined by name, size and mtime: nothing to interpret. */
+/** The archive's blocks (docs/FORMAT.md section 1). Name, size and mtime determine all 512 bytes of a header. */
 
 export const blockSize = 512;
-/** The largest size that eleven octal digits can say: 8 GiB less one byte. */
+/** The largest size that eleven octal digits can express: 8 GiB less one byte. */
 export const maxEntrySize = 0o77777777777;
 /** Two blocks of zeros (section 1.3). */
 export const archiveEnd = Buffer.alloc(2 * blockSize);
@@ -14,7 +14,7 @@ const namePattern = /^[A-Za-z0-9._/-]{1,99}$/;
 
 export type EntryHeader = { name: string; size: number; /** Seconds. */ mtime: number };
 
-/** @throws BUNDLE_ENTRY_TOO_LARGE at 8 GiB, BUNDLE_HEADER for a name that section 1.1 does not know */
+/** @throws BUNDLE_ENTRY_TOO_LARGE at 8 GiB, BUNDLE_HEADER for a name that section 1.1 does not allow */
 export function encodeHeader({ name, size, mtime }: EntryHeader): Buffer {
   if (!namePattern.test(name)) {
     throw new AirdockError('BUNDLE_HEADER', `${JSON.stringify(name.slice(0, 100))} cannot be the name of an entry`);
@@ -40,7 +40,7 @@ export function encodeHeader({ name, size, mtime }: EntryHeader): Buffer {
 }
 
 /**
- * FORMAT.md 1.1: takes name, size and mtime, encodes the header again and compares the 512 bytes.
+ * Reads name, size and mtime, encodes the header again and compares the 512 bytes (FORMAT.md 1.1).
  * @throws BUNDLE_HEADER
  */
 export function decodeHeader(block: Buffer): EntryHeader {
@@ -54,8 +54,8 @@ export function decodeHeader(block: Buffer): EntryHeader {
 }
 
 function notPlain(name: string): AirdockError {
-  const shown = JSON.stringify(name.slice(0, 100));
-  return new AirdockError('BUNDLE_HEADER', `the tar header of ${shown} is not in the one form that a bundle has (FORMAT.md 1.1)`);
+  const quoted = JSON.stringify(name.slice(0, 100));
+  return new AirdockError('BUNDLE_HEADER', `the tar header of ${quoted} is not in the form that a bundle has (FORMAT.md 1.1)`);
 }
 
 function octal(field: Buffer): number | undefined {

@@ -5,8 +5,8 @@ import { finish, type Digest } from '../digest.ts';
 import { AirdockError, systemCode } from '../errors.ts';
 
 /**
- * A file that is there in full or not at all: written beside its place, synced, renamed. Knows the digest of all that
- * was written.
+ * A file that appears complete or not at all: it is written under a temporary name, synced and renamed. `commit` returns
+ * its size and digest.
  */
 export class Target {
   readonly #path: string;
@@ -62,7 +62,7 @@ function rethrow(cause: unknown, path: string): never {
   const code = systemCode(cause);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     throw new AirdockError('DISK_FULL', `there is no space left for ${path}`, {
-      hint: 'Free some, or write the bundle elsewhere; nothing was left behind.',
+      hint: 'Free some space, or write the bundle elsewhere; no partial file was left.',
       cause,
     });
   }

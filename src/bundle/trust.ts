@@ -10,15 +10,15 @@ import { trustName } from './names.ts';
 import { signerOf, type Signer } from './signature.ts';
 import { checkValueLimit } from './values.ts';
 
-/** `trust.json` (docs/FORMAT.md section 3.1, docs/adr/0012): key sets, one after the other, each signed by the root. */
+/** `trust.json` (docs/FORMAT.md section 3.1, docs/adr/0012): a chain of key sets, each signed by the root. */
 
 const keySet = z.strictObject({
   product: productName,
   /** 1, 2, 3…: without a gap. */
   number: z.int().positive(),
-  /** Of the canonical bytes of the set before. */
+  /** Digest of the canonical bytes of the previous set. */
   previous: digest.nullable(),
-  /** For people; nothing is decided by it. */
+  /** For people; no check uses it. */
   created: timestamp,
   /** Public keys of releases, PEM. */
   keys: z.array(z.string()).min(1).max(32),
@@ -28,13 +28,13 @@ type KeySet = z.infer<typeof keySet>;
 
 export const trustDocument = z.strictObject({
   schema: z.literal('airdock.trust/1'),
-  /** Public key, PEM. */
+  /** Public key of the root, PEM. */
   root: z.string(),
   sets: z.array(z.strictObject({ set: keySet, signature: z.base64() })).min(1),
 });
 
 export type KeySetRecord = { number: number; created: string; note: string; keys: readonly Signer[]; digest: Digest };
-/** One whose every signature was checked. Whether its root is trusted is another question. */
+/** A chain whose signatures were all checked. It does not say whether its root is trusted. */
 export type TrustChain = {
   bytes: Buffer;
   root: Signer;
@@ -42,7 +42,7 @@ export type TrustChain = {
   sets: readonly [KeySetRecord, ...KeySetRecord[]];
 };
 
-/** Begins what a root signs, so that it is never what a release key signs. */
+/** Prefix of everything that a root signs, so that a key set can never pass as a `SHA256SUMS`, nor the reverse. */
 const purpose = Buffer.from('airdock key set\n');
 
 /** @throws TRUST_INVALID, BUNDLE_ENTRY_TOO_LARGE */
@@ -52,15 +52,15 @@ export function parseTrust(bytes: Buffer): TrustChain {
   const parsed = trustDocument.safeParse(parseJson(bytes));
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error).slice(0, 500));
   const { root: rootPem, sets } = parsed.data;
-  if (!canonicalJson(parsed.data).equals(bytes)) throw invalid('it is not in its one form');
+  if (!canonicalJson(parsed.data).equals(bytes)) throw invalid('it is not in canonical form');
   const root = keyOf(rootPem);
   const records: KeySetRecord[] = [];
   for (const { set, signature } of sets) {
     const before = records.at(-1);
     const number = (before?.number ?? 0) + 1;
     if (set.number !== number) throw invalid(`set ${set.number} is where set ${number} belongs`);
-    if (set.previous !== (before?.digest ?? null)) throw invalid(`set ${number} does not follow from the one before it`);
-    if (set.product !== sets[0]?.set.product) throw invalid(`set ${number} is of another product`);
+    if (set.previous !== (before?.digest ?? null)) throw invalid(`set ${number} does not follow the set before it`);
+    if (set.product !== sets[0]?.set.product) throw invalid(`set ${number} is for another product`);
     const text = canonicalJson(set);
     if (!verify('sha256', signedText(text), { key: root.key, dsaEncoding: 'der' }, Buffer.from(signature, 'base64')))
       throw invalid(`set ${number} is not signed by the root ${root.signer.fingerprint}`);
@@ -73,7 +73,7 @@ export function parseTrust(bytes: Buffer): TrustChain {
 
 export type NextSet = { product: string; keys: readonly KeyObject[]; created: string; note: string };
 
-/** The chain with one set more, signed by its root; a new one where there is none. @throws TRUST_INVALID */
+/** Adds a set, signed by the root, to a chain, or begins a new chain. @throws TRUST_INVALID */
 export function extendTrust(chain: TrustChain | undefined, rootKey: KeyObject, next: NextSet): TrustChain {
   const root = signerOf(rootKey);
   if (chain && chain.root.fingerprint !== root.fingerprint)
@@ -92,22 +92,22 @@ export function extendTrust(chain: TrustChain | undefined, rootKey: KeyObject, n
   return parseTrust(canonicalJson({ schema: 'airdock.trust/1', root: root.pem, sets: [...before, { set, signature }] }));
 }
 
-/** The keys that count: those of the last set. */
+/** The keys that may sign releases: those of the last set. */
 export function currentKeys({ sets }: TrustChain): readonly Signer[] {
   return (sets.at(-1) ?? sets[0]).keys;
 }
 
 /**
- * Before a release is signed: customers would refuse it otherwise.
- * @param signer undefined when nobody signs yet
+ * Checks, before a release is signed, that customers would accept the signer.
+ * @param signer undefined when the bundle is signed later
  * @throws KEY_NOT_TRUSTED
  */
 export function assertMaySign(chain: TrustChain, product: string, signer?: Signer): void {
   const refused = (why: string): AirdockError =>
-    new AirdockError('KEY_NOT_TRUSTED', `nobody who trusts the root of ${trustName} would take this bundle: ${why}`, {
-      hint: 'Sign with a key of its newest set, or build with one that has this key: airdock trust rotate.',
+    new AirdockError('KEY_NOT_TRUSTED', `customers who trust the root of ${trustName} would refuse this bundle: ${why}`, {
+      hint: 'Sign with a key of the newest set, or make a set that has this key: airdock trust rotate.',
     });
-  if (chain.product !== product) throw refused(`its key sets are of ${chain.product}, not of ${product}`);
+  if (chain.product !== product) throw refused(`its key sets are for ${chain.product}, not for ${product}`);
   if (signer && !currentKeys(chain).some(({ fingerprint }) => fingerprint === signer.fingerprint))
     throw refused(`the newest key set does not have ${signer.fingerprint}`);
 }
@@ -120,8 +120,8 @@ export function revokedKeys(chain: TrustChain): Signer[] {
 }
 
 /**
- * The one that goes on from where the other ends.
- * @throws TRUST_FORKED when neither begins the other: somebody signed two sets of the same number
+ * The longer of two chains of which one continues the other.
+ * @throws TRUST_FORKED when neither continues the other: somebody signed two sets of the same number
  */
 export function longerChain(seen: TrustChain, brought: TrustChain): TrustChain {
   const [shorter, longer] = seen.sets.length <= brought.sets.length ? [seen, brought] : [brought, seen];
@@ -129,9 +129,9 @@ export function longerChain(seen: TrustChain, brought: TrustChain): TrustChain {
   if (!apart) return shorter === seen ? brought : seen;
   throw new AirdockError(
     'TRUST_FORKED',
-    `the root ${seen.root.fingerprint} signed two different key sets of number ${apart.number}: the one that was seen here, and the one of this file`,
+    `the root ${seen.root.fingerprint} signed two different key sets of number ${apart.number}: one that was seen here before, and one in this file`,
     {
-      hint: 'Whoever did it has the root key. Ask the vendor by another way, and install nothing until then.',
+      hint: 'Whoever signed them has the root key. Ask the vendor through another channel, and install nothing until then.',
       details: { seen: setDigest(seen, apart.number), brought: setDigest(brought, apart.number) },
     },
   );
@@ -153,7 +153,7 @@ function keysOf(set: KeySet, root: Signer): Signer[] {
   return keys;
 }
 
-/** In the one form that a PEM has. */
+/** Reads a PEM key, which must be exactly as openssl writes it. @throws TRUST_INVALID */
 function keyOf(pem: string): { key: KeyObject; signer: Signer } {
   const key = readKey(pem);
   const signer = signerOf(key);

@@ -10,15 +10,15 @@ import type { BundleBlob, Release } from './release.ts';
 
 export type Finding = { code: ErrorCode; text: string };
 
-/** A failed check is data here: all of them are reported, as far as one can read on. */
+/** Failed checks are data here: all are reported, as far as the bundle can be read. */
 export type VerifyReport = {
   ok: boolean;
-  /** Unknown when the signature was not good. */
+  /** Product, version and key are unknown when the signature was not accepted. */
   product?: string;
   version?: string;
   /** Fingerprint of the key that signed. */
   key?: string;
-  /** Digest of the executable that was to be compared, when one was. */
+  /** Digest of the executable that was compared with the bundle, if any. */
   executable?: Digest;
   leftOut: readonly string[];
   findings: readonly Finding[];
@@ -27,12 +27,12 @@ export type VerifyReport = {
 export type VerifyOptions = OpenOptions & {
   /** Nothing may be left out (docs/FORMAT.md section 7). */
   full?: boolean | undefined;
-  /** To be the one that the bundle carries for its platform. */
+  /** An executable that must equal the one in the bundle for its platform. */
   executable?: { digest: Digest; platform: Platform | undefined } | undefined;
   onProgress?: ((bytes: number, total: number) => void) | undefined;
 };
 
-/** Reads every byte. Throws only what says nothing about the bundle: it is not there, or the work was interrupted. */
+/** Checks every byte of a bundle. Throws only errors that are not about its content: no such file, or interrupted. */
 export async function verifyBundle(path: string, options: VerifyOptions): Promise<VerifyReport> {
   const findings: Finding[] = [];
   const bundle = await openBundle(path, options).catch((error: unknown) => void findings.push(asFinding(error)));
@@ -60,7 +60,7 @@ export async function verifyBundle(path: string, options: VerifyOptions): Promis
   };
 }
 
-/** FORMAT.md 9, step 7: everything that was not read when the bundle was opened. */
+/** Reads everything that was not read when the bundle was opened (FORMAT.md 9, step 7). */
 export async function* readAll(
   bundle: Release,
   onProgress?: (bytes: number, total: number) => void,
@@ -99,7 +99,7 @@ async function compareExecutable(
   const installer = bundle.installers.find((one) => one.name === name);
   if (!installer) {
     const why = bundle.leftOut.includes(name) ? 'was left out of this bundle' : 'is not in this release';
-    return [{ code: 'BUNDLE_ENTRY_MISSING', text: `${name} ${why}: there is nothing to compare this program with` }];
+    return [{ code: 'BUNDLE_ENTRY_MISSING', text: `${name} ${why}, so this program cannot be compared` }];
   }
   const carried = new DigestStream();
   await pipeline(

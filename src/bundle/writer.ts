@@ -12,7 +12,7 @@ import { archiveEnd, encodeHeader, maxEntrySize, padding } from './tar.ts';
 import { Target } from './target.ts';
 import type { TrustChain } from './trust.ts';
 
-/** The writer is done with a chunk when it asks for the next, so `open` may lend its buffers. */
+/** The writer does not use a chunk after it reads the next one, so `open` may reuse its buffers. */
 export type BlobInput = { digest: Digest; size: number; open(): AsyncIterable<Buffer> };
 
 export type FileContent = Buffer | Pick<BlobInput, 'open'>;
@@ -32,14 +32,15 @@ export type BundleInput = {
 };
 
 /**
- * Writes a full bundle (docs/FORMAT.md) in one pass; gives the size and the digest of the file. Every byte is checked
- * against the manifest on its way, so nothing is signed that is not there. After a failure nothing is left.
+ * Writes a full bundle (docs/FORMAT.md) in one pass. Every byte is compared with the manifest while it is written, so the
+ * signature covers only what is in the file. After a failure no file is left.
+ * @returns size and digest of the file
  * @throws SOURCE_CORRUPT, LAYER_TOO_LARGE, DISK_FULL, BUNDLE_MANIFEST_INVALID
  */
 export async function writeBundle(target: string, input: BundleInput): Promise<{ size: number; digest: Digest }> {
   const { manifest, sign, signal } = input;
   refuseLargeLayers(manifest);
-  // What is written can be read again.
+  // Fail now if the manifest could not be read again.
   parseManifest(encodeManifest(manifest));
   checkManifest(manifest);
   const entries = [...trustEntry(input), ...releaseEntries(manifest)];
@@ -98,7 +99,7 @@ function contentsOf({ manifest, files, blobs, trust }: BundleInput): Map<string,
   return contents;
 }
 
-/** FORMAT.md 2: the bytes are those that `SHA256SUMS` says, or the build ends. */
+/** The bytes of an entry. @throws SOURCE_CORRUPT when they differ from `SHA256SUMS` (FORMAT.md 2) */
 async function* checked({ name, size, digest }: ReleaseEntry, content: Content | undefined): AsyncIterable<Buffer> {
   if (!content) throw new AirdockError('INTERNAL', `the build gave no content for ${name}`);
   const hash = createHash('sha256');
@@ -110,18 +111,18 @@ async function* checked({ name, size, digest }: ReleaseEntry, content: Content |
     yield chunk;
   }
   if (bytes !== size || finish(hash) !== digest) {
-    throw new AirdockError('SOURCE_CORRUPT', `the bytes of ${name} are not those that were resolved`, {
-      hint: 'Run the build again; if a file is being edited, or a cache is damaged, that is why.',
+    throw new AirdockError('SOURCE_CORRUPT', `${name} changed during the build`, {
+      hint: 'Run the build again. A file that was being edited or a damaged cache can be the reason.',
     });
   }
 }
 
-/** FORMAT.md 8: eleven octal digits. */
+/** Layers of 8 GiB or more do not fit the size field of a tar header (FORMAT.md 8). */
 function refuseLargeLayers(manifest: BundleManifest): void {
   const large = blobsOf(manifest.images).find(({ size }) => size > maxEntrySize);
   if (!large) return;
   const image = manifest.images.find(({ layers }) => layers.some(({ digest }) => digest === large.digest));
   throw new AirdockError('LAYER_TOO_LARGE', `a layer of ${image?.reference ?? 'an image'} has 8 GiB or more: ${large.digest}`, {
-    hint: 'Split it: a bundle carries layers below 8 GiB.',
+    hint: 'Split the layer: a bundle carries layers below 8 GiB.',
   });
 }

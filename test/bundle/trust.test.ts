@@ -69,7 +69,7 @@ describe('FORMAT.md 3.1, the chain of key sets', () => {
       },
     ],
     ['another root', 'is not signed by the root', (document) => void (document.root = newKey().publicPem)],
-    ['a set of another product', 'is of another product', ({ sets }) => void (sets[1]!.set.product = 'notes')],
+    ['a set of another product', 'is for another product', ({ sets }) => void (sets[1]!.set.product = 'notes')],
     [
       'the signature of a release key',
       'is not signed by the root',

@@ -53,7 +53,7 @@ describe('airdock trust rotate', () => {
   test.each<[string, string[], string, number, string]>([
     ['no key', [], 'root.key', 2, 'the set has no key'],
     ['the keys that it has already', ['--release', 'release.pub'], 'root.key', 2, 'has exactly these keys'],
-    ['another product', ['--product', 'notes', '--release', 'release-2.pub'], 'root.key', 2, 'is of shop'],
+    ['another product', ['--product', 'notes', '--release', 'release-2.pub'], 'root.key', 2, 'belongs to shop'],
     ['a private key', ['--release', 'release-2.key'], 'root.key', 2, 'not a PEM public key'],
     ['a release key tries to rotate itself', ['--release', 'release-2.pub'], 'release.key', 4, 'its root is'],
     ['the root as a key of releases', ['--release', 'root.pub'], 'root.key', 4, 'the root among the keys'],
