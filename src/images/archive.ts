@@ -44,8 +44,8 @@ export class Archive implements ArchiveSource {
     return this.#layout.manifest(name, digest);
   }
 
-  blob(name: ImageName, wanted: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer> {
-    return this.#layout.blob(name, wanted, options);
+  blob(name: ImageName, expected: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer> {
+    return this.#layout.blob(name, expected, options);
   }
 
   async raw(name: ImageName): Promise<RawImage | undefined> {
@@ -54,24 +54,24 @@ export class Archive implements ArchiveSource {
     if (!bytes) {
       throw new AirdockError(
         'IMAGE_NOT_FOUND',
-        `${this.#tree.label} holds no images: neither index.json nor manifest.json is there`,
+        `${this.#tree.label} holds no images: it has neither index.json nor manifest.json`,
         {
-          hint: 'Name an archive that was made by docker save, skopeo or docker buildx.',
+          hint: 'Name an archive made by docker save, skopeo or docker buildx.',
         },
       );
     }
     const parsed = saved.safeParse(tryJson(bytes));
     if (!parsed.success) throw corrupt(this.label(), 'manifest.json is not what docker save writes', parsed.error);
-    const wanted = name.tag === undefined ? undefined : `${name.registry}/${name.repository}:${name.tag}`;
+    const expected = name.tag === undefined ? undefined : `${name.registry}/${name.repository}:${name.tag}`;
     const [only] = parsed.data;
     const entry =
-      parsed.data.find((image) => image.RepoTags?.some((tag) => canonicalOf(tag) === wanted)) ??
-      // Exported by image id: no name at all.
+      parsed.data.find((image) => image.RepoTags?.some((tag) => canonicalOf(tag) === expected)) ??
+      // An image exported by its id has no name.
       (parsed.data.length === 1 && only && (only.RepoTags ?? []).length === 0 ? only : undefined);
     if (!entry) {
       const tags = parsed.data.flatMap((image) => image.RepoTags ?? []);
       throw new AirdockError('IMAGE_NOT_FOUND', `${this.label()} has no image ${name.canonical}`, {
-        hint: `Its names are: ${tags.join(', ') || 'none'}.`,
+        hint: `The archive has: ${tags.join(', ') || 'no named image'}.`,
       });
     }
     const config = await this.#tree.read(entry.Config);
@@ -92,7 +92,7 @@ export class Archive implements ArchiveSource {
 }
 
 /**
- * @param scratch directory for the plain tar of a compressed archive; it has no name there, and is gone with the process
+ * @param scratch directory for the plain tar of a compressed archive: a file without a name, gone when the process ends
  * @throws AirdockError FILE_NOT_FOUND, SOURCE_CORRUPT
  */
 export async function openArchive(path: string, scratch: string): Promise<Archive> {
@@ -115,7 +115,7 @@ export async function openArchive(path: string, scratch: string): Promise<Archiv
   }
 }
 
-/** The stream of `docker save` has no random access: it goes to a nameless file first. */
+/** Opens the stream of `docker save`. A stream has no random access, so it is first written to a file without a name. */
 export async function archiveFromStream(stream: Readable, label: string, scratch: string): Promise<Archive> {
   return new Archive(await tarTree(await spool([stream], scratch), label), 'engine');
 }

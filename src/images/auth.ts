@@ -4,7 +4,7 @@ import type { Credentials } from './credentials.ts';
 import { networkError, statusError } from './registry-errors.ts';
 import { readBody, type Transport } from './transport.ts';
 
-/** RFC 9110 section 11.6.1, as far as registries use it. */
+/** A WWW-Authenticate challenge (RFC 9110 section 11.6.1), in the two schemes that registries use. */
 export type Challenge = { scheme: 'basic' | 'bearer'; parameters: Record<string, string> };
 
 export function parseChallenge(header: string | undefined): Challenge | undefined {
@@ -17,8 +17,8 @@ export function parseChallenge(header: string | undefined): Challenge | undefine
   return { scheme, parameters };
 }
 
-/** Which is neither that nobody is logged in, nor that the user lacks a right. */
-export const refusedLogin = 'it does not take the user and the password that it was given';
+/** The reason when a login was sent and refused, unlike a missing login or a missing right. */
+export const refusedLogin = 'the registry refused the user name and password';
 
 const tokenAnswer = z.object({ token: z.string().optional(), access_token: z.string().optional() });
 
@@ -26,20 +26,21 @@ export type AuthRequest = {
   transport: Transport;
   challenge: Challenge;
   credentials: Credentials | undefined;
-  /** The registry that asked. */
+  /** The registry that sent the challenge. */
   registry: URL;
   /** The name under which its credentials are kept. */
   login: string;
-  /** What is asked for where the challenge does not say, or, with `ours`, whatever it says. */
+  /** The scopes to request when the challenge names none. */
   scopes: readonly string[];
-  ours?: boolean;
+  /** Request `scopes` even if the challenge names another scope. Set for pushes. */
+  overrideScope?: boolean;
   what: string;
   signal?: AbortSignal;
 };
 
 /**
- * The Authorization header that answers a challenge (distribution "Token Authentication"); undefined when there is none.
- * @throws AirdockError REGISTRY_UNAUTHORIZED and what a request can meet
+ * The Authorization header that answers a challenge (distribution "Token Authentication"); undefined without a login.
+ * @throws AirdockError REGISTRY_UNAUTHORIZED and the errors of a request
  */
 export async function answerChallenge(request: AuthRequest): Promise<string | undefined> {
   const { challenge, credentials } = request;
@@ -53,8 +54,8 @@ async function fetchToken(request: AuthRequest): Promise<string> {
   const realm = challenge.parameters['realm'];
   const host = registry.host;
   if (realm === undefined || !URL.canParse(realm)) {
-    throw new AirdockError('REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
-      hint: 'The registry, or a proxy before it, is not set up well.',
+    throw new AirdockError('REGISTRY_PROTOCOL', `${host} requires a token but does not name its token service`, {
+      hint: 'The registry, or a proxy in front of it, is misconfigured.',
     });
   }
   const url = new URL(realm);
@@ -63,13 +64,13 @@ async function fetchToken(request: AuthRequest): Promise<string> {
       'REGISTRY_PROTOCOL',
       `${host} asks for credentials to be sent to ${url.origin}, which is not encrypted`,
       {
-        hint: 'airdock does not do that. The token service of the registry must be reached by https.',
+        hint: 'airdock does not send them. The token service of the registry must use https.',
       },
     );
   }
   const service = challenge.parameters['service'];
-  const asked = challenge.parameters['scope'];
-  const scopes = request.ours || asked === undefined ? request.scopes : [asked];
+  const scope = challenge.parameters['scope'];
+  const scopes = request.overrideScope || scope === undefined ? request.scopes : [scope];
   const refresh = credentials && 'identityToken' in credentials ? credentials.identityToken : undefined;
   const form = new URLSearchParams(service === undefined ? {} : { service });
   if (refresh === undefined) {
@@ -107,8 +108,8 @@ async function fetchToken(request: AuthRequest): Promise<string> {
       status: response.status,
       host: url.host,
       what: `a token for ${request.what}`,
-      said: response.status === 401 && credentials ? refusedLogin : '',
-      writing: request.ours ?? false,
+      reason: response.status === 401 && credentials ? refusedLogin : '',
+      writing: request.overrideScope ?? false,
       login: request.login,
     });
   let answer: z.infer<typeof tokenAnswer> | undefined;
@@ -119,7 +120,7 @@ async function fetchToken(request: AuthRequest): Promise<string> {
   }
   const token = answer?.token ?? answer?.access_token;
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
-    throw new AirdockError('REGISTRY_PROTOCOL', `${url.host} answered the request for a token with something else`, {
+    throw new AirdockError('REGISTRY_PROTOCOL', `${url.host} answered the request for a token without a valid token`, {
       hint: `Check that ${url.host} is the token service of ${host}.`,
     });
   }

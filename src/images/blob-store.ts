@@ -2,19 +2,19 @@ import type { Digest } from '../digest.ts';
 import type { Blob } from './source.ts';
 
 /**
- * A blob in the store, with the bytes that tell its uncompressed size. What `lend` gives is the consumer's only until it asks
- * for the next chunk: two buffers in turn, where garbage would grow by tens of MiB.
+ * A blob in the store. `ends` has the bytes that tell its uncompressed size. A chunk of `lend` is valid only until the
+ * next one is read: two buffers take turns, because garbage would grow by tens of MiB.
  */
 export type StoredBlob = Blob & { ends(): Promise<{ first: Buffer; last: Buffer }>; lend(): AsyncIterable<Buffer> };
 
 /** Where blobs are kept while a bundle is made. */
 export type BlobStore = {
-  /** The blob, fetched unless it is there. `open(offset)` goes on where an earlier attempt ended. */
+  /** The blob, fetched unless the store has it. `open(offset)` continues where an earlier attempt ended. */
   fetch(
-    wanted: { digest: Digest; size: number },
+    expected: { digest: Digest; size: number },
     open: (offset: number) => AsyncIterable<Buffer>,
     options: { what: string; signal?: AbortSignal },
   ): Promise<StoredBlob>;
-  /** A blob that is computed; `key` names what from. */
+  /** A computed blob; `key` identifies its input. */
   derive(key: string, make: () => AsyncIterable<Buffer>, options: { signal?: AbortSignal }): Promise<StoredBlob>;
 };

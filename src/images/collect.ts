@@ -18,7 +18,7 @@ import { ociConfig, ociManifest } from './media-types.ts';
 import type { ImageName } from './reference.ts';
 import { hasRawImages, type Blob, type ImageSource } from './source.ts';
 
-/** An image of which manifest and config are read, and no layer yet. */
+/** An image whose manifest and config are read, but none of its layers. */
 export type ResolvedImage = {
   name: ImageName;
   source: ImageSource;
@@ -31,10 +31,10 @@ export type ResolvedImage = {
 
 export type Collected = { record: ImageRecord; blobs: (Blob & { lend?(): AsyncIterable<Buffer> })[] };
 
-/** docs/FORMAT.md section 8. */
+/** The limit of docs/FORMAT.md section 8. */
 const configLimit = 4 << 20;
 
-/** @throws AirdockError PLATFORM_MISSING, IMAGE_UNSUPPORTED, LAYER_TOO_LARGE, SOURCE_CORRUPT and what the source throws */
+/** @throws AirdockError PLATFORM_MISSING, IMAGE_UNSUPPORTED, LAYER_TOO_LARGE, SOURCE_CORRUPT and the errors of the source */
 export async function resolveImage(
   source: ImageSource,
   name: ImageName,
@@ -58,7 +58,7 @@ export async function resolveImage(
   let found = await source.resolve(name, signal);
   let parsed = parseManifest(found, where);
   const indexDigest = parsed.kind === 'index' ? found.digest : undefined;
-  // An index may name indexes (OCI image-spec image-index.md); deeper than that nobody goes.
+  // An index may name indexes (OCI image-spec image-index.md); deeper nesting is refused.
   for (let depth = 0; parsed.kind === 'index' && depth < 2; depth += 1) {
     const entry: Descriptor = selectPlatform(parsed.manifests, platform, name.canonical);
     found = { ...(await source.manifest(name, entry.digest, signal)), mediaType: entry.mediaType };
@@ -77,7 +77,7 @@ export async function resolveImage(
     name,
     source,
     ...(indexDigest === undefined ? {} : { indexDigest }),
-    // A layer that has to be compressed makes another manifest.
+    // A layer that must be compressed changes the manifest, so a new one is made.
     ...(layers.some((layer) => layer.kind === 'raw') ? {} : { manifest: { ...found, mediaType: parsed.mediaType } }),
     config: configBytes,
     layers,
@@ -120,7 +120,7 @@ export async function collectImage(
   };
 }
 
-/** An image without a manifest gets an OCI one; the bytes are a function of config and layers alone. */
+/** Makes an OCI manifest for an image without one; its bytes depend only on config and layers. */
 function makeManifest(config: Buffer, layers: readonly LayerRecord[]): ManifestBytes {
   const bytes = Buffer.from(
     JSON.stringify({
@@ -136,15 +136,15 @@ function makeManifest(config: Buffer, layers: readonly LayerRecord[]): ManifestB
 async function readConfig(
   source: ImageSource,
   name: ImageName,
-  wanted: Descriptor,
+  expected: Descriptor,
   where: string,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  if (wanted.size > configLimit) throw corrupt(where, `its configuration has ${wanted.size} bytes`);
+  if (expected.size > configLimit) throw corrupt(where, `its configuration is too large: ${expected.size} bytes`);
   const chunks: Buffer[] = [];
-  for await (const chunk of source.blob(name, wanted, signal ? { signal } : {})) chunks.push(Buffer.from(chunk));
+  for await (const chunk of source.blob(name, expected, signal ? { signal } : {})) chunks.push(Buffer.from(chunk));
   const bytes = Buffer.concat(chunks);
-  expectDigest(bytes, wanted.digest, `${where}, configuration`);
+  expectDigest(bytes, expected.digest, `${where}, configuration`);
   return bytes;
 }
 

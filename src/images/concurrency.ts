@@ -1,4 +1,4 @@
-/** At most `count` pieces of work at a time, in the order in which they were given. */
+/** Returns a function that runs at most `count` tasks at a time, in the order of the calls. */
 export function limiter(count: number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -8,7 +8,7 @@ export function limiter(count: number): <T>(work: () => Promise<T>) => Promise<T
     try {
       return await work();
     } finally {
-      // The place is handed on, so that nobody slips in between.
+      // The place goes to the next in the queue, so that a new call cannot take it first.
       const next = waiting.shift();
       if (next) next();
       else running -= 1;
@@ -16,7 +16,7 @@ export function limiter(count: number): <T>(work: () => Promise<T>) => Promise<T
   };
 }
 
-/** As `Promise.all`, but the others are told to stop at the first failure, and awaited. */
+/** As `Promise.all`, but at the first failure the other tasks are aborted and awaited. */
 export async function allOrNone<T>(
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => readonly Promise<T>[],

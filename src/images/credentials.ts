@@ -30,7 +30,7 @@ type DockerConfig = z.infer<typeof dockerConfig>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What `docker login` and `podman login` left, with the helpers that their files name; Docker's comes first. */
+/** The logins that `docker login` and `podman login` stored, also in credential helpers. Docker's file is read first. */
 export function dockerCredentials(env: Env, run: Run): CredentialSource {
   const read = new Map<string, Promise<DockerConfig>>();
   return async (host) => {
@@ -44,7 +44,7 @@ export function dockerCredentials(env: Env, run: Run): CredentialSource {
   };
 }
 
-/** containers-auth.json(5): podman's file has Docker's form; where no session has a folder of its own, it is in /run. */
+/** containers-auth.json(5): podman's file has the form of Docker's; without XDG_RUNTIME_DIR it is in /run. */
 function configPaths(env: Env): string[] {
   const runtime = env['XDG_RUNTIME_DIR'];
   const session = runtime ? join(runtime, 'containers') : `/run/containers/${process.getuid?.() ?? 0}`;
@@ -54,7 +54,7 @@ function configPaths(env: Env): string[] {
   ];
 }
 
-/** In Docker's order: credHelpers of the host, credsStore, auths. */
+/** Looks up a host in one file, in Docker's order: credHelpers, credsStore, auths. */
 async function findIn(
   { credHelpers, credsStore, auths }: DockerConfig,
   path: string,
@@ -62,7 +62,7 @@ async function findIn(
   env: Env,
   run: Run,
 ): Promise<Credentials | undefined> {
-  // Docker keeps the Hub under the address of its first version.
+  // Docker stores the login of Docker Hub under the address of its first API.
   const keys = host === 'docker.io' ? ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io'] : [host];
   for (const key of keys) {
     const helper = credHelpers?.[key] ?? credsStore;
@@ -94,14 +94,14 @@ async function readConfig(path: string): Promise<DockerConfig> {
 async function askHelper(helper: string, key: string, env: Env, run: Run): Promise<Credentials | undefined> {
   const program = `docker-credential-${helper}`;
   const failed = (why: string, cause?: unknown): AirdockError =>
-    new AirdockError('REGISTRY_UNAUTHORIZED', `the credential helper ${program} gave nothing for ${key}: ${why}`, {
+    new AirdockError('REGISTRY_UNAUTHORIZED', `the credential helper ${program} gave no login for ${key}: ${why}`, {
       hint: `Run: echo ${key} | ${program} get`,
       ...(cause === undefined ? {} : { cause }),
     });
-  if (!/^[\w.-]+$/.test(helper)) throw failed('its name is not that of a program');
+  if (!/^[\w.-]+$/.test(helper)) throw failed('this is not a valid program name');
   const answer = await run(program, ['get'], {
     input: Buffer.from(key),
-    // Helpers of clouds read variables of their own (AWS_PROFILE, GOOGLE_APPLICATION_CREDENTIALS).
+    // Helpers of cloud providers read their own variables (AWS_PROFILE, GOOGLE_APPLICATION_CREDENTIALS).
     env: Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)),
     timeoutMs: 60_000,
   }).catch((error: unknown) => {
@@ -111,7 +111,7 @@ async function askHelper(helper: string, key: string, env: Env, run: Run): Promi
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;
     throw failed((answer.stderr || answer.stdout).trim().slice(0, 300) || `exit code ${answer.exitCode}`);
   }
-  // What it printed is a secret: no message may quote it.
+  // The output is a secret, so no message may quote it.
   const parsed = z.object({ Username: z.string(), Secret: z.string() }).safeParse(tryJson(answer.stdout));
   if (!parsed.success) throw failed('its answer is not {"Username", "Secret"}');
   const { Username: username, Secret: secret } = parsed.data;

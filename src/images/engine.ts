@@ -6,15 +6,15 @@ import type { ManifestBytes } from './manifest.ts';
 import type { ImageName } from './reference.ts';
 import type { ArchiveSource, BlobOptions, RawImage } from './source.ts';
 
-/** What is needed of the engine (io/docker.ts). */
+/** The parts of the engine that are needed here (io/docker.ts has them). */
 export type ImageExporter = {
   inspectImage(reference: string): Promise<{ id: string } | undefined>;
   saveImage(reference: string, signal?: AbortSignal): Promise<Readable>;
 };
 
 /**
- * The local Docker Engine, by `docker save`. A containerd store gives the manifest that the registry gave; a classic one
- * has none, and one is made.
+ * Images of the local Docker Engine, read with `docker save`. A containerd image store keeps the manifest of the
+ * registry; a classic store has none, so one is made.
  */
 export class Engine implements ArchiveSource {
   readonly origin = 'engine';
@@ -43,8 +43,8 @@ export class Engine implements ArchiveSource {
     return (await this.#archive(name, signal)).manifest(name, digest);
   }
 
-  async *blob(name: ImageName, wanted: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer> {
-    yield* (await this.#archive(name, options?.signal)).blob(name, wanted, options);
+  async *blob(name: ImageName, expected: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer> {
+    yield* (await this.#archive(name, options?.signal)).blob(name, expected, options);
   }
 
   async close(): Promise<void> {

@@ -6,17 +6,18 @@ import { systemCode } from '../errors.ts';
 import { corrupt } from './manifest.ts';
 import type { Blob } from './source.ts';
 
-/** Above it, ISIZE (modulo 4 GiB) could stand for more than one plausible size. */
+/** For larger blobs, ISIZE (the size modulo 4 GiB) could mean more than one plausible size. */
 const trustedSize = 1 << 30;
 
 /**
- * Size of the tar in a gzip layer. RFC 1952 section 2.3.1: the last four bytes say it, modulo 4 GiB, for the last member.
- * It is taken when nothing speaks against it (a tar is a multiple of 512 and hardly smaller than its gzip); else the layer
- * is inflated once.
+ * Size of the tar in a gzip layer. RFC 1952 section 2.3.1: the last four bytes are the size of the last member, modulo
+ * 4 GiB. That is used when it is plausible (a tar is a multiple of 512 and hardly smaller than its gzip); otherwise the
+ * layer is inflated once.
  * @throws AirdockError SOURCE_CORRUPT when it is not gzip
  */
 export async function uncompressedSize(blob: Blob, trailer: { first: Buffer; last: Buffer }, what: string): Promise<number> {
-  if (trailer.first[0] !== 0x1f || trailer.first[1] !== 0x8b) throw corrupt(what, 'it is said to be gzip, and is not');
+  if (trailer.first[0] !== 0x1f || trailer.first[1] !== 0x8b)
+    throw corrupt(what, 'its media type is gzip, but its content is not');
   const stated = trailer.last.length === 4 ? trailer.last.readUInt32LE() : 0;
   if (blob.size <= trustedSize && stated % 512 === 0 && stated >= blob.size * 0.99) return stated;
   let size = 0;
@@ -31,8 +32,8 @@ export async function uncompressedSize(blob: Blob, trailer: { first: Buffer; las
 }
 
 /**
- * A raw layer as gzip: level 6 of Node's zlib, no name, mtime 0 (Node writes neither), so that the same layer always gives
- * the same bytes with the same Node. The digest of the tar is known once the output has ended.
+ * Compresses a raw layer: level 6 of Node's zlib, no name, mtime 0 (Node writes neither), so that the same layer always gives
+ * the same bytes with the same Node. `whenDone` gets digest and size of the tar after the last chunk.
  */
 export async function* gzipped(
   raw: AsyncIterable<Buffer>,
@@ -48,7 +49,7 @@ export async function* gzipped(
   whenDone(tar.digest(), tar.bytes);
 }
 
-/** The tar of a layer, whatever it is compressed with; told by its first bytes, as engines do. */
+/** The uncompressed tar of a layer. The compression is recognised by the first bytes, as engines do. */
 export async function* inflated(stored: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const chunks = stored[Symbol.asyncIterator]();
   const first = await chunks.next();

@@ -8,17 +8,17 @@ import { compressionOf, ociGzipLayer } from './media-types.ts';
 import type { ImageName } from './reference.ts';
 import type { ImageSource } from './source.ts';
 
-/** A layer that is known, and not read yet. */
+/** A layer that is described, but not read yet. */
 export type PendingLayer = { diffId: Digest } & (
   | { kind: 'stored'; descriptor: Descriptor }
-  /** To be compressed: no registry knows its digest. */
+  /** A layer to be compressed, so its digest is not known yet. */
   | { kind: 'raw'; open(): AsyncIterable<Buffer> }
 );
 
 /** ustar has eleven octal digits for a size (POSIX.1-1988). */
 const layerLimit = 8 * 2 ** 30;
 
-/** What has to be done with a layer of a manifest. @throws AirdockError IMAGE_UNSUPPORTED, LAYER_TOO_LARGE */
+/** Decides how a layer of a manifest is collected. @throws AirdockError IMAGE_UNSUPPORTED, LAYER_TOO_LARGE */
 export function pendingLayer(
   source: ImageSource,
   name: ImageName,
@@ -31,14 +31,14 @@ export function pendingLayer(
   if (compression === 'gzip') return { kind: 'stored', diffId, descriptor };
   if (compression === 'foreign' || compression === 'unknown') {
     throw new AirdockError('IMAGE_UNSUPPORTED', `${name.canonical} has a layer of type ${descriptor.mediaType}`, {
-      hint: 'airdock carries Linux images with ordinary layers only.',
+      hint: 'airdock carries only Linux images with standard layers.',
     });
   }
   if (source.origin === 'registry') {
     const how = compression === 'zstd' ? 'zstd, which Docker Engine 20.10 cannot load' : 'not compressed';
     throw new AirdockError(
       'IMAGE_UNSUPPORTED',
-      `${name.canonical} has a layer that is ${how}; its digest would not survive recompression`,
+      `${name.canonical} has a layer that is ${how}; recompression would change its digest`,
       {
         hint: 'Push the image with gzip layers, e.g. docker buildx build --output type=image,compression=gzip,force-compression=true,push=true',
       },
@@ -48,7 +48,7 @@ export function pendingLayer(
   return { kind: 'raw', diffId, open };
 }
 
-/** Puts a layer into the store. @throws AirdockError LAYER_TOO_LARGE, SOURCE_CORRUPT and what the source throws */
+/** Puts a layer into the store. @throws AirdockError LAYER_TOO_LARGE, SOURCE_CORRUPT and the errors of the source */
 export async function collectLayer(
   source: ImageSource,
   name: ImageName,

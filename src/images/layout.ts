@@ -5,7 +5,7 @@ import { parseReference, type ImageName } from './reference.ts';
 import type { BlobOptions, ImageSource, Origin } from './source.ts';
 import { directoryTree, type FileTree } from './tree.ts';
 
-/** OCI image-spec image-layout.md: a directory, or an archive of one. */
+/** An OCI image layout, as a directory or in an archive (OCI image-spec, image-layout.md). */
 export class OciLayout implements ImageSource {
   readonly origin: Origin;
   readonly #tree: FileTree;
@@ -23,7 +23,7 @@ export class OciLayout implements ImageSource {
     const found = matching(await this.#entries(), name);
     if (!found) {
       throw new AirdockError('IMAGE_NOT_FOUND', `${this.label()} has no image ${name.canonical}`, {
-        hint: `Its names are: ${names(await this.#entries()).join(', ') || 'none'}.`,
+        hint: `The layout has: ${names(await this.#entries()).join(', ') || 'no named image'}.`,
       });
     }
     return { ...(await this.manifest(name, found.digest)), mediaType: found.mediaType };
@@ -36,11 +36,11 @@ export class OciLayout implements ImageSource {
     return { bytes, digest, mediaType: '' };
   }
 
-  async *blob(name: ImageName, wanted: { digest: Digest; size: number }, options: BlobOptions = {}): AsyncIterable<Buffer> {
-    const size = await this.#tree.size(blobPath(wanted.digest));
-    if (size === undefined) throw this.#missing(wanted.digest, name);
-    if (size !== wanted.size) throw corrupt(this.label(), `blob ${wanted.digest} has ${size} bytes, not ${wanted.size}`);
-    for await (const chunk of this.#tree.open(blobPath(wanted.digest), options.offset)) {
+  async *blob(name: ImageName, expected: { digest: Digest; size: number }, options: BlobOptions = {}): AsyncIterable<Buffer> {
+    const size = await this.#tree.size(blobPath(expected.digest));
+    if (size === undefined) throw this.#missing(expected.digest, name);
+    if (size !== expected.size) throw corrupt(this.label(), `blob ${expected.digest} has ${size} bytes, not ${expected.size}`);
+    for await (const chunk of this.#tree.open(blobPath(expected.digest), options.offset)) {
       options.signal?.throwIfAborted();
       yield chunk;
     }
@@ -49,8 +49,8 @@ export class OciLayout implements ImageSource {
   async #entries(): Promise<Descriptor[]> {
     const bytes = await this.#tree.read('index.json');
     if (!bytes) {
-      throw new AirdockError('IMAGE_NOT_FOUND', `${this.#tree.label} is no OCI image layout: there is no index.json`, {
-        hint: 'Name a directory that was made by skopeo, crane, umoci or docker buildx (type=oci).',
+      throw new AirdockError('IMAGE_NOT_FOUND', `${this.#tree.label} is not an OCI image layout: it has no index.json`, {
+        hint: 'Name a directory made by skopeo, crane, umoci or docker buildx (type=oci).',
       });
     }
     const parsed = parseManifest({ bytes, mediaType: 'application/vnd.oci.image.index.v1+json' }, `${this.label()}, index.json`);
@@ -61,7 +61,7 @@ export class OciLayout implements ImageSource {
   #missing(digest: Digest, name: ImageName): AirdockError {
     return corrupt(
       this.label(),
-      `${digest} of ${name.canonical} is missing. An engine may export an image whose layers it has lost, and say nothing`,
+      `${digest} of ${name.canonical} is missing. An engine may export an image without reporting that its layers are lost`,
     );
   }
 }
@@ -70,7 +70,7 @@ export function openLayout(directory: string): OciLayout {
   return new OciLayout(directoryTree(directory));
 }
 
-/** Tools name images in a layout by the full reference, by the tag alone, or not at all. */
+/** The entry of an image. Tools name images in a layout by the full reference, by the tag alone, or not at all. */
 function matching(entries: readonly Descriptor[], name: ImageName): Descriptor | undefined {
   const fits = (test: (text: string) => boolean) =>
     entries.find((entry) =>

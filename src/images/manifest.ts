@@ -4,7 +4,7 @@ import { digestOf, isDigest, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { dockerList, dockerManifest, ociIndex, ociManifest } from './media-types.ts';
 
-/** Manifests, indexes and configs as registries give them: read leniently (unknown members are theirs), kept byte for byte. */
+/** Manifests, indexes and configs of registries. Unknown members are allowed; the bytes are kept unchanged. */
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'not a sha256 digest');
 const descriptor = z.object({
@@ -48,7 +48,7 @@ export function parseManifest(found: { bytes: Buffer; mediaType?: string }, wher
   const members = z
     .object({ mediaType: z.string().optional(), schemaVersion: z.number().optional(), manifests: z.unknown().optional() })
     .safeParse(document).data;
-  // A manifest's own word counts before the header's: a registry may answer application/json.
+  // mediaType in the manifest takes precedence over the header, because a registry may answer application/json.
   const mediaType = members?.mediaType ?? knownType(found.mediaType) ?? (members?.manifests ? ociIndex : ociManifest);
   if (members?.schemaVersion === 1) {
     throw new AirdockError('IMAGE_UNSUPPORTED', `${where}: the image has a manifest of schema 1, which engines no longer load`, {
@@ -74,7 +74,7 @@ export function parseConfig(bytes: Buffer, where: string): ImageConfig {
   return { architecture: found.architecture, os: found.os, diffIds: found.rootfs.diff_ids };
 }
 
-/** The entry of an index for a platform. Attestations (platform `unknown/unknown`) are no images. @throws PLATFORM_MISSING */
+/** The entry of an index for a platform. Attestations (platform `unknown/unknown`) are not images. @throws PLATFORM_MISSING */
 export function selectPlatform(manifests: readonly Descriptor[], platform: Platform, reference: string): Descriptor {
   const offered = manifests.filter((entry) => entry.annotations?.['vnd.docker.reference.type'] === undefined);
   const [os, architecture] = platform.split('/');
@@ -82,7 +82,7 @@ export function selectPlatform(manifests: readonly Descriptor[], platform: Platf
     (entry) =>
       entry.platform?.os === os &&
       entry.platform?.architecture === architecture &&
-      // v8 is what every arm64 runs; other variants of either architecture ask for newer processors
+      // v8 is what every arm64 runs; other variants of both architectures need newer processors
       [undefined, '', 'v8', 'v1'].includes(entry.platform?.variant),
   );
   const [first] = fitting.length > 0 || offered.length !== 1 || offered[0]?.platform ? fitting : offered;
@@ -94,7 +94,7 @@ export function selectPlatform(manifests: readonly Descriptor[], platform: Platf
 export function platformMissing(reference: string, platform: Platform, names: readonly string[]): AirdockError {
   return new AirdockError(
     'PLATFORM_MISSING',
-    `${reference} does not exist for ${platform}, only for ${names.join(', ') || 'none'}`,
+    `${reference} does not exist for ${platform}; available: ${names.join(', ') || 'no platform'}`,
     {
       hint: `Push the image for ${platform} too, or build with --platform.`,
     },
@@ -105,15 +105,15 @@ function platformName(found: Descriptor['platform']): string {
   return found ? [found.os, found.architecture, found.variant].filter(Boolean).join('/') : 'unknown/unknown';
 }
 
-/** Compares what came with what was asked for. @throws AirdockError SOURCE_CORRUPT */
-export function expectDigest(bytes: Buffer, wanted: Digest, what: string): void {
+/** Checks the digest of bytes. @throws AirdockError SOURCE_CORRUPT */
+export function expectDigest(bytes: Buffer, expected: Digest, what: string): void {
   const found = digestOf(bytes);
-  if (found !== wanted) throw corrupt(what, `its digest is ${found}, not ${wanted}`);
+  if (found !== expected) throw corrupt(what, `its digest is ${found}, not ${expected}`);
 }
 
 export function corrupt(what: string, why: string, cause?: unknown): AirdockError {
   return new AirdockError('SOURCE_CORRUPT', `${what}: ${why}`, {
-    hint: 'What the source gave cannot be used. Try again; if it stays, push or export the image anew.',
+    hint: 'The source returned unusable data. Try again; if the error comes back, push or export the image again.',
     ...(cause === undefined ? {} : { cause }),
   });
 }

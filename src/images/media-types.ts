@@ -1,4 +1,4 @@
-/** OCI image-spec media-types.md and Docker's image manifest v2.2. */
+/** Media types of the OCI image-spec (media-types.md) and of Docker's image manifest v2.2. */
 
 export const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json';
 export const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json';

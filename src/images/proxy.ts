@@ -1,12 +1,12 @@
 import { BlockList, isIP } from 'node:net';
 import { AirdockError, isAirdockError, systemCode } from '../errors.ts';
 
-/** Proxies, by the variables that Docker, skopeo and curl read. */
+/** HTTP proxies, from the variables that Docker, skopeo and curl read. */
 
 export type Proxy = {
-  /** With its login. */
+  /** The address of the proxy, with its login. */
   url: URL;
-  /** `http://proxy.internal:3128 (HTTPS_PROXY)`, for people. */
+  /** `http://proxy.internal:3128 (HTTPS_PROXY)`, for messages. */
   text: string;
   variable: string;
 };
@@ -14,7 +14,7 @@ export type Proxy = {
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * The one that a request goes through. Lowercase variables come first, as with curl.
+ * The proxy of a request; undefined for a direct connection. Lowercase variables take precedence, as with curl.
  * @throws AirdockError CONFIG_INVALID
  */
 export function proxyFor(target: URL, env: Env): Proxy | undefined {
@@ -25,9 +25,9 @@ export function proxyFor(target: URL, env: Env): Proxy | undefined {
   if (isExempt(target, env['no_proxy'] || env['NO_PROXY'] || '')) return undefined;
   const url = parse(value);
   if (url) return { url, text: `${url.origin} (${variable})`, variable };
-  // the value may hold a password
-  throw new AirdockError('CONFIG_INVALID', `${variable} names no proxy that airdock can ask`, {
-    hint: `Set it to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %25 for a % and %40 for an @ in them; SOCKS is not spoken.`,
+  // the message does not quote the value, because it may hold a password
+  throw new AirdockError('CONFIG_INVALID', `${variable} does not name a proxy that airdock can use`, {
+    hint: `Set it to http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with %25 for a % and %40 for an @; SOCKS is not supported.`,
   });
 }
 
@@ -39,8 +39,8 @@ function parse(value: string): URL | undefined {
 }
 
 /**
- * golang.org/x/net/http/httpproxy "NO_PROXY": names with all below them, addresses, networks, each with a port if it is for
- * that alone. Node's own reading has neither networks nor what lies below a name.
+ * golang.org/x/net/http/httpproxy "NO_PROXY": host names with their subdomains, addresses, networks; each may have a
+ * port. Node's own support lacks networks and subdomains.
  */
 function isExempt(target: URL, list: string): boolean {
   const port = target.port || (target.protocol === 'https:' ? '443' : '80');
@@ -68,17 +68,17 @@ function isWithin(address: string, network: string): boolean {
   return block.check(address, type);
 }
 
-/** The proxy says no: another one than the registry has to be asked about it. */
+/** The error when the proxy, not the registry, refused a request. */
 export function proxyRefusal({ text, url, variable }: Proxy, target: URL, status: number): AirdockError {
-  const login = `It wants a user and a password: ${variable}=${url.protocol}//USER:PASSWORD@${url.host}.`;
-  const others = `Those who run it may let ${target.host} pass.`;
+  const login = `The proxy requires a user and a password: ${variable}=${url.protocol}//USER:PASSWORD@${url.host}.`;
+  const others = `The operators of the proxy may have to allow ${target.host}.`;
   return new AirdockError('REGISTRY_UNREACHABLE', `the proxy ${text} answered ${status} to the request for ${target.host}`, {
     hint: `${status === 407 ? login : others} ${exempted(target)}`,
     details: { registry: target.host, proxy: url.origin, proxyStatus: status },
   });
 }
 
-/** What failed on the way through a proxy, with its name; an AirdockError when it makes no sense to try again. */
+/** Adds the proxy to the error of a request; an AirdockError when a retry is of no use. */
 export function proxyFailure(error: Error, proxy: Proxy, target: URL): Error {
   if (isAirdockError(error)) return error;
   const code = systemCode(error);
@@ -86,16 +86,19 @@ export function proxyFailure(error: Error, proxy: Proxy, target: URL): Error {
   if (code === 'ERR_PROXY_TUNNEL' && status !== undefined && status < 500 && status !== 429)
     return proxyRefusal(proxy, target, status);
   const why = error.message === '' ? String(code) : error.message;
-  // every connection goes to the proxy: names and ports are its own
+  // every connection goes to the proxy, so a name or port that fails is that of the proxy
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
     return new AirdockError('REGISTRY_UNREACHABLE', `the proxy ${proxy.text} could not be reached: ${why}`, {
       hint: `Check ${proxy.variable}. ${exempted(target)}`,
       cause: error,
       details: { registry: target.host, proxy: proxy.url.origin },
     });
-  return Object.assign(new Error(`by the proxy ${proxy.text}: ${why}`, { cause: error }), code === undefined ? {} : { code });
+  return Object.assign(
+    new Error(`through the proxy ${proxy.text}: ${why}`, { cause: error }),
+    code === undefined ? {} : { code },
+  );
 }
 
 function exempted({ hostname }: URL): string {
-  return `If ${hostname} is reached without it: NO_PROXY=${hostname}.`;
+  return `If ${hostname} can be reached without the proxy, set NO_PROXY=${hostname}.`;
 }

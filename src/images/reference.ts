@@ -23,13 +23,13 @@ const tagPattern = /^\w[\w.-]{0,127}$/;
 
 /**
  * `postgres:15` -> `docker.io/library/postgres:15`, as Docker reads it. A name without tag and digest is not completed
- * with `latest`: it has neither, and the caller says what that means.
+ * with `latest`; the caller decides what such a name means.
  * @throws AirdockError REFERENCE_INVALID
  */
-export function parseReference(text: string, askedBy?: string): ImageName {
+export function parseReference(text: string, usedBy?: string): ImageName {
   const invalid = (why: string): AirdockError =>
     new AirdockError('REFERENCE_INVALID', `${JSON.stringify(text)} is not an image reference: ${why}`, {
-      hint: `Write it as registry/name:tag or registry/name@sha256:….${askedBy ? ` It is asked for by ${askedBy}.` : ''}`,
+      hint: `Write it as registry/name:tag or registry/name@sha256:….${usedBy ? ` It is used by ${usedBy}.` : ''}`,
     });
   if (text.length > 512) throw invalid('it is too long');
   const at = text.indexOf('@');
@@ -59,7 +59,7 @@ export function parseReference(text: string, askedBy?: string): ImageName {
   };
 }
 
-/** What a name says about its content: nothing without a tag or digest, and nothing lasting with `latest`. */
+/** Whether a name stands for fixed content: it has a digest, or a tag other than `latest`. */
 export function isPinned(name: ImageName): boolean {
   return name.digest !== undefined || (name.tag !== undefined && name.tag !== 'latest');
 }
@@ -78,6 +78,6 @@ function digestOfReference(text: string, invalid: (why: string) => AirdockError)
   try {
     return parseDigest(text, 'REFERENCE_INVALID');
   } catch {
-    throw invalid('what follows @ is not a sha256 digest');
+    throw invalid('the part after @ is not a sha256 digest');
   }
 }

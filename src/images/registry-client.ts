@@ -11,24 +11,24 @@ export type RegistryOptions = EndpointOptions & {
   transport: Transport;
   credentials: CredentialSource;
   retry?: RetryPolicy;
-  /** Told when something is tried again. */
+  /** Called when a request is tried again. */
   onRetry?: (text: string) => void;
-  /** Repositories that are written to: a token is asked for that may do so, and that may mount from one into another. */
+  /** Repositories that are pushed to. Tokens are requested with the right to push and to mount blobs between them. */
   writes?: readonly string[];
 };
 
 const redirectLimit = 5;
-/** Another answer may come in a while. */
+/** Statuses after which a later attempt may succeed. */
 export const passingStatuses: readonly number[] = [408, 429, 500, 502, 503, 504];
 
-type Asked = Pick<HttpRequest, 'method' | 'headers' | 'body'> & {
+type ClientRequest = Pick<HttpRequest, 'method' | 'headers' | 'body'> & {
   name: ImageName;
-  /** Within the repository, or where the registry said. */
+  /** A path within the repository, or a URL that the registry gave. */
   path: string | URL;
   what: string;
-  /** Statuses that are an answer; 200 and 206 unless told. */
+  /** Statuses that count as success; default: 200 and 206. */
   accept?: readonly number[];
-  /** A failure is thrown as it comes: the caller asks again, for how depends on what the registry got. */
+  /** No retries here: the caller retries, depending on how much the registry received. */
   once?: boolean;
   signal?: AbortSignal | undefined;
 };
@@ -45,96 +45,102 @@ export class RegistryClient {
     this.#retry = options.retry ?? patient;
   }
 
-  /** An accepted answer, after authorization, redirects and bounded retries. */
-  async ask(asked: Asked): Promise<HttpResponse> {
-    const { base } = endpointOf(asked.name, this.#options);
-    const { accept = [200, 206], once = false } = asked;
+  /** Sends a request, with authorization, redirects and bounded retries, and returns an accepted answer. */
+  async ask(request: ClientRequest): Promise<HttpResponse> {
+    const { base } = endpointOf(request.name, this.#options);
+    const { accept = [200, 206], once = false } = request;
     const attempts = once ? 1 : this.#retry.attempts;
     for (let attempt = 1; ; attempt += 1) {
       let response: HttpResponse;
       try {
-        response = await this.#authorized(asked);
+        response = await this.#authorized(request);
       } catch (error) {
-        if (isAirdockError(error) || asked.signal?.aborted) throw interrupted(error, asked.signal);
-        if (!isPassing(error) || attempt >= attempts) throw networkError(error, base.host, asked.what);
-        await this.#retry.sleep(pauseAfter(this.#retry, attempt), asked.signal);
+        if (isAirdockError(error) || request.signal?.aborted) throw interrupted(error, request.signal);
+        if (!isPassing(error) || attempt >= attempts) throw networkError(error, base.host, request.what);
+        await this.#retry.sleep(pauseAfter(this.#retry, attempt), request.signal);
         continue;
       }
       if (accept.includes(response.status)) return response;
-      const said = registryWords(await bodyOf(response));
-      const failed = this.#refusal(asked, response.status, said === '' ? whyRefused(response) : said);
-      const asks = passingStatuses.includes(response.status) ? retryAfter(response.headers['retry-after']) : undefined;
-      if (asks !== undefined && (once || asks > this.#retry.longestMs)) throw asksToWait(failed, asks);
+      const reason = registryWords(await bodyOf(response));
+      const failed = this.#refusal(request, response.status, reason === '' ? whyRefused(response) : reason);
+      const waitMs = passingStatuses.includes(response.status) ? retryAfter(response.headers['retry-after']) : undefined;
+      if (waitMs !== undefined && (once || waitMs > this.#retry.longestMs)) throw asksToWait(failed, waitMs);
       if (!passingStatuses.includes(response.status) || attempt >= attempts) throw failed;
-      const pause = asks ?? pauseAfter(this.#retry, attempt);
+      const pause = waitMs ?? pauseAfter(this.#retry, attempt);
       this.#options.onRetry?.(`${base.host} answered ${response.status}, asking again in ${Math.ceil(pause / 1000)} s`);
-      await this.#retry.sleep(pause, asked.signal);
+      await this.#retry.sleep(pause, request.signal);
     }
   }
 
-  async #authorized(asked: Asked): Promise<HttpResponse> {
-    const { base } = endpointOf(asked.name, this.#options);
-    const key = `${base.href} ${asked.name.repository}`;
+  async #authorized(request: ClientRequest): Promise<HttpResponse> {
+    const { base } = endpointOf(request.name, this.#options);
+    const key = `${base.href} ${request.name.repository}`;
     for (let round = 1; ; round += 1) {
       const used = this.#authorization.get(key);
-      const response = await this.#follow(asked, await used);
+      const response = await this.#follow(request, await used);
       const challenge = response.status === 401 ? parseChallenge(response.headers['www-authenticate']) : undefined;
-      // a token that was renewed a moment ago may be used up by others already
+      // parallel requests may have made a token expire that was renewed a moment ago
       if (!challenge || round > (challenge.scheme === 'bearer' ? 3 : 1)) return response;
       await bodyOf(response);
-      await this.#renew(asked, key, used, challenge);
+      await this.#renew(request, key, used, challenge);
     }
   }
 
-  async #renew(asked: Asked, key: string, used: Promise<string | undefined> | undefined, challenge: Challenge): Promise<void> {
-    // Another download may have renewed it meanwhile: one token for all.
+  async #renew(
+    request: ClientRequest,
+    key: string,
+    used: Promise<string | undefined> | undefined,
+    challenge: Challenge,
+  ): Promise<void> {
+    // A parallel download may have renewed the token meanwhile; all share one token.
     if (this.#authorization.get(key) === used) {
-      const renewed = this.#answer(asked, challenge);
+      const renewed = this.#answer(request, challenge);
       this.#authorization.set(key, renewed);
       renewed.catch(() => this.#authorization.delete(key));
     }
     if ((await this.#authorization.get(key)) !== undefined) return;
-    throw this.#refusal(asked, 401, 'it wants a user and a password, and there are none for it');
+    throw this.#refusal(request, 401, 'the registry requires a login, and none is stored for it');
   }
 
-  #refusal({ name, what }: Asked, status: number, said: string): AirdockError {
+  #refusal({ name, what }: ClientRequest, status: number, reason: string): AirdockError {
     const { base, credentialHost: login } = endpointOf(name, this.#options);
-    return statusError({ status, host: base.host, what, said, writing: this.#options.writes !== undefined, login });
+    return statusError({ status, host: base.host, what, reason, writing: this.#options.writes !== undefined, login });
   }
 
-  async #answer(asked: Asked, challenge: Challenge): Promise<string | undefined> {
-    const { base, credentialHost } = endpointOf(asked.name, this.#options);
+  async #answer(request: ClientRequest, challenge: Challenge): Promise<string | undefined> {
+    const { base, credentialHost } = endpointOf(request.name, this.#options);
     return answerChallenge({
       transport: this.#options.transport,
       challenge,
       credentials: await this.#options.credentials(credentialHost),
       registry: base,
       login: credentialHost,
-      ...this.#scopes(repositoryPath(base, asked.name)),
-      what: asked.what,
-      ...(asked.signal ? { signal: asked.signal } : {}),
+      ...this.#scopes(repositoryPath(base, request.name)),
+      what: request.what,
+      ...(request.signal ? { signal: request.signal } : {}),
     });
   }
 
-  #scopes(own: string): { scopes: string[]; ours: boolean } {
+  #scopes(own: string): { scopes: string[]; overrideScope: boolean } {
     const { writes } = this.#options;
-    if (!writes) return { scopes: [`repository:${own}:pull`], ours: false };
+    if (!writes) return { scopes: [`repository:${own}:pull`], overrideScope: false };
     const others = writes.filter((repository) => repository !== own);
-    return { scopes: [`repository:${own}:pull,push`, ...others.map((other) => `repository:${other}:pull`)], ours: true };
+    return { scopes: [`repository:${own}:pull,push`, ...others.map((other) => `repository:${other}:pull`)], overrideScope: true };
   }
 
-  async #follow(asked: Asked, authorization: string | undefined): Promise<HttpResponse> {
-    const { base } = endpointOf(asked.name, this.#options);
-    let url = asked.path instanceof URL ? asked.path : new URL(`/v2/${repositoryPath(base, asked.name)}/${asked.path}`, base);
+  async #follow(request: ClientRequest, authorization: string | undefined): Promise<HttpResponse> {
+    const { base } = endpointOf(request.name, this.#options);
+    let url =
+      request.path instanceof URL ? request.path : new URL(`/v2/${repositoryPath(base, request.name)}/${request.path}`, base);
     for (let hops = 0; ; hops += 1) {
-      // A storage server must never see the registry's token (GHSA-7ppg-37fh-vcr6 and its likes).
+      // A storage server must never see the registry's token (GHSA-7ppg-37fh-vcr6 and similar).
       const own = url.origin === base.origin && authorization !== undefined ? { authorization } : {};
       const response = await this.#options.transport.send({
         url,
-        ...(asked.method ? { method: asked.method } : {}),
-        headers: { ...asked.headers, ...own },
-        ...(asked.body === undefined ? {} : { body: asked.body }),
-        ...(asked.signal ? { signal: asked.signal } : {}),
+        ...(request.method ? { method: request.method } : {}),
+        headers: { ...request.headers, ...own },
+        ...(request.body === undefined ? {} : { body: request.body }),
+        ...(request.signal ? { signal: request.signal } : {}),
       });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return response;
@@ -142,15 +148,15 @@ export class RegistryClient {
       const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
       const refused =
         next === undefined || !/^https?:$/.test(next.protocol)
-          ? 'to an address that is none'
+          ? 'to an invalid address'
           : hops >= redirectLimit
             ? `more than ${redirectLimit} times`
             : next.protocol === 'http:' && url.protocol === 'https:'
               ? `from https to ${next.origin}, which is not encrypted`
               : undefined;
       if (next === undefined || refused !== undefined) {
-        throw new AirdockError('REGISTRY_PROTOCOL', `${base.host} redirects the request for ${asked.what} ${refused}`, {
-          hint: 'The registry, or a proxy before it, is not set up well.',
+        throw new AirdockError('REGISTRY_PROTOCOL', `${base.host} redirects the request for ${request.what} ${refused}`, {
+          hint: 'The registry, or a proxy in front of it, is misconfigured.',
         });
       }
       url = next;
@@ -158,7 +164,7 @@ export class RegistryClient {
   }
 }
 
-/** An answer to HEAD says nothing itself. */
+/** The reason of a refusal whose answer has no body, as with HEAD. */
 function whyRefused({ status, headers }: HttpResponse): string {
   const basic = status === 401 && parseChallenge(headers['www-authenticate'])?.scheme === 'basic';
   return basic ? refusedLogin : '';
@@ -166,13 +172,13 @@ function whyRefused({ status, headers }: HttpResponse): string {
 
 function asksToWait(failed: AirdockError, milliseconds: number): AirdockError {
   const seconds = Math.ceil(milliseconds / 1000);
-  return new AirdockError(failed.code, `${failed.message}; it asks to wait ${seconds} s`, {
+  return new AirdockError(failed.code, `${failed.message}; the registry asks to wait ${seconds} s`, {
     ...(failed.hint === undefined ? {} : { hint: failed.hint }),
     details: { ...failed.details, retryAfterSeconds: seconds },
   });
 }
 
-/** Of an answer that is read to its end, so that the connection is free again. */
+/** The body of an answer, read to its end so that the connection can be used again. */
 export async function bodyOf(response: HttpResponse): Promise<Buffer | undefined> {
   try {
     return await readBody(response.body as AsyncIterable<Buffer>, 1 << 20);

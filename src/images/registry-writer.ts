@@ -11,18 +11,18 @@ import type { HttpResponse } from './transport.ts';
 export type SentBlob = {
   digest: Digest;
   size: number;
-  /** Bytes from there on, so many. They need not be checked: the registry takes them under their digest alone. */
+  /** Reads `length` bytes from `from` on, unchecked: the registry accepts a blob only with the right digest. */
   read: (from: number, length: number) => AsyncIterable<Buffer>;
 };
 
-/** Of an upload: where the next byte is to be sent, and which one that is. */
+/** The state of an upload: where to send the next byte, and its position. */
 type Position = { at: URL; offset: number };
 
-/** Larger blobs go in parts, for proxies before registries limit the size of a request. */
+/** Larger blobs are sent in parts, because proxies in front of registries limit the size of a request. */
 const partSize = 64 << 20;
-/** A try that came so far was none in vain: the way is there, and the next one may come through. */
+/** An attempt that sent this many bytes shows that the connection works, so the count of attempts starts again. */
 const progress = 256 << 10;
-/** So many times the usual number of tries for one blob, when they all come that far. */
+/** Limit of attempts for one blob that keeps making progress, as a multiple of the usual limit. */
 const patience = 10;
 const octets = 'application/octet-stream';
 
@@ -38,7 +38,7 @@ export class RegistryWriter {
     this.#client = new RegistryClient(options);
   }
 
-  /** What a tag or a digest names there. Registries need not say it (Docker-Content-Digest); then undefined, too. */
+  /** The digest of a manifest in the registry; undefined when it is missing or not reported (Docker-Content-Digest is optional). */
   async manifestDigest(name: ImageName, reference: string, accept: string, signal?: AbortSignal): Promise<string | undefined> {
     const response = await this.#head(name, `manifests/${reference}`, `the manifest of ${name.canonical}`, signal, { accept });
     const digest = response.headers['docker-content-digest'];
@@ -49,7 +49,7 @@ export class RegistryWriter {
     return (await this.#head(name, `blobs/${digest}`, blobText(name, digest), signal)).status === 200;
   }
 
-  /** @throws REGISTRY_PROTOCOL when it came to lie there as something else */
+  /** Pushes a manifest. @throws REGISTRY_PROTOCOL when the registry stored it under another digest */
   async putManifest(name: ImageName, manifest: { bytes: Buffer; digest: Digest; mediaType: string }, signal?: AbortSignal) {
     const what = `the manifest of ${name.canonical}`;
     const response = await this.#client.ask({
@@ -63,16 +63,16 @@ export class RegistryWriter {
       signal,
     });
     await bodyOf(response);
-    const said = response.headers['docker-content-digest'];
-    if (typeof said === 'string' && said !== manifest.digest)
-      throw new AirdockError('REGISTRY_PROTOCOL', `${this.#host(name)} keeps ${what} as ${said}, not as ${manifest.digest}`, {
-        hint: 'The registry changes what is pushed to it. References by digest would not be found there.',
+    const stored = response.headers['docker-content-digest'];
+    if (typeof stored === 'string' && stored !== manifest.digest)
+      throw new AirdockError('REGISTRY_PROTOCOL', `${this.#host(name)} keeps ${what} as ${stored}, not as ${manifest.digest}`, {
+        hint: 'The registry changes what is pushed to it. References by digest would not work.',
       });
   }
 
   /**
-   * Makes a blob of another repository one of this.
-   * @returns where it is to be sent instead, when the registry does not do that
+   * Mounts a blob of another repository into this one.
+   * @returns the upload URL when the registry did not mount it
    */
   async mount(name: ImageName, digest: Digest, from: string, signal?: AbortSignal): Promise<URL | undefined> {
     const response = await this.#begin(name, `?mount=${digest}&from=${encodeURIComponent(from)}`, digest, signal);
@@ -80,10 +80,10 @@ export class RegistryWriter {
   }
 
   /**
-   * In parts where it is large. What was cut is gone on with where the registry tells how far it came (distribution-spec
-   * "Pushing a blob in chunks"); docker-registry 2.8 does not once part of a request was lost (`upload resumed at wrong
-   * offest`), so there it begins anew.
-   * @param at where `mount` said
+   * Sends a blob, in parts when it is large. An interrupted upload continues at the position that the registry reports
+   * (distribution-spec "Pushing a blob in chunks"). docker-registry 2.8 cannot continue after it lost part of a request
+   * (`upload resumed at wrong offest`), so there the upload starts again.
+   * @param at the upload URL that `mount` returned
    */
   async send(
     name: ImageName,
@@ -92,28 +92,28 @@ export class RegistryWriter {
   ): Promise<void> {
     const what = blobText(name, blob.digest);
     let upload: Position | undefined = at && { at, offset: 0 };
-    let read = 0;
-    const counted: SentBlob = { ...blob, read: (from, length) => counting(blob.read(from, length), (bytes) => (read += bytes)) };
+    let sent = 0;
+    const counted: SentBlob = { ...blob, read: (from, length) => counting(blob.read(from, length), (bytes) => (sent += bytes)) };
     for (let attempt = 1, tries = 1; ; attempt += 1, tries += 1) {
-      read = 0;
+      sent = 0;
       try {
-        if (tries > 1 && upload) upload = await this.#whereAt(name, upload.at, what, signal);
+        if (tries > 1 && upload) upload = await this.#position(name, upload.at, what, signal);
         upload ??= { at: await this.#location(name, blob.digest, signal), offset: 0 };
         for (let next: Position | undefined = upload; next; next = await this.#part(name, counted, next, what, signal))
           upload = next;
         return;
       } catch (error) {
         if (signal?.aborted || !this.#mayPass(error)) throw interrupted(error, signal);
-        if (read >= Math.min(progress, blob.size / 2)) attempt = 1;
+        if (sent >= Math.min(progress, blob.size / 2)) attempt = 1;
         if (attempt >= this.#retry.attempts || tries >= patience * this.#retry.attempts)
           throw this.#gaveUp(error, name, `${what}, tried ${tries} times`, blob);
-        this.#options.onRetry?.(`${this.#host(name)} did not take ${what} in full; once more`);
-        await this.#retry.sleep(asked(error) ?? pauseAfter(this.#retry, attempt), signal);
+        this.#options.onRetry?.(`${this.#host(name)} did not receive all of ${what}; trying again`);
+        await this.#retry.sleep(retryAfterMs(error) ?? pauseAfter(this.#retry, attempt), signal);
       }
     }
   }
 
-  /** @returns where to go on, undefined when that was the last part */
+  /** Sends one part. @returns where to continue, undefined after the last part */
   async #part(
     name: ImageName,
     blob: SentBlob,
@@ -140,12 +140,12 @@ export class RegistryWriter {
     return last ? undefined : { at: this.#next(name, response, what), offset: offset + size };
   }
 
-  /** Undefined when the registry does not know it any more, or does not say how far it came. */
-  async #whereAt(name: ImageName, at: URL, what: string, signal?: AbortSignal): Promise<Position | undefined> {
+  /** Where an upload continues; undefined when the registry has forgotten it or does not report its position. */
+  async #position(name: ImageName, at: URL, what: string, signal?: AbortSignal): Promise<Position | undefined> {
     const response = await this.#client.ask({ name, path: at, accept: [204, 200, 202, 400, 404, 405], what, signal });
     await bodyOf(response);
     const end = Number(/^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? '')?.[1] ?? 0);
-    // `0-0` is what is said of one byte and of none
+    // `0-0` is the answer for one byte and for none
     return response.status < 300 && end > 0 ? { at: this.#next(name, response, what, at), offset: end + 1 } : undefined;
   }
 
@@ -169,17 +169,17 @@ export class RegistryWriter {
 
   #next(name: ImageName, { headers }: HttpResponse, what: string, before?: URL): URL {
     const { base } = endpointOf(name, this.#options);
-    const said = headers.location;
-    if (said === undefined && before) return before;
-    if (said !== undefined && URL.canParse(said, base)) {
-      const next = new URL(said, base);
+    const location = headers.location;
+    if (location === undefined && before) return before;
+    if (location !== undefined && URL.canParse(location, base)) {
+      const next = new URL(location, base);
       if (next.protocol === 'https:' || (next.protocol === 'http:' && base.protocol === 'http:')) return next;
     }
     throw new AirdockError(
       'REGISTRY_PROTOCOL',
-      `${base.host} does not say where ${what} is to be sent (${said ?? 'no Location'})`,
+      `${base.host} gave no valid address for the upload of ${what} (${location ?? 'no Location'})`,
       {
-        hint: 'A proxy before the registry must hand on X-Forwarded-Proto and Host, so that the registry knows its own address.',
+        hint: 'A proxy in front of the registry must pass on X-Forwarded-Proto and Host, so that the registry knows its own address.',
       },
     );
   }
@@ -205,22 +205,22 @@ export class RegistryWriter {
   }
 
   /**
-   * 404 and 416 of an upload: it is forgotten, or further than thought; asking where it is tells. 400: so is a digest that does
-   * not fit what came together.
+   * Whether a retry may help. 404 and 416: the registry has forgotten the upload or is at another position. 400 is also the
+   * answer when the received bytes do not match the digest.
    */
   #mayPass(error: unknown): boolean {
     if (!isAirdockError(error)) return true;
-    if ((asked(error) ?? 0) > this.#retry.longestMs) return false;
+    if ((retryAfterMs(error) ?? 0) > this.#retry.longestMs) return false;
     const status = error.details?.['status'];
     if (typeof status === 'number') return [...passingStatuses, 400, 404, 416].includes(status);
     return error.code === 'REGISTRY_UNREACHABLE';
   }
 }
 
-async function* counting(chunks: AsyncIterable<Buffer>, told: (bytes: number) => void): AsyncIterable<Buffer> {
+async function* counting(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncIterable<Buffer> {
   for await (const chunk of chunks) {
     yield chunk;
-    told(chunk.length);
+    onBytes(chunk.length);
   }
 }
 
@@ -228,8 +228,8 @@ function blobText({ repository }: ImageName, digest: Digest): string {
   return `blob ${digest} of ${repository}`;
 }
 
-/** Milliseconds that the registry wants to be left alone for. */
-function asked(error: unknown): number | undefined {
+/** Milliseconds that the registry asked to wait. */
+function retryAfterMs(error: unknown): number | undefined {
   const seconds = isAirdockError(error) ? error.details?.['retryAfterSeconds'] : undefined;
   return typeof seconds === 'number' ? seconds * 1000 : undefined;
 }

@@ -44,26 +44,26 @@ export class Registry implements ImageSource {
     return found;
   }
 
-  async *blob(name: ImageName, wanted: { digest: Digest; size: number }, options: BlobOptions = {}): AsyncIterable<Buffer> {
+  async *blob(name: ImageName, expected: { digest: Digest; size: number }, options: BlobOptions = {}): AsyncIterable<Buffer> {
     const host = endpointOf(name, this.#options).base.host;
-    const what = `blob ${wanted.digest} of ${name.canonical}`;
+    const what = `blob ${expected.digest} of ${name.canonical}`;
     let position = options.offset ?? 0;
-    for (let attempt = 1; position < wanted.size; attempt += 1) {
+    for (let attempt = 1; position < expected.size; attempt += 1) {
       const before = position;
       try {
-        for await (const chunk of this.#blobFrom(name, wanted, position, what, options.signal)) {
+        for await (const chunk of this.#blobFrom(name, expected, position, what, options.signal)) {
           position += chunk.length;
           yield chunk;
           release(chunk);
         }
-        if (position < wanted.size) throw new Error('the connection ended early');
+        if (position < expected.size) throw new Error('the connection ended early');
       } catch (error) {
         if (isAirdockError(error) || options.signal?.aborted) throw interrupted(error, options.signal);
         if (position > before) attempt = 1;
         if (attempt >= this.#retry.attempts) {
-          throw networkError(error, host, `${what}, tried ${attempt} times`, `${position} of ${wanted.size} bytes`);
+          throw networkError(error, host, `${what}, tried ${attempt} times`, `${position} of ${expected.size} bytes`);
         }
-        this.#options.onRetry?.(`${host} dropped ${what} at ${position} of ${wanted.size} bytes, going on from there`);
+        this.#options.onRetry?.(`${host} dropped ${what} at ${position} of ${expected.size} bytes, continuing there`);
         await this.#retry.sleep(pauseAfter(this.#retry, attempt), options.signal);
       }
     }
@@ -71,21 +71,21 @@ export class Registry implements ImageSource {
 
   async *#blobFrom(
     name: ImageName,
-    wanted: { digest: Digest; size: number },
+    expected: { digest: Digest; size: number },
     from: number,
     what: string,
     signal?: AbortSignal,
   ): AsyncIterable<Buffer> {
     const response = await this.#client.ask({
       name,
-      path: `blobs/${wanted.digest}`,
+      path: `blobs/${expected.digest}`,
       what,
       ...(from > 0 ? { headers: { range: `bytes=${from}-` } } : {}),
       signal,
     });
     const protocol = (why: string) =>
       new AirdockError('REGISTRY_PROTOCOL', `${this.label(name)}: ${what}: ${why}`, {
-        hint: 'The registry, or a proxy before it, gave something else than was asked for. Run with --cache-dir on an empty directory if it stays.',
+        hint: 'The registry, or a proxy in front of it, returned wrong content. If the error comes back, use --cache-dir with an empty directory.',
       });
     try {
       // RFC 9110 section 14.2: a server may ignore Range and send all
@@ -93,12 +93,12 @@ export class Registry implements ImageSource {
       const range = /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1];
       if (response.status === 206 && range !== undefined && Number(range) !== from)
         throw protocol(`bytes from ${range}, not ${from}`);
-      let left = wanted.size - from;
+      let left = expected.size - from;
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
         const part = skip > 0 ? chunk.subarray(skip) : chunk;
         skip = Math.max(0, skip - chunk.length);
         left -= part.length;
-        if (left < 0) throw protocol(`more than the ${wanted.size} bytes that the manifest says`);
+        if (left < 0) throw protocol(`more than the ${expected.size} bytes in the manifest`);
         if (part.length > 0) yield part;
       }
     } finally {
@@ -128,22 +128,22 @@ export class Registry implements ImageSource {
       }
       if (bytes === undefined) {
         throw new AirdockError('REGISTRY_PROTOCOL', `${this.label(name)}: ${what} is larger than ${manifestLimit} bytes`, {
-          hint: 'That is no image manifest.',
+          hint: 'This is not an image manifest.',
         });
       }
-      const said = response.headers['docker-content-digest'];
-      if (typeof said === 'string' && isDigest(said)) expectDigest(bytes, said, `${this.label(name)}, ${what}`);
+      const reported = response.headers['docker-content-digest'];
+      if (typeof reported === 'string' && isDigest(reported)) expectDigest(bytes, reported, `${this.label(name)}, ${what}`);
       return { bytes, digest: digestOf(bytes), mediaType: response.headers['content-type'] ?? '' };
     }
   }
 }
 
 /**
- * The consumer has asked for the next chunk, so this one's memory is given back now. Waiting for the garbage collector
- * costs 80 MiB: it does not see how much lies behind each little Buffer object.
+ * Frees the memory of a chunk, when the consumer has asked for the next one. Waiting for the garbage collector costs
+ * 80 MiB, because it does not see how much memory each small Buffer object holds.
  */
 function release(chunk: Buffer): void {
   const { buffer } = chunk;
-  // a part of something larger (Node's pool, a chunk that was cut) is not ours to give back
+  // a part of a larger buffer (Node's pool, a chunk that was cut) must not be freed
   if (buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength && !buffer.detached) buffer.transfer(0);
 }

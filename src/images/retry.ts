@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How often and how patiently a registry is asked again. */
+/** How often and with which pauses a request is retried. */
 export type RetryPolicy = {
   /** Attempts in a row without progress. */
   attempts: number;
@@ -26,7 +26,7 @@ export function pauseAfter(policy: RetryPolicy, attempt: number): number {
   return full * (0.75 + Math.random() / 4);
 }
 
-/** RFC 9110 section 10.2.3: seconds or a date. */
+/** Milliseconds of a Retry-After header, which has seconds or a date (RFC 9110 section 10.2.3). */
 export function retryAfter(header: string | undefined, now: number = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d+$/.test(header)) return Number(header) * 1000;

@@ -11,24 +11,24 @@ export type Blob = { digest: Digest; size: number; open(): AsyncIterable<Buffer>
 export type BlobOptions = { offset?: number; signal?: AbortSignal };
 
 /**
- * Where images come from: a registry, an OCI layout, an archive. Nothing that it gives is trusted: manifests are compared
- * with the digest that was asked for, blobs are hashed by whoever stores them.
+ * A source of images: a registry, an OCI layout, an archive. Its data is not trusted: manifests are compared with the
+ * requested digest, and blobs are hashed by the code that stores them.
  */
 export type ImageSource = {
   readonly origin: Origin;
   /** For messages: `registry ghcr.io`, `archive images.tar`. */
   label(name: ImageName): string;
-  /** What the reference names now: a manifest or an index. @throws AirdockError *_NOT_FOUND and what the source can meet */
+  /** The manifest or index that the reference names now. @throws AirdockError *_NOT_FOUND and other errors of the source */
   resolve(name: ImageName, signal?: AbortSignal): Promise<ManifestBytes>;
   manifest(name: ImageName, digest: Digest, signal?: AbortSignal): Promise<ManifestBytes>;
   /**
-   * From `offset` on; at most `size` bytes, fewer only with an error. A chunk is the consumer's only until it asks for the
-   * next one.
+   * The bytes of a blob from `offset` on: at most `size`, fewer only with an error. A chunk is valid only until the next
+   * one is read.
    */
-  blob(name: ImageName, wanted: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer>;
+  blob(name: ImageName, expected: { digest: Digest; size: number }, options?: BlobOptions): AsyncIterable<Buffer>;
 };
 
-/** An image without a manifest of its own, as classic `docker save` writes them: a config and raw layers. */
+/** An image without a manifest, as `docker save` of a classic image store writes it: a config and raw layers. */
 export type RawImage = {
   config: Buffer;
   /** Lowest first; tar, or gzip of a tar. */

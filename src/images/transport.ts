@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import { proxyFailure, proxyFor, proxyRefusal } from './proxy.ts';
 
-/** Bytes to send, of a known number. `open` may be called again when they have to be sent again. */
+/** A request body of known size. `open` may be called again for a retry. */
 export type Upload = { size: number; open(): AsyncIterable<Buffer> };
 
 /** One HTTP exchange: no redirects, no retries, no cookies. The body must be read or destroyed. */
@@ -25,7 +25,7 @@ export type TransportOptions = {
   env: Readonly<Record<string, string | undefined>>;
   /** PEM certificates trusted besides Node's and the system's. */
   ca?: readonly string[];
-  /** A connection without a byte for so long is dropped. */
+  /** A connection that is idle for this long is dropped. */
   idleMs?: number;
 };
 
@@ -33,7 +33,7 @@ export function httpTransport(options: TransportOptions): Transport {
   const idle = options.idleMs ?? 60_000;
   const keep = { keepAlive: true, maxSockets: 16 };
   const agents = new Map<string, http.Agent>();
-  // Reading the system's certificates takes a while: not for plain http.
+  // Reading the system's certificates is slow, so it is not done for plain http.
   const ca = (): string[] => [
     ...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system'), ...(options.ca ?? [])]),
   ];
@@ -48,7 +48,7 @@ export function httpTransport(options: TransportOptions): Transport {
   return {
     async send({ url, method = 'GET', headers = {}, body, signal }) {
       const secure = url.protocol === 'https:';
-      // As Go's clients do: a proxy is never asked for this very machine.
+      // As with Go's clients, loopback addresses never go through a proxy.
       const proxy = isLoopback(url.hostname) ? undefined : proxyFor(url, options.env);
       const agent = agentOf(secure, proxy?.url.href);
       return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export function httpTransport(options: TransportOptions): Transport {
           method,
           headers: { 'user-agent': 'airdock', ...headers, ...(isUpload(body) ? { 'content-length': String(body.size) } : {}) },
           agent,
-          // also for a proxy that does not answer CONNECT: there is no socket yet that the request could watch
+          // this timeout also covers a proxy that does not answer CONNECT, when the request has no socket yet
           timeout: idle,
           ...(signal ? { signal } : {}),
         });
@@ -64,14 +64,14 @@ export function httpTransport(options: TransportOptions): Transport {
         const fail = (error: Error): void => reject(proxy ? proxyFailure(error, proxy, url) : error);
         request.on('error', fail);
         request.on('response', (response) => {
-          // within a tunnel it is the registry that answers
+          // in a tunnel, 407 would come from the registry
           if (proxy && !secure && response.statusCode === 407) {
             response.destroy();
             return reject(proxyRefusal(proxy, url, 407));
           }
           return resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
         });
-        // a failure of the source ends the request with it; one of the connection is the request's own
+        // an error of the source rejects here; an error of the connection is an event of the request
         if (isUpload(body)) pipeline(Readable.from(body.open(), { highWaterMark: 1 }), request).catch(fail);
         else request.end(body);
       });

@@ -5,7 +5,7 @@ import { Header, Pax } from 'tar';
 import { systemCode } from '../errors.ts';
 import { corrupt } from './manifest.ts';
 
-/** Files by name, in a directory or in a tar, without unpacking it. Undefined when there is none of that name. */
+/** Files by name, in a directory or in a tar that is not unpacked. `size` and `read` give undefined for a missing file. */
 export type FileTree = {
   readonly label: string;
   size(path: string): Promise<number | undefined>;
@@ -17,7 +17,7 @@ export type FileTree = {
 const documentLimit = 16 << 20;
 const chunk = 1 << 18;
 
-/** @param root an OCI layout; names are `index.json`, `blobs/sha256/<hex>` and their like, made by the caller */
+/** @param root an OCI layout; the caller passes only names of its own, such as `index.json` or `blobs/sha256/<hex>` */
 export function directoryTree(root: string): FileTree {
   const size = async (path: string): Promise<number | undefined> => {
     try {
@@ -77,8 +77,8 @@ async function* range(handle: FileHandle, start: number, length: number, label: 
 }
 
 /**
- * Where each file's bytes are. The headers are decoded by the tar library; links (`docker save` of old engines writes a
- * layer that several images share once, and symlinks) become second names. A duplicate name: the last one, as tar does.
+ * The position of each file in a tar. The headers are decoded by the tar library; links (`docker save` of old engines writes a
+ * layer that several images share once, and symlinks) become additional names. Of a duplicate name, the last entry is used, as tar does.
  */
 async function indexTar(handle: FileHandle, label: string): Promise<Map<string, Entry>> {
   const entries = new Map<string, Entry>();

@@ -58,13 +58,13 @@ async function expectRefused(work: () => ReturnType<PushSite['push']>, why: stri
 }
 
 test('nobody is logged in: it says how', async () => {
-  const { hint } = await expectRefused(() => site.push(to, []), 'there are none for it');
+  const { hint } = await expectRefused(() => site.push(to, []), 'none is stored for it');
   expect(hint).toContain(`docker login ${registry.address}, or give --username and --password-stdin`);
 });
 
 test('--username and --password-stdin: together, with a password that is one, before what docker login keeps', async () => {
   await config({ auths: { [registry.address]: auth('ci:wrongword') } });
-  await expectRefused(() => site.push(to, login, {}, { stdin: 'wrongword\n' }), 'does not take the user and the password');
+  await expectRefused(() => site.push(to, login, {}, { stdin: 'wrongword\n' }), 'refused the user name and password');
   expect(await site.push(to, ['--username', 'ci'])).toMatchObject({ code: 2, document: { code: 'USAGE' } });
   expect(await site.push(to, ['--password-stdin'])).toMatchObject({ code: 2, document: { code: 'USAGE' } });
   expect(await site.push(to, login, {}, { stdin: '\n' })).toMatchObject({ code: 2, document: { code: 'USAGE' } });
@@ -80,7 +80,7 @@ test.each([
 ])('auths of %s; a wrong one is refused', async (_, file, folders) => {
   const env = Object.fromEntries(Object.entries(folders).map(([name, folder]) => [name, site.file(folder)]));
   await config({ auths: { 'ghcr.io': auth('other:one'), [registry.address]: auth('ci:wrongword') } }, file);
-  await expectRefused(() => site.push(to, [], env), 'does not take the user and the password');
+  await expectRefused(() => site.push(to, [], env), 'refused the user name and password');
   await config({ auths: { 'ghcr.io': auth('other:one'), [registry.address]: auth('ci:pa:ss') } }, file);
   expect(await site.push(to, [], env)).toMatchObject({ code: 0 });
   await expectThere();
@@ -102,9 +102,9 @@ test.each([
 test('a helper that knows another password, none, or is not there', async () => {
   await config({ credsStore: 'vault' });
   await helper('vault', says('ci', 'wrongword'));
-  await expectRefused(() => site.push(to, [], withHelpers()), 'does not take the user and the password');
+  await expectRefused(() => site.push(to, [], withHelpers()), 'refused the user name and password');
   await helper('vault', 'echo credentials not found in native keychain; exit 1');
-  await expectRefused(() => site.push(to, [], withHelpers()), 'there are none for it');
+  await expectRefused(() => site.push(to, [], withHelpers()), 'none is stored for it');
   await helper('vault', 'echo the vault is sealed >&2; exit 2');
   const told = await expectRefused(() => site.push(to, [], withHelpers()), /docker-credential-vault .*the vault is sealed/);
   expect(told['hint']).toContain(`echo ${registry.address} | docker-credential-vault get`);
@@ -136,7 +136,7 @@ test('a token service gets the login, the registry only its token; a wrong login
   const there = `${way.address}/${path}`;
   const told = await expectRefused(
     () => site.push(there, login, {}, { stdin: 'wrongword' }),
-    /a token for .*does not take the user/,
+    /a token for .*refused the user name/,
   );
   // another host than that whose login is kept
   expect(told['message']).toMatch(/^localhost:/);

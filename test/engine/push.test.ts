@@ -279,7 +279,7 @@ describe('a registry that says no', () => {
       code: 'REGISTRY_UNREACHABLE',
       exitCode: 3,
       message: expect.stringContaining('answered 500'),
-      hint: expect.stringContaining('is its disk full?'),
+      hint: expect.stringContaining('whether its disk is full'),
     });
     expect((await fetch(`http://${real.address}/v2/shop/example/shop-api/tags/list`)).status).toBe(404);
   });

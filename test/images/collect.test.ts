@@ -79,7 +79,7 @@ test('a platform that the index lacks: PLATFORM_MISSING names those that are the
   await expect(resolve('1', 'linux/arm64')).rejects.toMatchObject({
     code: 'PLATFORM_MISSING',
     exitCode: 3,
-    message: expect.stringContaining('linux/arm64, only for linux/amd64, linux/s390x'),
+    message: expect.stringContaining('linux/arm64; available: linux/amd64, linux/s390x'),
   });
 });
 
