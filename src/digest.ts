@@ -14,18 +14,18 @@ export function isDigest(text: string): text is Digest {
   return pattern.test(text);
 }
 
-/** @throws AirdockError with `code` when the text is no sha256 digest */
+/** @throws AirdockError with `code` when the text is not a sha256 digest */
 export function parseDigest(text: string, code: ErrorCode = 'BUNDLE_MANIFEST_INVALID'): Digest {
   if (!isDigest(text)) throw new AirdockError(code, `${JSON.stringify(text.slice(0, 100))} is not a sha256 digest`);
   return text;
 }
 
-/** The 64 hex digits behind `sha256:`. */
+/** The 64 hex digits after `sha256:`. */
 export function hexOf(digest: Digest): string {
   return digest.slice(7);
 }
 
-/** A digest as people read it: `sha256:94f19a57ffbb`. */
+/** A digest shortened for messages: `sha256:94f19a57ffbb`. */
 export function shortDigest(digest: Digest): string {
   return digest.slice(0, 19);
 }
@@ -38,7 +38,7 @@ export function finish(hash: Hash): Digest {
   return `sha256:${hash.digest('hex')}` as Digest;
 }
 
-/** Of a whole file, read once. */
+/** The digest of a whole file, which is read once. */
 export async function fileDigest(path: string): Promise<Digest> {
   const handle = await open(path, 'r');
   try {

@@ -1,5 +1,5 @@
 /**
- * Every failure that a person meets is an AirdockError: what happened and why (message), what to do next (hint), and a
+ * Every failure that is shown to a user is an AirdockError: what happened and why (message), what to do next (hint), and a
  * stable code. The code alone decides the exit code (docs/OPERATIONS.md section 5).
  */
 
@@ -153,23 +153,23 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The system's own code of an error (`ENOENT`, `ENOSPC`), if it has one. */
+/** The system code of an error (`ENOENT`, `ENOSPC`), if it has one. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What the disk says no to, wherever it does: nothing that was begun is lost by it, and no defect of airdock. */
+/** DISK_FULL or DISK_FAILED for an error of the disk, undefined for any other error. A disk error is not a defect of airdock. */
 export function diskFailure(error: unknown): AirdockError | undefined {
   const code = systemCode(error) ?? '';
   const message = error instanceof Error ? error.message : '';
   if (['ENOSPC', 'EDQUOT'].includes(code))
     return new AirdockError('DISK_FULL', `no space left: ${message}`, {
-      hint: 'Make room on that file system and run the same command again.',
+      hint: 'Free some space on that file system and run the same command again.',
       cause: error,
     });
   if (!['EIO', 'EROFS', 'EUCLEAN'].includes(code)) return undefined;
-  return new AirdockError('DISK_FAILED', `the disk does not do what it is asked: ${message}`, {
-    hint: 'Look at dmesg and at the disk. When it is well again, run the same command: it goes on from where it was.',
+  return new AirdockError('DISK_FAILED', `the disk failed: ${message}`, {
+    hint: 'Check dmesg and the disk. When the disk works again, run the same command: it continues where it stopped.',
     cause: error,
   });
 }

@@ -1,5 +1,5 @@
 /**
- * What long work says while it runs. The core emits, `cli/render/` draws: a tree on a terminal, a line for each finished
+ * Events of long work while it runs. The work emits them, `cli/render/` draws them: a tree on a terminal, a line for each finished
  * step when piped, NDJSON on stderr with `--json`.
  */
 export type StepOutcome = 'done' | 'skipped' | 'failed';
@@ -7,9 +7,9 @@ export type StepOutcome = 'done' | 'skipped' | 'failed';
 export type ProgressEvent =
   | { type: 'heading'; text: string }
   | { type: 'step-started'; step: string }
-  /** Bytes so far; `total` when it is known. Sent at any rate: the renderer thins. */
+  /** Bytes so far; `total` when it is known. May be sent at any rate: the renderer limits the output. */
   | { type: 'progress'; step: string; bytes: number; total?: number | undefined }
-  /** A line of news within a step, or between steps. */
+  /** A message within a step, or between steps. */
   | { type: 'note'; step?: string; text: string }
   | { type: 'warning'; text: string }
   /** `summary` is the text right of the step's name: "3 new blobs, 22.0 MB". */
@@ -17,12 +17,12 @@ export type ProgressEvent =
 
 export type Listener = (event: ProgressEvent) => void;
 
-/** Bytes so far of some work, of that many. */
+/** Reports progress: bytes so far, and the total when it is known. */
 export type Progress = (bytes: number, total?: number) => void;
 
 /**
  * Runs work and shows it as a step. `ok: false` in its result shows it as failed, without an error.
- * @param failureText what is shown beside one that failed; the error itself is thrown in any case
+ * @param failureText the summary of a failed step; the error itself is thrown in any case
  */
 export async function asStep<T extends { summary: string; ok?: boolean | undefined }>(
   listener: Listener,
@@ -44,7 +44,7 @@ export async function asStep<T extends { summary: string; ok?: boolean | undefin
   }
 }
 
-/** Work after the end of a transaction: nothing is taken back for it any more, so a failure is shown as a warning. */
+/** Runs work after the end of a transaction. Nothing is undone any more, so a failure is shown as a warning. */
 export async function warnOnFailure(listener: Listener, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -1,8 +1,8 @@
-/** Bytes and times as people read them. */
+/** Sizes and durations as text for people. */
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
-/** Decimal, as disks are sold and `ls -h --si` prints: 202.6 MB. */
+/** Bytes in decimal units, as `ls -h --si` prints them: 202.6 MB. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -13,7 +13,7 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** 0.2 s, 46.1 s, 3 min 20 s. */
+/** A duration as text: 0.2 s, 46.1 s, 3 min 20 s, 2 h 5 min. */
 export function durationText(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 99.95) return `${seconds.toFixed(1)} s`;

@@ -4,11 +4,11 @@ export type Interpolated = {
   value: string;
   /** Variables without a value and without a default; they became ''. */
   missing: string[];
-  /** There is a `$` that begins no variable. */
+  /** The text has a `$` that does not begin a variable. */
   malformed: boolean;
 };
 
-/** The text with its variables put in; those without a value become ''. */
+/** Replaces the variables in a text; those without a value become ''. */
 export function interpolate(text: string, lookup: Lookup): string {
   return interpolation(text, lookup).value;
 }

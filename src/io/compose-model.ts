@@ -1,4 +1,4 @@
-/** `compose config --format json`: interpolated and merged; only what airdock looks at is typed. */
+/** `compose config --format json`: interpolated and merged; only the members that airdock uses are typed. */
 export type ComposeModel = {
   name: string;
   services: Record<string, ComposeService>;
@@ -10,7 +10,7 @@ export type ComposeService = {
   build?: unknown;
   container_name?: string;
   profiles?: string[];
-  /** `$` is doubled in all that compose renders: as it stands, it can go into a compose file again. */
+  /** Compose doubles every `$` that it renders, so this value can be written into a compose file unchanged. */
   command?: string[] | null;
   entrypoint?: string[] | null;
   working_dir?: string;

@@ -10,25 +10,25 @@ export type ComposeOptions = {
   /** Docker endpoint, from `resolveEndpoint`. */
   endpoint: string;
   project: string;
-  /** What relative paths of the files mean: the deployment's directory. */
+  /** The directory of the deployment, to which paths in the files are relative. */
   directory: string;
-  /** Every file, in order: nothing is taken from COMPOSE_FILE or found by its name. */
+  /** All compose files, in order; COMPOSE_FILE and default file names are not used. */
   files: readonly string[];
   envFile: string;
-  /** For compose itself, besides the clean environment: recovery finds its processes by it. */
+  /** Variables for compose itself, besides the clean environment. Recovery uses them to find its processes. */
   environment?: Record<string, string>;
-  /** Besides COMPOSE_PROFILES of the env file. */
+  /** Profiles besides COMPOSE_PROFILES of the env file. */
   profiles?: readonly string[] | undefined;
 };
 
 export type OneShotOptions = {
   labels?: Record<string, string> | undefined;
   /**
-   * Given as `-e KEY`, the values in compose's own environment: they never show in a process list. For that command they
-   * also win over `.env` in the interpolation of the compose file: do not use names that it interpolates.
+   * Passed as `-e KEY`, with the values in the environment of compose, so they never show in a process list. They also
+   * override `.env` in the interpolation of the compose file: do not use names that it interpolates.
    */
   env?: Record<string, string> | undefined;
-  /** Container name; compose makes one up otherwise. */
+  /** Container name; compose generates one otherwise. */
   name?: string | undefined;
   onLine?: ((line: string) => void) | undefined;
   timeoutMs?: number | undefined;
@@ -38,7 +38,7 @@ export type OneShotOptions = {
 export type ExecOptions = {
   env?: Record<string, string> | undefined;
   input?: Buffer | Readable | undefined;
-  /** Takes stdout as bytes. */
+  /** Receives stdout as bytes. */
   stdout?: Writable | undefined;
   user?: string | undefined;
   signal?: AbortSignal | undefined;
@@ -54,15 +54,15 @@ export interface Compose {
   version(): Promise<string>;
   /** Services of active profiles. @throws COMPOSE_INVALID */
   config(): Promise<ComposeModel>;
-  /** Service -> what `com.docker.compose.config-hash` of its containers would be. @throws COMPOSE_INVALID */
+  /** Service -> the `com.docker.compose.config-hash` that its containers would get. @throws COMPOSE_INVALID */
   hashes(): Promise<Map<string, string>>;
   /** `up -d --pull never`, never `--remove-orphans`; all services when none is named. @throws UP_FAILED */
   up(services?: readonly string[], options?: UpOptions): Promise<void>;
-  /** `run --rm -T --no-deps`: a one-shot container. With deps it would recreate a database (docs/FACTS.md "One-shot containers"). */
+  /** `run --rm -T --no-deps`: a one-shot container. With dependencies it would recreate a database (docs/FACTS.md "One-shot containers"). */
   run(service: string, command: readonly string[], options?: OneShotOptions): Promise<RunResult>;
-  /** `exec -T`. After SIGKILL of airdock the process in the container goes on. */
+  /** `exec -T`. After SIGKILL of airdock the process in the container keeps running. */
   exec(service: string, command: readonly string[], options?: ExecOptions): Promise<RunResult>;
-  /** `rm -sf`: stopped ones would come back when the engine restarts. @throws STEP_FAILED */
+  /** `rm -sf`: containers that are only stopped would start again with the engine. @throws STEP_FAILED */
   remove(services: readonly string[]): Promise<void>;
   /** @throws STEP_FAILED */
   stop(services: readonly string[]): Promise<void>;
@@ -95,9 +95,9 @@ export function openCompose(options: ComposeOptions): Compose {
     'plain',
   ];
   const compose = (args: readonly string[], { env = {}, ...rest }: RunOptions = {}) =>
-    // COMPOSE_REMOVE_ORPHANS=1 in a .env makes compose 2.40 remove containers that are not ours; the environment wins over it.
+    // COMPOSE_REMOVE_ORPHANS=1 in a .env makes compose 2.40 remove containers of others; the environment overrides it.
     options.run('docker', [...common, ...args], {
-      // Every path is absolute, and a plan is made before the directory is there.
+      // Every path is absolute, and a plan is made before the directory exists.
       cwd: '/',
       ...rest,
       env: { ...options.environment, ...env, DOCKER_HOST: options.endpoint, COMPOSE_REMOVE_ORPHANS: 'false' },
@@ -168,7 +168,7 @@ export function openCompose(options: ComposeOptions): Compose {
   };
 }
 
-/** The failure of a compose command, in compose's own words less its progress lines. For callers of `run` and `exec` too. */
+/** The error of a failed compose command, with compose's message without progress lines. Also for callers of `run` and `exec`. */
 export function composeFailed(code: ErrorCode, what: string, result: RunResult): AirdockError {
   if (/is not a docker command|unknown (shorthand )?flag: .*(project-name|ansi|progress)/.test(result.stderr)) {
     return unavailable(result.stderr);
@@ -176,14 +176,14 @@ export function composeFailed(code: ErrorCode, what: string, result: RunResult):
   const said = composeSaid(result.stderr);
   if (/Cannot connect to the Docker daemon|error during connect/.test(said)) {
     return new AirdockError('ENGINE_UNREACHABLE', `docker compose could not ${what}: ${said}`, {
-      hint: 'Is Docker Engine running (systemctl status docker)?',
+      hint: 'Check that Docker Engine is running: systemctl status docker',
     });
   }
   const how = result.timedOut ? 'it took too long' : said || `exit code ${result.exitCode}${result.signalName ?? ''}`;
   return new AirdockError(code, `docker compose could not ${what}: ${how}`);
 }
 
-/** What matters of compose's stderr: no progress, no warnings, the last lines. */
+/** The last lines of compose's stderr, without progress and warnings. */
 export function composeSaid(stderr: string): string {
   const progress = /^\s*(Container|Network|Volume|Image|Service) \S+\s+(?!.*[Ee]rror)\w+\s*$|level=warning|^\s*$/;
   const lines = stderr.split(/\r?\n/).filter((line) => !progress.test(line));
@@ -192,7 +192,7 @@ export function composeSaid(stderr: string): string {
 
 function unavailable(cause: unknown): AirdockError {
   return new AirdockError('COMPOSE_UNAVAILABLE', 'the docker compose plugin is not installed', {
-    hint: 'Install Docker Compose 2 as a plugin of the docker command: `docker compose version` must answer.',
+    hint: 'Install Docker Compose 2 as a plugin of the docker command. Check with: docker compose version',
     cause,
   });
 }

@@ -2,7 +2,7 @@ import type { ContainerInspectInfo } from 'dockerode';
 
 export type ContainerHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
 
-/** A container as airdock looks at it; `service`, `project`, `configHash`… come from compose's labels, '' without. */
+/** A container; `service`, `project`, `configHash` and others come from compose's labels, '' without them. */
 export type ContainerInfo = {
   id: string;
   name: string;
@@ -10,14 +10,14 @@ export type ContainerInfo = {
   project: string;
   /** Made by `compose run`. */
   oneOff: boolean;
-  /** The reference it was created from, as written. */
+  /** The image reference that it was created with, as written. */
   image: string;
   /** Config digest on the classic store, manifest digest on the containerd store. */
   imageId: string;
   /** created, running, paused, restarting, removing, exited, dead */
   state: string;
   health: ContainerHealth;
-  /** Of the last run, once it has ended. */
+  /** Exit code of the last run, once it has ended. */
   exitCode?: number;
   configHash: string;
   workingDir: string;

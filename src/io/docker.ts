@@ -13,7 +13,7 @@ export function openDocker(endpoint: string): Docker {
   return new Engine(endpoint);
 }
 
-/** Where a volume is mounted that is only read by the engine. */
+/** Mount target of a volume whose files the engine reads. */
 const volumeTarget = '/airdock-volume';
 
 class Engine implements Docker {
@@ -22,7 +22,7 @@ class Engine implements Docker {
 
   constructor(endpoint: string) {
     this.endpoint = endpoint;
-    // host: docker-modem would otherwise let a DOCKER_HOST of its own finding win.
+    // host: without it, docker-modem would read DOCKER_HOST itself and prefer that.
     this.#api = new Dockerode({ host: '', socketPath: endpoint.replace(/^unix:\/\//, '') });
   }
 
@@ -49,7 +49,7 @@ class Engine implements Docker {
 
   async listImages(): Promise<EngineImage[]> {
     const list = await this.#ask(this.#api.listImages());
-    // Removed in the meantime: not there any more.
+    // An image may have been removed since it was listed.
     const images = await inTurn([...new Set(list.map((entry) => entry.Id))], (id) => this.inspectImage(id));
     return images.filter((found) => found !== undefined);
   }
@@ -58,14 +58,14 @@ class Engine implements Docker {
     let broken: Error | undefined;
     tar.once('error', (error) => (broken = error));
     try {
-      // The signal ends the request itself: the tar's source may be waiting for something that never comes.
+      // The signal ends the request itself, because the source of the tar may wait for data that never comes.
       const answer = await this.#ask(this.#api.loadImage(tar, signal ? { abortSignal: signal } : {}));
       const errors = await loadErrors(answer as Readable);
       if (broken) throw broken;
       if (errors.length > 0) throw new AirdockError('LOAD_FAILED', `the engine could not load the images: ${errors.join('; ')}`);
     } catch (error) {
       if (signal?.aborted) throw new AirdockError('INTERRUPTED', 'loading was interrupted', { cause: signal.reason });
-      // What went wrong with the tar says more than the connection that broke over it.
+      // An error of the tar says more than the broken connection that it caused.
       throw broken ?? error;
     } finally {
       tar.destroy();
@@ -103,7 +103,7 @@ class Engine implements Docker {
     } catch (error) {
       if (statusOf(error) === 404) return;
       if (statusOf(error) !== 409 || !/already in progress/.test(reasonOf(error))) throw this.#failed(error);
-      // the `--rm` of a one-shot that was killed: until it is gone
+      // `--rm` of a killed one-shot container is removing it already: wait until it is gone
       for (let tries = 0; tries < 100 && (await this.#find(container.inspect())) !== undefined; tries++) await sleep(100);
     }
   }
@@ -175,19 +175,19 @@ class Engine implements Docker {
     return bytes === undefined ? '' : plainLog(bytes);
   }
 
-  /** Undefined for 404. */
-  async #find<T>(asked: Promise<T>): Promise<T | undefined> {
+  /** The answer; undefined for 404. */
+  async #find<T>(answer: Promise<T>): Promise<T | undefined> {
     try {
-      return await asked;
+      return await answer;
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       throw this.#failed(error);
     }
   }
 
-  async #ask<T>(asked: Promise<T>): Promise<T> {
+  async #ask<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await asked;
+      return await answer;
     } catch (error) {
       throw this.#failed(error);
     }
@@ -201,8 +201,8 @@ class Engine implements Docker {
     return new AirdockError('ENGINE_UNREACHABLE', `no Docker Engine answers at ${this.endpoint}`, {
       hint:
         systemCode(error) === 'EACCES'
-          ? 'This user may not use the socket: run airdock as root, or as a member of the docker group.'
-          : 'Is it running (systemctl status docker)? DOCKER_HOST or the Docker context says where airdock looks for it.',
+          ? 'This user has no access to the socket: run airdock as root, or as a member of the docker group.'
+          : 'Check that it is running (systemctl status docker). airdock uses the address in DOCKER_HOST or in the Docker context.',
       cause: error,
     });
   }
@@ -212,7 +212,7 @@ function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
-/** The engine's own words, without docker-modem's "(HTTP code 404) no such image - ". */
+/** The message of the engine, without docker-modem's "(HTTP code 404) no such image - ". */
 function reasonOf(error: unknown): string {
   return (error as Error).message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
 }
@@ -223,7 +223,7 @@ function splitTag(reference: string): [string, string] {
   return colon > reference.lastIndexOf('/') ? [reference.slice(0, colon), reference.slice(colon + 1)] : [reference, 'latest'];
 }
 
-/** One at a time: the answers come from a local socket, and an engine with a thousand images stays responsive. */
+/** Asks for one item at a time, so that an engine with a thousand images stays responsive; the socket is local and fast. */
 async function inTurn<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
   const answers: R[] = [];
   for (const item of items) answers.push(await ask(item));

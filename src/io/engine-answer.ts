@@ -1,8 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 
 /**
- * Reads the JSON lines that the engine streams while it loads, to the end, and returns what they say went wrong:
- * the status is 200 whatever happens (docs/FACTS.md "What the engine answers to a load").
+ * Reads the JSON lines of a load to the end and returns the errors in them. The status cannot tell: it is always 200 (docs/FACTS.md "What the engine answers to a load").
  */
 export async function loadErrors(answer: AsyncIterable<Buffer | string>): Promise<string[]> {
   const decoder = new StringDecoder('utf8');
@@ -24,14 +23,14 @@ function errorIn(line: string): string[] {
     const text = message.errorDetail?.message ?? message.error;
     return text === undefined ? [] : [text];
   } catch {
-    // Not JSON: nothing that we asked for answers so.
+    // A line that is not JSON is unexpected, so it is reported.
     return [line.trim().slice(0, 500)];
   }
 }
 
 /**
- * Text of a container's log. Without a terminal the engine puts an 8-byte head before each piece (Engine API, "Stream
- * format": stream number, three zeros, length); with one it is the bare bytes.
+ * Text of a container's log. Without a terminal the engine puts an 8-byte header before each piece (Engine API, "Stream
+ * format": stream number, three zeros, length); with a terminal, the log is plain bytes.
  */
 export function plainLog(bytes: Buffer): string {
   const pieces: Buffer[] = [];

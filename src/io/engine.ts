@@ -8,7 +8,7 @@ export type EngineInfo = {
   /** The engine's data root, as the engine sees it. */
   rootDir: string;
   store: ImageStore;
-  /** As the OCI names it: `amd64`, `arm64`. */
+  /** Architecture in OCI terms: `amd64`, `arm64`. */
   architecture: string;
   os: string;
 };
@@ -18,7 +18,7 @@ export type EngineImage = {
   id: string;
   /** Digests of the uncompressed layers, lowest first. */
   diffIds: string[];
-  /** As the engine writes them: `postgres:15` for docker.io/library/postgres:15. */
+  /** Names as the engine writes them: `postgres:15` for docker.io/library/postgres:15. */
   repoTags: string[];
 };
 
@@ -26,54 +26,54 @@ export type ContainerFilter = {
   project?: string;
   /** `key` or `key=value` */
   label?: string;
-  /** Stopped ones too; true unless told. */
+  /** Include stopped containers; default: true. */
   all?: boolean;
 };
 
 export type Named = { name: string; labels: Record<string, string> };
 
-/** The engine's API, as far as airdock uses it. Every method throws ENGINE_UNREACHABLE when nobody answers. */
+/** The part of the Docker API that airdock uses. Every method throws ENGINE_UNREACHABLE when the engine does not answer. */
 export interface Docker {
   readonly endpoint: string;
   ping(): Promise<void>;
   info(): Promise<EngineInfo>;
   /** By name or id; undefined when the engine has no such image. */
   inspectImage(reference: string): Promise<EngineImage | undefined>;
-  /** Every image of the engine, untagged ones too. */
+  /** All images of the engine, including untagged ones. */
   listImages(): Promise<EngineImage[]>;
   /**
    * `docker load`. The engine answers 200 even when it fails, so every line is read.
-   * Its success is no proof: the containerd store accepts a tar with layers missing. Look at the images afterwards.
-   * @throws AirdockError LOAD_FAILED with the engine's own words
+   * Success is no proof: the containerd store accepts a tar with missing layers. Check the images afterwards.
+   * @throws AirdockError LOAD_FAILED with the message of the engine
    */
   loadImages(tar: Readable, signal?: AbortSignal): Promise<void>;
   tagImage(source: string, reference: string): Promise<void>;
-  /** Removes a name, and the image when that was its last one and no container uses it. Absent is fine. */
+  /** Removes a name, and the image with its last name when no container uses it. A missing name is no error. */
   removeImageTag(reference: string): Promise<void>;
-  /** `docker save`. A classic store may answer a few kB for an image with lost layers: check what came. */
+  /** `docker save`. A classic store may answer a few kB for an image with lost layers, so check the result. */
   saveImage(reference: string, signal?: AbortSignal): Promise<Readable>;
   containers(filter?: ContainerFilter): Promise<ContainerInfo[]>;
-  /** Stops and removes it; volumes stay, but anonymous ones when that is asked for. Absent is fine. */
+  /** Stops and removes a container. Volumes stay, except anonymous ones on request. A missing container is no error. */
   removeContainer(id: string, options?: { anonymousVolumes?: boolean }): Promise<void>;
-  /** Absent is fine; a name that another container has is not. */
+  /** A missing container is no error; a name that another container has is one. */
   renameContainer(id: string, name: string): Promise<void>;
   /**
-   * The reason why no container can be made of that image, undefined when one can: creates one (never started, labelled
-   * `airdock.probe`) and removes it. On the containerd store this alone finds a tagged image with missing layers.
+   * Creates a container of an image (never started, labelled `airdock.probe`) and removes it. Only this finds a tagged
+   * image with missing layers in the containerd store. @returns the reason of a failure, undefined for success
    */
   probeImage(reference: string): Promise<string | undefined>;
   volumes(project: string): Promise<Named[]>;
-  /** Of every volume of the engine. */
+  /** Names of all volumes of the engine. */
   volumeNames(): Promise<string[]>;
-  /** Bytes on disk of each of these volumes, as the engine adds them up: it walks through all of its volumes. */
+  /** Total bytes on disk of these volumes. The engine scans all of its volumes for the answer. */
   volumeBytes(names: readonly string[]): Promise<number>;
   /**
-   * What is in a volume, as a tar with `./` at the top, read by the engine: through a container of that image that is made for
+   * Reads a volume as a tar with `./` at the top. The engine reads it through a container of that image that is created for
    * it (labelled `airdock.probe`), never started, and removed.
    */
   readVolume<T>(name: string, image: string, take: (tar: Readable) => Promise<T>): Promise<T>;
   networks(project: string): Promise<Named[]>;
-  /** One that no container is on. Absent is fine. */
+  /** Removes a network that no container uses. A missing network is no error. */
   removeNetwork(name: string): Promise<void>;
   /** The last lines of a container's stdout and stderr. */
   logs(id: string, options: { tail: number }): Promise<string>;

@@ -2,7 +2,7 @@ import { chmod, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, sta
 import { basename, dirname, join, resolve } from 'node:path';
 import { AirdockError, systemCode } from '../errors.ts';
 
-/** Writes that survive a power cut, and what preflight asks of a file system. */
+/** Writes that survive a power cut, and file system facts for preflight checks. */
 
 /**
  * Replaces a file's content atomically: temporary file beside it, fsync, rename, fsync of the directory. Behind a symlink
@@ -13,7 +13,7 @@ export async function replaceFile(path: string, bytes: Uint8Array | string, opti
   const target = await behindLink(path);
   const old = await ifExists(stat(target));
   const mode = options.mode ?? (old ? old.mode & 0o7777 : 0o600);
-  // One name a target: what a killed run left is replaced by the next, not collected. Writers hold airdock's lock.
+  // A fixed name for each target: the next run replaces the file of a killed run. Writers hold the lock of airdock.
   const temporary = join(dirname(target), `.${basename(target)}${temporarySuffix}`);
   try {
     await rm(temporary, { force: true });
@@ -36,7 +36,7 @@ export async function replaceFile(path: string, bytes: Uint8Array | string, opti
 
 const temporarySuffix = '.airdock-new';
 
-/** What a killed `replaceFile` left in that directory. The caller holds airdock's lock. */
+/** Removes temporary files of a killed `replaceFile` in a directory. The caller holds the lock of airdock. */
 export async function removeTemporaries(directory: string): Promise<void> {
   const names = (await ifExists(readdir(directory))) ?? [];
   for (const name of names)
@@ -49,7 +49,7 @@ async function behindLink(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    throw new AirdockError('DIRECTORY_UNSAFE', `${path} is a symbolic link to a file that is not there`, {
+    throw new AirdockError('DIRECTORY_UNSAFE', `${path} is a symbolic link to a file that does not exist`, {
       hint: 'Make the link point to a file, or remove it.',
       cause: error,
     });
@@ -57,14 +57,14 @@ async function behindLink(path: string): Promise<string> {
 }
 
 /**
- * Creates it (and parents) with that mode, 0700 unless told, and makes it durable; an existing one stays as it is.
- * @returns the topmost directory that was made
+ * Creates a directory and its parents, mode 0700 by default, durably. An existing directory is left unchanged.
+ * @returns the topmost directory that was created; undefined for none
  */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<string | undefined> {
   try {
     const first = await mkdir(path, { recursive: true, mode });
     if (first === undefined) return undefined;
-    await chmod(path, mode); // the umask may have taken bits
+    await chmod(path, mode); // the umask may have removed bits
     for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made)) await syncDirectory(dirname(made));
     return resolve(first);
   } catch (error) {
@@ -72,13 +72,13 @@ export async function ensureDirectory(path: string, mode = 0o700): Promise<strin
   }
 }
 
-/** Bytes that an unprivileged process could still write on the file system of that path (of its nearest existing parent). */
+/** Bytes that an unprivileged process can still write to the file system of a path, or of its nearest existing parent. */
 export async function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(await existing(path));
   return bavail * bsize;
 }
 
-/** Equal for two paths on the same file system. */
+/** An id of the file system of a path, equal for two paths on the same one. */
 export async function fileSystemId(path: string): Promise<string> {
   return String((await stat(await existing(path))).dev);
 }
@@ -89,12 +89,12 @@ async function existing(path: string): Promise<string> {
   return at;
 }
 
-/** A new one, durable: what is there already may be the only key, or the only report. @throws AirdockError USAGE, DISK_FULL */
+/** Creates a file durably; never overwrites, because the existing file may be the only key or report. @throws AirdockError USAGE, DISK_FULL */
 export async function createFile(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
   const handle = await open(path, 'wx', mode).catch((cause: unknown) => {
     if (systemCode(cause) !== 'EEXIST') throw new AirdockError('USAGE', `${path} cannot be written`, { cause });
-    throw new AirdockError('USAGE', `${path} is there already, and is never overwritten`, {
-      hint: 'Name the new one otherwise.',
+    throw new AirdockError('USAGE', `${path} exists already and is never overwritten`, {
+      hint: 'Choose another name.',
     });
   });
   try {
@@ -108,13 +108,13 @@ export async function createFile(path: string, bytes: Uint8Array | string, mode:
   }
 }
 
-/** Removes a file or a tree; absent is fine. */
+/** Removes a file or a tree; a missing one is no error. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
 /**
- * Whoever can write to the deployment's directory, or swap it for another by writing to one above it, decides what root runs.
+ * Checks who can change what root runs: whoever can write to the directory of the deployment or replace it in its parent.
  * @throws AirdockError DIRECTORY_UNSAFE when others than root and its owner can write to it or (sticky ones such as /tmp aside) to a parent
  */
 export async function assertDirectorySafe(path: string): Promise<void> {
@@ -124,10 +124,10 @@ export async function assertDirectorySafe(path: string): Promise<void> {
     const { mode, uid: owner } = await stat(at);
     const writable = (mode & 0o022) !== 0 && (at === directory || (mode & 0o1000) === 0);
     if (writable) {
-      throw unsafe(`others than its owner can write to ${at}`, `chmod go-w ${at}`);
+      throw unsafe(`users other than the owner can write to ${at}`, `chmod go-w ${at}`);
     }
     if (owner !== 0 && owner !== uid) {
-      throw unsafe(`${at} belongs to another user than ${directory} does`, `chown it to root, or choose another directory`);
+      throw unsafe(`${at} belongs to another user than ${directory}`, `chown it to root, or choose another directory`);
     }
     if (at === dirname(at)) return;
   }
@@ -135,11 +135,11 @@ export async function assertDirectorySafe(path: string): Promise<void> {
 
 function unsafe(message: string, fix: string): AirdockError {
   return new AirdockError('DIRECTORY_UNSAFE', message, {
-    hint: `They could change what airdock runs. Put it right (${fix}), or give another --dir.`,
+    hint: `They could change what airdock runs. Correct it (${fix}), or give another --dir.`,
   });
 }
 
-/** undefined when there is no such file. */
+/** The content of a file; undefined when it does not exist. */
 export function readIfExists(path: string): Promise<Buffer | undefined> {
   return ifExists(readFile(path));
 }
@@ -153,25 +153,29 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** ENOSPC and EDQUOT as DISK_FULL; any other error as it is. `needed`: bytes that were to be written. */
+/** DISK_FULL for ENOSPC and EDQUOT; any other error unchanged. `needed`: bytes to be written. */
 export function diskError(error: unknown, path: string, needed?: number): unknown {
   if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return error;
   const size = needed === undefined ? '' : ` (${needed} bytes were to be written)`;
   return new AirdockError('DISK_FULL', `no space left for ${path}${size}`, {
-    hint: 'Make room on that file system and run the same command again.',
+    hint: 'Free some space on that file system and run the same command again.',
     cause: error,
   });
 }
 
-async function ifExists<T>(asked: Promise<T>): Promise<T | undefined> {
+async function ifExists<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    return await asked;
+    return await result;
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
-/** Whoever plants a link here would choose where root writes, and who can write here what it runs. @throws DIRECTORY_UNSAFE */
+
+/**
+ * Creates a directory of airdock, or checks that it is one and only its owner can write to it: a planted link would choose
+ * where root writes. @throws DIRECTORY_UNSAFE
+ */
 export async function ownDirectory(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -179,11 +183,11 @@ export async function ownDirectory(path: string): Promise<void> {
   });
   if (!found) return void (await ensureDirectory(path));
   if (found.isDirectory() && (found.mode & 0o022) !== 0)
-    throw new AirdockError('DIRECTORY_UNSAFE', `others than its owner can write to ${path}`, {
-      hint: `They could change what airdock runs. Look what is in it, then: chmod 700 ${path}`,
+    throw new AirdockError('DIRECTORY_UNSAFE', `users other than the owner can write to ${path}`, {
+      hint: `They could change what airdock runs. Check what is in it, then run: chmod 700 ${path}`,
     });
   if (found.isDirectory()) return;
-  throw new AirdockError('DIRECTORY_UNSAFE', `${path} is not a directory of airdock's own but a link or a file`, {
-    hint: 'Move it away and run the same command again: airdock makes the directory itself.',
+  throw new AirdockError('DIRECTORY_UNSAFE', `${path} is a link or a file, not a directory of airdock`, {
+    hint: 'Move it away and run the same command again: airdock creates the directory.',
   });
 }

@@ -16,34 +16,34 @@ export type Revision = {
 
 export type ChartRun = {
   release: string;
-  /** A chart's archive. */
+  /** Path of a chart archive. */
   chart: string;
-  /** Files, then `--set-string`s, which win. */
+  /** Values files. `set` becomes `--set-string`, which overrides them. */
   values: readonly string[];
   set: Readonly<Record<string, string>>;
   timeoutSeconds: number;
-  /** Takes over what others set. Where helm does not apply server-side there is nothing to take over, and helm 3 has no such flag. */
+  /** Take over fields of other managers. Without server-side apply there is nothing to take over; helm 3 has no such flag. */
   forceConflicts: boolean;
   signal?: AbortSignal | undefined;
 };
 
 export type RollbackRun = Pick<ChartRun, 'timeoutSeconds'> & Partial<Pick<ChartRun, 'forceConflicts'>>;
 
-/** helm's releases of one namespace, by the operator's own helm, 3 or 4. */
+/** The releases of one namespace, through the operator's helm 3 or 4. */
 export interface HelmReleases {
-  /** Empty when there is no such release. */
+  /** The revisions of a release, oldest first; empty when there is no such release. */
   history(release: string): Promise<Revision[]>;
-  /** Whether helm applies it server-side; never so where helm 3 is asked. Asked once. */
+  /** Whether helm applies the release server-side; never with helm 3. The answer is cached. */
   appliesServerSide(release: string): Promise<boolean>;
-  /** What it made, hooks left out. */
+  /** The manifest of a release, without hooks. */
   manifest(release: string, revision?: number): Promise<string>;
-  /** Its hooks alone. */
+  /** The hooks of a release. */
   hooks(release: string, revision: number): Promise<string>;
-  /** Hooks too. @throws CHART_INVALID with helm's own words */
+  /** `helm template`, with hooks. @throws CHART_INVALID with the message of helm */
   template(run: Omit<ChartRun, 'timeoutSeconds' | 'forceConflicts'>): Promise<string>;
-  /** `upgrade --install --wait`. @throws what `helmError` tells apart */
+  /** `upgrade --install --wait`. @throws the errors of `helmError` */
   upgrade(run: ChartRun): Promise<void>;
-  /** `rollback --wait`: a new revision that is as that one was. */
+  /** `rollback --wait`: makes a new revision that equals an earlier one. */
   rollback(release: string, revision: number, options: RollbackRun): Promise<void>;
 }
 
@@ -102,7 +102,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
       const result = await call(['template', release, chart, ...valuesOf(rest)], aborting(signal));
       if (result.exitCode === 0) return result.stdout;
       throw new AirdockError('CHART_INVALID', `the chart does not render with these values: ${words(result)}`, {
-        hint: 'Correct the values; helm show values CHART has all of them, with what they mean.',
+        hint: 'Correct the values; helm show values CHART lists and explains them.',
       });
     },
     upgrade: async ({ release, chart, timeoutSeconds, forceConflicts, signal, ...rest }) =>
@@ -127,7 +127,7 @@ const words = ({ stderr }: RunResult): string =>
     .replace(/^Error: /gm, '')
     .slice(-1500);
 
-/** By what an operator does next. */
+/** The error of a failed helm command; the code depends on what the operator does next. */
 export function helmError(what: string, result: RunResult): AirdockError {
   const said = words(result);
   const fail = (code: ConstructorParameters<typeof AirdockError>[0], text: string, hint: string): AirdockError =>
@@ -136,13 +136,13 @@ export function helmError(what: string, result: RunResult): AirdockError {
     return fail(
       'LOCKED',
       'helm holds this release locked',
-      'Another helm is at work, or one was killed: airdock helm status tells what to do.',
+      'Another helm is running, or one was killed: airdock helm status shows what to do.',
     );
   if (/conflict/i.test(said) && /field manager|Apply failed|\.spec\./.test(said))
     return fail(
       'FIELD_CONFLICT',
       'somebody else owns fields that the chart sets',
-      'It names them and who it is: let go of them there (kubectl get … --show-managed-fields), or leave them out of the values.',
+      'The message names the fields and their manager. Release the fields there (kubectl get … --show-managed-fields), or leave them out of the values.',
     );
   // `pre-upgrade hooks failed: …`; of a first install, `failed pre-install: …`
   const hook = /(pre|post)-\w+ hooks failed|failed (pre|post)-install|hooks? failed/.exec(said);
@@ -156,9 +156,9 @@ export function helmError(what: string, result: RunResult): AirdockError {
     return fail(
       'UP_FAILED',
       'the new pods did not become ready in time',
-      'kubectl get pods, kubectl describe pod tell why; --timeout gives them longer.',
+      'kubectl get pods and kubectl describe pod show why; --timeout gives them more time.',
     );
   if (/release: not found/.test(said))
-    return fail('NOT_A_DEPLOYMENT', 'helm knows no such release', 'helm list -A shows what there is, and where.');
+    return fail('NOT_A_DEPLOYMENT', 'helm knows no such release', 'helm list -A shows all releases and their namespaces.');
   return clusterError(what, result);
 }

@@ -4,7 +4,7 @@ import type { Run } from './process.ts';
 export interface Helm {
   /** `v4.1.4`; undefined when there is no helm in PATH. */
   version(): Promise<string | undefined>;
-  /** `helm template`: hooks and tests too. @throws AirdockError CHART_INVALID with helm's own words */
+  /** `helm template`, with hooks and tests. @throws AirdockError CHART_INVALID with the message of helm */
   template(
     release: string,
     chart: string,
@@ -12,7 +12,7 @@ export interface Helm {
   ): Promise<string>;
 }
 
-/** Rendered manifests may be large: far above the end of output that `Run` keeps unless told. */
+/** Rendered manifests may be far larger than the output that `Run` keeps by default. */
 const maxOutput = 64 << 20;
 
 export function openHelm(run: Run): Helm {
@@ -39,8 +39,8 @@ export function openHelm(run: Run): Helm {
         `helm template failed${values.length > 0 ? ` with ${values.join(', ')}` : ''}: ${words}`,
         {
           hint: /missing in charts/.test(words)
-            ? `Run helm dependency build ${chart}, and build again.`
-            : `See it with: helm template ${release} ${chart} ${files.join(' ')} --debug`,
+            ? `Run helm dependency build ${chart}, then build again.`
+            : `To see it, run: helm template ${release} ${chart} ${files.join(' ')} --debug`,
         },
       );
     },

@@ -2,7 +2,7 @@ import { AirdockError } from '../errors.ts';
 import type { ExecOptions } from './compose.ts';
 import type { Run, RunOptions, RunResult } from './process.ts';
 
-/** As the API server gives it; only what is looked at is typed. */
+/** An object of the API server; only the members that airdock uses are typed. */
 export type KubeObject = {
   apiVersion?: string;
   kind: string;
@@ -30,30 +30,30 @@ export type Pod = KubeObject & {
   };
 };
 
-/** The cluster's API by the operator's own kubectl, for one namespace. */
+/** The API of the cluster, through the operator's kubectl, for one namespace. */
 export interface Kubectl {
   readonly namespace: string;
-  /** Of the kubeconfig; undefined for the current one. */
+  /** Context of the kubeconfig; undefined for the current one. */
   readonly context: string | undefined;
-  /** Undefined when there is none of that name. */
+  /** Undefined when there is no object of that name. */
   get<T extends KubeObject>(kind: string, name: string): Promise<T | undefined>;
   list<T extends KubeObject>(kind: string, labels?: Readonly<Record<string, string>>): Promise<T[]>;
-  /** @returns what is there now. @throws LOCKED when one of that name is there */
+  /** @returns the created object. @throws LOCKED when an object of that name exists */
   create(object: KubeObject): Promise<KubeObject>;
-  /** The same. @throws LOCKED when it was changed since the `resourceVersion` in it was read */
+  /** @returns the new object. @throws LOCKED when the object was changed since its `resourceVersion` was read */
   replace(object: KubeObject): Promise<KubeObject>;
-  /** Absent is fine. It is gone when this returns, and with `owned` what belongs to it (the pods of a Job). */
+  /** Deletes an object and waits until it is gone; with `owned`, also for its dependents (the pods of a Job). A missing one is no error. */
   remove(kind: string, name: string, options?: { owned: true }): Promise<void>;
   scale(kind: string, name: string, replicas: number): Promise<void>;
-  /** What that manager would be refused if it applied them, in the API server's words; undefined when nothing. Changes nothing. */
+  /** The conflicts that this manager would get by applying the objects, as the API server reports them; undefined for none. Changes nothing. */
   conflicts(objects: readonly KubeObject[], manager: string): Promise<string | undefined>;
-  /** A program in a container that runs; its exit code is the result. */
+  /** Runs a program in a running container; its exit code is the result. */
   exec(pod: string, container: string, command: readonly string[], options?: ExecOptions): Promise<RunResult>;
-  /** The last lines; '' when there are none. */
+  /** The last lines of the log; '' without any. */
   logs(pod: string, options?: { container?: string; tail?: number }): Promise<string>;
-  /** GET of a path of the API, e.g. through the proxy of a Service. Undefined when it answers with an error. */
+  /** GET of an API path, e.g. through the proxy of a Service. Undefined when the answer is an error. */
   raw(path: string): Promise<string | undefined>;
-  /** Whether this user may, by `kubectl auth can-i`. */
+  /** Whether this user has a right, by `kubectl auth can-i`. */
   may(verb: string, resource: string): Promise<boolean>;
 }
 
@@ -61,13 +61,14 @@ export type KubectlOptions = {
   run: Run;
   namespace: string;
   context?: string | undefined;
-  /** The operator's whole environment: KUBECONFIG, and what credential plugins want. */
+  /** The operator's whole environment: KUBECONFIG, and variables of credential plugins. */
   env: Readonly<Record<string, string>>;
 };
 
 /**
- * kubectl 1.35 hangs when a program ends before it has read its input (measured against 1.36): so what is left is read for it. After
- * a failure only until nothing comes for a second, for a session that was lost still has its input open.
+ * kubectl 1.35 hangs when a program ends before it has read its input (measured against 1.36): so this wrapper
+ * reads the rest of the input. After a failure it reads only until nothing comes for a second, because a lost session keeps
+ * its input open.
  */
 const readsAll = [
   'sh',
@@ -120,7 +121,7 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       return said.length === 0 ? undefined : said.map(([, words = '']) => words.replaceAll(/\n(- )?/g, ' ')).join('; ');
     },
     exec(pod, container, command, { env: variables = {}, input, stdout, ...rest } = {}) {
-      // kubectl has no flag for variables; none of them is a secret, for the arguments of a process are public
+      // kubectl has no flag for variables. None of them may be a secret, because other users can read arguments
       const prefix =
         Object.keys(variables).length === 0 ? [] : ['env', ...Object.entries(variables).map((pair) => pair.join('='))];
       const args = [
@@ -149,7 +150,7 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
   };
 }
 
-/** kubectl's and helm's words, told apart by what an operator does next. */
+/** The error of a failed kubectl or helm command; the code depends on what the operator does next. */
 export function clusterError(what: string, { stderr, timedOut, exitCode }: RunResult): AirdockError {
   const said =
     stderr
@@ -159,12 +160,12 @@ export function clusterError(what: string, { stderr, timedOut, exitCode }: RunRe
   const details = { said };
   if (/\(Forbidden\)|is forbidden|cannot \w+ resource/.test(stderr))
     return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${said}`, {
-      hint: 'The operator’s book, section 14, has the rights that are needed, as a manifest. Ask who runs the cluster.',
+      hint: 'Section 14 of docs/OPERATIONS.md has the required rights as a manifest. Ask the administrators of the cluster.',
       details,
     });
   if (/Conflict|AlreadyExists|already exists|the object has been modified/.test(stderr))
-    return new AirdockError('LOCKED', `somebody else changed it meanwhile (${what}): ${said}`, {
-      hint: 'Wait for the other one to end; airdock helm status tells who it is.',
+    return new AirdockError('LOCKED', `somebody else changed the object meanwhile (${what}): ${said}`, {
+      hint: 'Wait until the other operation ends; airdock helm status shows who runs it.',
       details,
     });
   if (

@@ -7,9 +7,9 @@ export type ConnectOptions = {
   user: string;
   password: string;
   database: string;
-  /** Shown in pg_stat_activity: the transaction's id, so that recovery can end what a killed airdock left. */
+  /** Shown in pg_stat_activity: the id of the transaction, so that recovery can end the sessions of a killed airdock. */
   applicationName: string;
-  /** For the connection; 10 s unless told. */
+  /** Timeout of the connection attempt; default: 10 s. */
   timeoutMs?: number;
 };
 
@@ -56,13 +56,13 @@ function notConnected(error: unknown, { host, port, user, database }: ConnectOpt
   const code = systemCode(error) ?? '';
   if (code.startsWith('28')) {
     const hint =
-      'The server keeps the password it was created with: has it been changed in .env since? ALTER ROLE … PASSWORD sets it.';
+      'The server keeps the password that it was created with, even if .env changes. ALTER ROLE … PASSWORD sets a new one.';
     return new AirdockError('DATABASE_AUTH', `${where} refused user ${user}: ${said}`, { hint, cause });
   }
   if (code === '3D000') {
     const hint = 'Check the name of the database in .env.';
     return new AirdockError('DATABASE_MISSING', `${where} has no database ${database}`, { hint, cause });
   }
-  const hint = 'Is the server running, and does it accept connections?';
+  const hint = 'Check that the server is running and accepts connections.';
   return new AirdockError('DATABASE_UNREACHABLE', `${where} cannot be reached: ${said || code}`, { hint, cause });
 }

@@ -11,17 +11,17 @@ export type RunOptions = {
   input?: Buffer | Readable | 'ignore' | undefined;
   /** Ends the child's whole process group; `run` then throws INTERRUPTED once the child is gone. */
   signal?: AbortSignal | undefined;
-  /** Takes stdout as bytes (a dump); `stdout` of the result is then empty. It is ended, and awaited, with the child. */
+  /** Receives stdout as bytes (a dump); `stdout` of the result is then empty. The stream is ended and awaited with the child. */
   onStdout?: Writable | undefined;
-  /** Each line of stdout and stderr as it comes. */
+  /** Called with each line of stdout and stderr. */
   onLine?: ((line: string) => void) | undefined;
   timeoutMs?: number | undefined;
-  /** Characters kept of stdout and of stderr, the last ones; 8 Mi unless told. */
+  /** How many of the last characters of stdout and of stderr are kept; default: 8 Mi. */
   maxOutput?: number | undefined;
 };
 
 export type RunResult = {
-  /** -1 when a signal ended it. */
+  /** -1 when a signal ended the program. */
   exitCode: number;
   stdout: string;
   stderr: string;
@@ -30,10 +30,10 @@ export type RunResult = {
   timedOut?: boolean;
 };
 
-/** Runs a program to its end. A nonzero exit is a result, not an error; a program that is not there is one. */
+/** Runs a program to its end. A nonzero exit code is a result, not an error; a missing program is an error. */
 export type Run = (command: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>;
 
-/** What Docker's CLI and ssh need to find their way; all else stays out: compose lets a shell's VERSION win over `.env`. */
+/** Variables that Docker's CLI and ssh need. No others are passed on, because compose prefers a shell's VERSION to `.env`. */
 const inherited =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|LANG|LC_\w+|XDG_\w+|SSH_AUTH_SOCK|DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS_VERIFY|TLS|API_VERSION))$/;
 
@@ -52,7 +52,7 @@ export const run: Run = async (command, args, options = {}) => {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...cleanEnvironment(process.env), ...options.env },
     extendEnv: false,
-    // A session of its own: ^C and the terminal's SIGHUP reach airdock alone, which then decides.
+    // A separate session: ^C and the terminal's SIGHUP reach only airdock, which then decides.
     detached: true,
     reject: false,
     buffer: false,
@@ -84,7 +84,7 @@ export const run: Run = async (command, args, options = {}) => {
   options.signal?.addEventListener('abort', stop, { once: true });
   const stdout = new Tail(kept, options.onLine);
   const stderr = new Tail(kept, options.onLine);
-  // A sink that fails (a full disk) ends the child; its own error is the one to report.
+  // A failing sink (a full disk) ends the child; the error of the sink is the one to report.
   const sinkFailed = pipeline(child.stdout, options.onStdout ?? stdout).then(
     () => undefined,
     (error: unknown) => {
@@ -123,15 +123,15 @@ function notStarted(command: string, cwd: string | undefined, cause: unknown): A
   const missing = systemCode(cause) === 'ENOENT';
   return new AirdockError(
     'PREFLIGHT_FAILED',
-    missing ? `there is no program ${command} here` : `${command} could not be started`,
+    missing ? `the program ${command} is not installed` : `${command} could not be started`,
     {
-      hint: missing ? `Install ${command}, or put it into PATH${cwd === undefined ? '' : ` (working directory: ${cwd})`}.` : '',
+      hint: missing ? `Install ${command}, or add it to PATH${cwd === undefined ? '' : ` (working directory: ${cwd})`}.` : '',
       cause,
     },
   );
 }
 
-/** Keeps the end of a text stream and hands on its lines. */
+/** Keeps the end of a text stream and passes its lines on. */
 class Tail extends Writable {
   readonly #limit: number;
   readonly #onLine: ((line: string) => void) | undefined;

@@ -4,19 +4,19 @@ import { AirdockError } from '../errors.ts';
 import { readIfExists, replaceFile } from './files.ts';
 import type { Run } from './process.ts';
 
-/** systemd of this machine, as far as a unit of ours goes. */
+/** The part of systemd that airdock's own unit needs. */
 export type Systemd = {
-  /** It runs here, and this user may give it units. */
+  /** Whether systemd runs here and this user may install units. */
   present(): boolean;
   /**
-   * Writes a template unit and enables its instance for that directory, from the next boot on.
+   * Writes a template unit and enables its instance for a directory; it takes effect at the next boot.
    * @returns the instance: `airdock-resume@opt-nodepad.service`
-   * @throws AirdockError STEP_FAILED in systemctl's words
+   * @throws AirdockError STEP_FAILED with the message of systemctl
    */
   enable(template: { name: string; text: string }, directory: string): Promise<string>;
 };
 
-/** @param root of the file system; another one than `/` for an image, or a test */
+/** @param root root of the file system; not `/` for an image or a test */
 export function openSystemd(run: Run, root = '/'): Systemd {
   const must = async (command: string, args: readonly string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await run(command, args);

@@ -7,22 +7,22 @@ export type ToolboxOptions = {
   run: Run;
   /** Docker endpoint, from `resolveEndpoint`. */
   endpoint: string;
-  /** Whose programs run, as the engine names it: it must be there. */
+  /** The image with the programs, as the engine names it; the engine must have it. */
   image: string;
   /** A network of the engine, or `host`. */
   network: string;
-  /** `NAME:ADDRESS`, besides what the network's own resolver knows. */
+  /** `NAME:ADDRESS`, besides the names that the network resolves. */
   hosts: readonly string[];
   labels: Readonly<Record<string, string>>;
-  /** Of every program, given by name: the values never show in a process list. */
+  /** Variables of every program, passed by name, so the values never show in a process list. */
   env: Readonly<Record<string, string>>;
-  /** For the docker command itself, besides the clean environment: recovery finds its processes by it. */
+  /** Variables for the docker command itself, besides the clean environment. Recovery uses them to find its processes. */
   environment?: Record<string, string>;
 };
 
 /**
- * Programs of an image, each in a container of its own that is gone when it ends, instead of in one that runs
- * (`Compose.exec`). Nothing of it is kept: no volume, and no log, for what they print is a dump.
+ * Runs programs of an image, each in a new container that is removed when it ends, unlike `Compose.exec`, which uses a
+ * running one. No volume and no log is kept, because the output is a dump.
  */
 export function openToolbox(options: ToolboxOptions): Pick<Compose, 'exec'> {
   const { run, endpoint, image, network, hosts, labels } = options;
@@ -30,7 +30,7 @@ export function openToolbox(options: ToolboxOptions): Pick<Compose, 'exec'> {
   return {
     async exec(_service, [program = '', ...args], { env = {}, user, stdout, input, ...rest } = {}) {
       const name = `airdock-tool-${randomBytes(6).toString('hex')}`;
-      const given = { ...options.env, ...env };
+      const variables = { ...options.env, ...env };
       const flags = [
         '--rm',
         '--pull=never',
@@ -40,7 +40,7 @@ export function openToolbox(options: ToolboxOptions): Pick<Compose, 'exec'> {
         `--entrypoint=${program}`,
         ...hosts.flatMap((host) => ['--add-host', host]),
         ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-        ...Object.keys(given).flatMap((key) => ['--env', key]),
+        ...Object.keys(variables).flatMap((key) => ['--env', key]),
         ...(user === undefined ? [] : ['--user', user]),
         ...(input === undefined ? [] : ['--interactive']),
       ];
@@ -50,12 +50,12 @@ export function openToolbox(options: ToolboxOptions): Pick<Compose, 'exec'> {
           ...rest,
           input,
           onStdout: stdout,
-          env: { ...given, ...docker },
+          env: { ...variables, ...docker },
         });
         if (result.timedOut) await remove();
         return result;
       } catch (error) {
-        // the first process of a container takes no SIGTERM that it does not ask for
+        // the first process of a container ignores SIGTERM unless it has a handler
         if (!isAirdockError(error, 'PREFLIGHT_FAILED')) await remove();
         throw error;
       }

@@ -5,7 +5,7 @@ import { digestOf, type Digest } from '../digest.ts';
 import { AirdockError } from '../errors.ts';
 import { ociManifest } from '../images/media-types.ts';
 
-/** A chart as registries keep it (helm.sh/docs/topics/registries, "Helm chart manifest"): `helm pull oci://…` finds it. */
+/** A chart as an OCI artifact (helm.sh/docs/topics/registries, "Helm chart manifest"): `helm pull oci://…` finds it. */
 export type ChartArtifact = {
   name: string;
   version: string;
@@ -14,7 +14,7 @@ export type ChartArtifact = {
   blobs: { digest: Digest; bytes: Buffer }[];
 };
 
-/** The same bytes for the same archive. @throws CHART_INVALID */
+/** Makes the OCI artifact of a chart archive; equal archives give equal bytes. @throws CHART_INVALID */
 export async function chartArtifact(archive: Buffer): Promise<ChartArtifact> {
   const metadata = await chartMetadata(archive);
   const { name, version } = metadata;
@@ -47,16 +47,16 @@ async function chartMetadata(archive: Buffer): Promise<Record<string, unknown>> 
     parser.on('end', resolve).on('error', reject);
     parser.end(archive);
   }).catch((error: unknown) => {
-    throw invalid('it is no archive', error);
+    throw invalid('it is not a tar archive', error);
   });
   const found: unknown = parse(Buffer.concat(chunks).toString('utf8'));
   if (typeof found === 'object' && found !== null) return found as Record<string, unknown>;
-  throw invalid('there is no Chart.yaml in it');
+  throw invalid('it has no Chart.yaml');
 }
 
 function invalid(why: string, cause?: unknown): AirdockError {
   return new AirdockError('CHART_INVALID', `the chart of this release cannot be pushed: ${why}`, {
-    hint: 'Its images can be: --no-chart. Tell the vendor.',
+    hint: 'Push only the images with --no-chart, and tell the vendor.',
     cause,
   });
 }

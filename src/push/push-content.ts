@@ -8,9 +8,9 @@ import type { SentBlob } from '../images/registry-writer.ts';
 import { chartArtifact } from './chart-artifact.ts';
 import { chartRepository, type PushedImage, type PushTarget } from './push-target.ts';
 
-/** What of a bundle goes into a registry. */
+/** The parts of a bundle that are pushed to a registry. */
 
-/** What a manifest needs: it can be there only when these are. */
+/** A manifest and the blobs that the registry must have before it. */
 export type Artifact = { name: ImageName; manifest: { bytes: Buffer; digest: Digest; mediaType: string }; blobs: Digest[] };
 /** Every blob that the bundle carries. */
 export async function contentOf(bundle: OpenBundle): Promise<Map<Digest, SentBlob>> {
@@ -59,8 +59,8 @@ export async function chartOf(
 }
 
 /**
- * Hashes what is read in order, whatever is read twice: the registry compares too, but cannot tell whose fault it is.
- * @throws BUNDLE_DIGEST_MISMATCH at the end
+ * A blob whose bytes are hashed while they are read, each byte once. The registry compares digests too, but cannot tell
+ * whether the bundle or the transfer is at fault. @throws BUNDLE_DIGEST_MISMATCH at the end
  */
 function checked({ digest, size, part }: BundleBlob): SentBlob {
   let hash: Hash = createHash('sha256');
@@ -86,11 +86,7 @@ function checked({ digest, size, part }: BundleBlob): SentBlob {
 }
 
 function damaged(digest: Digest): AirdockError {
-  return new AirdockError(
-    'BUNDLE_DIGEST_MISMATCH',
-    `blob ${digest} in the bundle is not what was signed: its bytes were changed`,
-    {
-      hint: 'Copy the bundle again; if it stays so, get it again from the vendor. The registry did not take it.',
-    },
-  );
+  return new AirdockError('BUNDLE_DIGEST_MISMATCH', `blob ${digest} in the bundle was changed after signing`, {
+    hint: 'Copy the bundle again; if the error comes back, get the bundle again from the vendor. The registry did not accept the blob.',
+  });
 }

@@ -3,10 +3,10 @@ import type { Digest } from '../digest.ts';
 import { AirdockError, isAirdockError } from '../errors.ts';
 import { parseReference, type ImageName } from '../images/reference.ts';
 
-/** Where each part of a release lies in the internal registry: `HOST/PATH`, then the repository that it has at home. */
+/** The internal registry. Each part of a release goes to `HOST/PATH`, followed by its original repository. */
 export type PushTarget = { readonly text: string; at(repository: string, tag: string | undefined, digest: Digest): ImageName };
 
-/** `registry.internal/nodepad`. @throws USAGE */
+/** Parses `registry.internal/nodepad`. @throws USAGE */
 export function parseTarget(text: string): PushTarget {
   const place = text.replace(/^oci:\/\//, '').replace(/\/+$/, '');
   const [host = ''] = place.split('/');
@@ -35,7 +35,7 @@ export function imageTargets(target: PushTarget, { images }: BundleManifest): Pu
         'REFERENCE_INVALID',
         `${other.reference} and ${reference} would both become ${image.target.canonical}`,
         {
-          hint: 'Below one path of a registry there is room for one of them. The vendor has to rename one.',
+          hint: 'Only one of them can have that name. The vendor must rename the other.',
         },
       );
     taken.set(image.target.canonical, image);
@@ -43,26 +43,26 @@ export function imageTargets(target: PushTarget, { images }: BundleManifest): Pu
   });
 }
 
-/** Everything that is written to, so that one token may do it all. */
+/** All repositories that are pushed to, so that one token can cover them. */
 export function repositoriesOf(target: PushTarget, { images, files }: BundleManifest): string[] {
   const charts = files.flatMap(({ path, role }) => (role === 'chart' ? [chartName(path)] : []));
   const names = [...images.map(({ reference }) => parseReference(reference).repository), ...charts.map(chartRepository)];
   return [...new Set(names.map((name) => target.at(name, 'x', images[0]!.manifestDigest).repository))];
 }
 
-/** Charts have a folder of their own: one may be called like an image. */
+/** The repository of a chart: below `charts/`, because a chart may have the name of an image. */
 export function chartRepository(name: string): string {
   return `charts/${name}`;
 }
 
-/** Of `chart/NAME-VERSION.tgz`, as helm names archives. */
+/** The name in `chart/NAME-VERSION.tgz`, as helm names archives. */
 function chartName(path: string): string {
   return /^chart\/(.+?)-\d+\.\d+\.\d+/.exec(path)?.[1] ?? '';
 }
 
 function whyNot(place: string, host: string): string | undefined {
   try {
-    return parseReference(`${place}/x:1`).registry === host ? undefined : 'its first part is no host name';
+    return parseReference(`${place}/x:1`).registry === host ? undefined : 'its first part is not a host name';
   } catch (error) {
     if (isAirdockError(error)) return error.message;
     throw error;

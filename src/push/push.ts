@@ -20,19 +20,19 @@ export type PushOptions = {
   registry: RegistryWriter;
   chart: boolean;
   signal?: AbortSignal;
-  /** Bytes that were sent, of those that have to be. */
+  /** Called with the bytes that were sent and the total to send. */
   onProgress?: (bytes: number, total: number) => void;
 };
 
-/** A blob and where it is wanted. `have`, `lack`: repositories. */
-type Wanted = { digest: Digest; size: number; have: ImageName[]; lack: ImageName[] };
+/** A blob, with the repositories that have it already and those that need it. */
+type BlobPlacement = { digest: Digest; size: number; have: ImageName[]; lack: ImageName[] };
 
-const asking = 8;
-const sending = 4;
+const parallelQueries = 8;
+const parallelUploads = 4;
 
 /**
- * Puts a release into a registry, straight from the bundle: what is there is not sent, what another repository there has is
- * mounted, and a manifest comes last, when all that it names is there. Manifests keep their bytes, so digests stay.
+ * Pushes a release to a registry, straight from the bundle. Blobs that the registry has are not sent, those of another
+ * repository are mounted, and manifests come last, after all their blobs. Manifests keep their bytes, so digests stay.
  * @throws REGISTRY_*, BLOB_MISSING when neither a slim bundle nor the registry has a blob, BUNDLE_DIGEST_MISMATCH
  */
 export async function push(options: PushOptions): Promise<PushResult> {
@@ -42,12 +42,12 @@ export async function push(options: PushOptions): Promise<PushResult> {
   const chart = options.chart ? await chartOf(bundle, options.target, content) : undefined;
   const artifacts = [...(await imageArtifacts(bundle, images, content)), ...(chart ? [chart] : [])];
 
-  const absent = await lacking(registry, artifacts, signal);
-  const wanted = await look(registry, absent, content, signal);
-  refuseHoles(bundle, wanted, content);
-  const blobs = await sendAll(options, wanted, content);
+  const absent = await missingArtifacts(registry, artifacts, signal);
+  const placements = await findBlobs(registry, absent, content, signal);
+  refuseMissingBlobs(bundle, placements, content);
+  const blobs = await sendAll(options, placements, content);
   await allOrNone(signal, (either) => {
-    const limit = limiter(sending);
+    const limit = limiter(parallelUploads);
     return absent.map(({ name, manifest }) => limit(() => registry.putManifest(name, manifest, either)));
   });
   const counted = artifacts.reduce((sum, one) => sum + one.blobs.length, 0);
@@ -58,9 +58,13 @@ export async function push(options: PushOptions): Promise<PushResult> {
   };
 }
 
-/** Those whose name does not mean them there yet. */
-async function lacking(registry: RegistryWriter, artifacts: readonly Artifact[], signal?: AbortSignal): Promise<Artifact[]> {
-  const limit = limiter(asking);
+/** The artifacts whose name does not point to them in the registry yet. */
+async function missingArtifacts(
+  registry: RegistryWriter,
+  artifacts: readonly Artifact[],
+  signal?: AbortSignal,
+): Promise<Artifact[]> {
+  const limit = limiter(parallelQueries);
   const found = await allOrNone(signal, (either) =>
     artifacts.map(({ name, manifest }) =>
       limit(() => registry.manifestDigest(name, name.tag ?? manifest.digest, manifest.mediaType, either)),
@@ -69,60 +73,64 @@ async function lacking(registry: RegistryWriter, artifacts: readonly Artifact[],
   return artifacts.filter(({ manifest }, index) => found[index] !== manifest.digest);
 }
 
-async function look(
+async function findBlobs(
   registry: RegistryWriter,
   artifacts: readonly Artifact[],
   content: ReadonlyMap<Digest, SentBlob>,
   signal?: AbortSignal,
-): Promise<Wanted[]> {
-  const limit = limiter(asking);
+): Promise<BlobPlacement[]> {
+  const limit = limiter(parallelQueries);
   const pairs = artifacts.flatMap(({ name, blobs }) => blobs.map((digest) => ({ name, digest })));
   const unique = [...new Map(pairs.map((pair) => [`${pair.name.repository}@${pair.digest}`, pair])).values()];
-  const there = await allOrNone(signal, (either) =>
+  const present = await allOrNone(signal, (either) =>
     unique.map(({ name, digest }) => limit(() => registry.hasBlob(name, digest, either))),
   );
-  const wanted = new Map<Digest, Wanted>();
+  const placements = new Map<Digest, BlobPlacement>();
   for (const [index, { name, digest }] of unique.entries()) {
-    const one = wanted.get(digest) ?? { digest, size: content.get(digest)?.size ?? 0, have: [], lack: [] };
-    (there[index] ? one.have : one.lack).push(name);
-    wanted.set(digest, one);
+    const one = placements.get(digest) ?? { digest, size: content.get(digest)?.size ?? 0, have: [], lack: [] };
+    (present[index] ? one.have : one.lack).push(name);
+    placements.set(digest, one);
   }
-  // the largest first: what is left at the end is small
-  return [...wanted.values()].filter(({ lack }) => lack.length > 0).toSorted((a, b) => b.size - a.size);
+  // the largest first, so that only small blobs remain at the end
+  return [...placements.values()].filter(({ lack }) => lack.length > 0).toSorted((a, b) => b.size - a.size);
 }
 
-/** Before anything is sent. */
-function refuseHoles(bundle: OpenBundle, wanted: readonly Wanted[], content: ReadonlyMap<Digest, SentBlob>): void {
-  const holes = wanted.filter(({ digest, have }) => have.length === 0 && !content.has(digest));
-  if (holes.length === 0) return;
+/** Checks before the first upload that every blob is in the bundle or in the registry. @throws BLOB_MISSING */
+function refuseMissingBlobs(
+  bundle: OpenBundle,
+  placements: readonly BlobPlacement[],
+  content: ReadonlyMap<Digest, SentBlob>,
+): void {
+  const missing = placements.filter(({ digest, have }) => have.length === 0 && !content.has(digest));
+  if (missing.length === 0) return;
   const images = bundle.manifest.images.filter(({ layers }) =>
-    layers.some(({ digest }) => holes.some((hole) => hole.digest === digest)),
+    layers.some(({ digest }) => missing.some((blob) => blob.digest === digest)),
   );
   throw new AirdockError(
     'BLOB_MISSING',
-    `${holes.length} of the layers were left out of this bundle, and the registry does not have them either: ` +
-      `${holes.map(({ digest }) => digest).join(', ')} (of ${images.map(({ reference }) => reference).join(', ')})`,
-    { hint: 'Push the release that this bundle was cut against first, or push the full bundle. Nothing was sent.' },
+    `${missing.length} of the layers were left out of this bundle, and the registry does not have them either: ` +
+      `${missing.map(({ digest }) => digest).join(', ')} (of ${images.map(({ reference }) => reference).join(', ')})`,
+    { hint: 'Push the release that this bundle is based on first, or push the full bundle. Nothing was sent.' },
   );
 }
 
 async function sendAll(
   { registry, signal, onProgress }: PushOptions,
-  wanted: readonly Wanted[],
+  placements: readonly BlobPlacement[],
   content: ReadonlyMap<Digest, SentBlob>,
 ): Promise<Omit<PushResult['blobs'], 'present'>> {
   const counts = { sent: 0, sentBytes: 0, mounted: 0 };
-  const total = wanted.reduce((sum, { size, have }) => sum + (have.length === 0 ? size : 0), 0);
+  const total = placements.reduce((sum, { size, have }) => sum + (have.length === 0 ? size : 0), 0);
   const arrived = new Map<Digest, number>();
-  const told = (digest: Digest, bytes: number): void => {
+  const report = (digest: Digest, bytes: number): void => {
     arrived.set(digest, bytes);
     onProgress?.(
       [...arrived.values()].reduce((sum, one) => sum + one, 0),
       total,
     );
   };
-  const limit = limiter(sending);
-  const settle = async ({ digest, size, have, lack }: Wanted, either: AbortSignal): Promise<void> => {
+  const limit = limiter(parallelUploads);
+  const settle = async ({ digest, size, have, lack }: BlobPlacement, either: AbortSignal): Promise<void> => {
     const holders = [...have];
     for (const name of lack) {
       const [holder] = holders;
@@ -138,28 +146,28 @@ async function sendAll(
       if (!blob)
         throw new AirdockError(
           'BLOB_MISSING',
-          `the registry has ${digest} in ${holder?.repository}, and does not share it with ${name.repository}`,
+          `the registry has ${digest} in ${holder?.repository}, but does not mount it into ${name.repository}`,
           {
             hint: 'Push the full bundle.',
           },
         );
-      await registry.send(name, { ...blob, read: counting(blob, (bytes) => told(digest, bytes)) }, { at, signal: either });
+      await registry.send(name, { ...blob, read: counting(blob, (bytes) => report(digest, bytes)) }, { at, signal: either });
       counts.sent += 1;
       counts.sentBytes += size;
       holders.push(name);
     }
   };
-  await allOrNone(signal, (either) => wanted.map((one) => limit(() => settle(one, either))));
+  await allOrNone(signal, (either) => placements.map((one) => limit(() => settle(one, either))));
   return counts;
 }
 
-function counting({ read }: SentBlob, told: (bytes: number) => void): SentBlob['read'] {
+function counting({ read }: SentBlob, onBytes: (bytes: number) => void): SentBlob['read'] {
   return async function* (from, length) {
     let at = from;
     for await (const chunk of read(from, length)) {
       yield chunk;
       at += chunk.length;
-      told(at);
+      onBytes(at);
     }
   };
 }

@@ -139,7 +139,12 @@ test('the output for people', async () => {
 describe('no bundle after a failure', () => {
   test.each<[string, string[], Record<string, string>, RegExp]>([
     ['no credentials', [], { DOCKER_CONFIG: '/nonexistent' }, /answered 401[^]*docker login/],
-    ['a platform that is not there', ['--platform', 'linux/arm64'], {}, /does not exist for linux\/arm64; available: linux\/amd64/],
+    [
+      'a platform that is not there',
+      ['--platform', 'linux/arm64'],
+      {},
+      /does not exist for linux\/arm64; available: linux\/amd64/,
+    ],
     ['a file as source that is not there', ['--source', 'archive:none.tar'], {}, /there is no archive/],
   ])('%s', async (_, args, env, message) => {
     const { code, stdout, stderr } = await build([...args, '--output', 'failed.tar'], { env });

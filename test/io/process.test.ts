@@ -20,7 +20,7 @@ test('a signal too', async () => {
 test('a program that is not there is an error that names it', async () => {
   await expect(run('no-such-program', [])).rejects.toMatchObject({
     code: 'PREFLIGHT_FAILED',
-    message: 'there is no program no-such-program here',
+    message: 'the program no-such-program is not installed',
   });
 });
 
