@@ -74,8 +74,7 @@ async function fetchToken(request: AuthRequest): Promise<string> {
   const refresh = credentials && 'identityToken' in credentials ? credentials.identityToken : undefined;
   const form = new URLSearchParams(service === undefined ? {} : { service });
   if (refresh === undefined) {
-    for (const [key, value] of [...form, ...scopes.map((scope) => ['scope', scope] as const)])
-      url.searchParams.append(key, value);
+    for (const [key, value] of [...form, ...scopes.map((each) => ['scope', each] as const)]) url.searchParams.append(key, value);
   } else {
     form.set('scope', scopes.join(' '));
     form.set('grant_type', 'refresh_token');

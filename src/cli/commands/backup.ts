@@ -81,8 +81,11 @@ async function recipients(context: CliContext, named: string[], flags: Flags & {
   if (flags.none && named.length > 0) throw new AirdockError('USAGE', 'give either --none or recipients, not both');
   const change = flags.none || named.length > 0 ? { recipients: named } : {};
   const done = await backupRecipients(await hostOf(context), { ...where(context, flags), ...change });
-  const list = done.recipients.map((recipient) => `  ${recipient}\n`).join('');
-  context.result(done, list === '' ? 'Backups are not encrypted.\n' : `Backups are encrypted to these recipients:\n${list}`);
+  const recipientLines = done.recipients.map((recipient) => `  ${recipient}\n`).join('');
+  context.result(
+    done,
+    recipientLines === '' ? 'Backups are not encrypted.\n' : `Backups are encrypted to these recipients:\n${recipientLines}`,
+  );
 }
 
 async function prune(context: CliContext, flags: Flags & { keep: number }): Promise<void> {
