@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ignored = new Set(['.git', '.cache', 'node_modules', 'dist', 'coverage', 'package-lock.json']);
-/** Recordings and frozen records, which say what they said; this check and its test, which name what is forbidden. */
+/** Recordings and frozen records, which must not change; this check and its test, which name forbidden documents. */
 const exempt = [
   'test/fixtures/cluster/',
   'test/fixtures/state/',
@@ -14,7 +14,7 @@ const exempt = [
   'test/scripts/citations.test.ts',
 ];
 
-/** Documents that exist elsewhere only. FACTS is one of them unless its place is named, or a link leads to it. */
+/** Documents outside of this repository. FACTS counts as one unless its path is named or linked. */
 const elsewhere = [
   /\b(?:DESIGN|CONTRACTS|JOURNEY|STYLE)\b/g,
   /(?<!docs\/|\]\([./]*)\bFACTS\b(?!\.md\]\()/g,
@@ -57,7 +57,7 @@ function filesOf(root: string, folder = ''): string[] {
   });
 }
 
-/** The comments of a source, of the same length: code is blank, and so is what begins a line of a comment. */
+/** The comments of a source, with code and comment markers replaced by spaces, so that positions stay the same. */
 function commentsOf(text: string): string {
   const blank = (piece: string) => ' '.repeat(piece.length);
   return text
@@ -69,7 +69,7 @@ function commentsOf(text: string): string {
     .join('\n');
 }
 
-/** A file or a folder; `docs/adr/0006` stands for the one file that begins so. */
+/** The path of a cited file or folder, if it exists; `docs/adr/0006` stands for the file whose name begins so. */
 function placeOf(root: string, cited: string): string | undefined {
   if (existsSync(path.join(root, cited))) return cited;
   const numbered = /^docs\/adr\/\d{4}$/.test(cited) && existsSync(path.join(root, 'docs/adr'));
@@ -82,17 +82,17 @@ function decision(number: string): string {
 }
 
 /**
- * Of a page in docs/ or at the top. A heading may be cited without its number, and by its first words: "Undo" for "Undo, until
+ * Whether a page in docs/ or at the top lacks a heading. A heading may be cited without its number, and by its first words: "Undo" for "Undo, until
  * `good` is committed".
  */
 function lacksHeading(root: string, page: string, number = '', heading = ''): boolean {
   const cited = /^ADR\s/.test(page) ? [decision(page.slice(3).trim())] : [`docs/${page}`, page];
   const place = cited.flatMap((one) => [one, `${one}.md`]).find((one) => placeOf(root, one)?.endsWith('.md'));
   if (place === undefined) return page.endsWith('.md');
-  const wanted = number === '' ? heading.replaceAll(/\s+/g, ' ') : number;
-  const begins = (title: string) => title.startsWith(wanted) && !/^\w/.test(title.slice(wanted.length));
+  const title = number === '' ? heading.replaceAll(/\s+/g, ' ') : number;
+  const begins = (text: string) => text.startsWith(title) && !/^\w/.test(text.slice(title.length));
   const titles = headingsOf(path.join(root, placeOf(root, place) ?? ''));
-  return !titles.some((title) => begins(title) || begins(title.replace(/^[\d.]+ /, '')));
+  return !titles.some((text) => begins(text) || begins(text.replace(/^[\d.]+ /, '')));
 }
 
 function headingsOf(file: string): string[] {
@@ -107,7 +107,7 @@ function leadsSomewhere(root: string, from: string, target: string): boolean {
   return anchor === undefined || headingsOf(path.join(root, place)).some((title) => anchorOf(title) === anchor);
 }
 
-/** As GitHub makes it. */
+/** The anchor that GitHub makes of a heading. */
 function anchorOf(title: string): string {
   return title
     .toLowerCase()

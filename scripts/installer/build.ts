@@ -1,4 +1,4 @@
-// scripts/build-installer, once Node and the packages are there: build.ts OUTPUT ARCH...
+// build.ts OUTPUT ARCH...: the work of scripts/build-installer, once Node and the packages are installed
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ const cache = join(
 );
 
 const revision = await sourceRevision();
-const wanted = await fingerprint();
+const current = await fingerprint();
 const stale: Arch[] = [];
 for (const arch of arches) if (!(await isCurrent(arch))) stale.push(arch);
 if (stale.length > 0) {
@@ -36,10 +36,10 @@ async function make(arch: Arch, bundled: Bundled, node: NodeBinary): Promise<voi
     await writeFile(join(folder, 'licenses.txt'), licenses);
     await writeFile(join(folder, 'about.json'), JSON.stringify({ revision }));
     const execArgv = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
-    // of no use to another machine's V8
+    // a code cache is useless for the V8 of another architecture
     const compiled = arch === process.arch;
     const parts = await writeParts(folder, bundled.parts, compiled ? execArgv : undefined);
-    // relative names: what lies where on this machine is not part of the executable
+    // relative names, so that paths of this machine do not become part of the executable
     const config = {
       main: 'main.cjs',
       executable: node.path,
@@ -60,7 +60,7 @@ async function make(arch: Arch, bundled: Bundled, node: NodeBinary): Promise<voi
       await execa('cp', [join(folder, from), join(output, `${to}.new`)]);
       await rename(join(output, `${to}.new`), join(output, to));
     }
-    await writeFile(join(output, `.${name}`), wanted);
+    await writeFile(join(output, `.${name}`), current);
     const { size } = await stat(join(output, name));
     console.error(`build-installer: ${name}, ${(size / 1e6).toFixed(1)} MB, Node ${node.version}`);
   } finally {
@@ -72,11 +72,11 @@ async function isCurrent(arch: Arch): Promise<boolean> {
   const files = [`airdock-linux-${arch}`, 'airdock-licenses.txt'].map((name) => join(output, name));
   return (
     files.every((path) => existsSync(path)) &&
-    (await readFile(join(output, `.airdock-linux-${arch}`), 'utf8').catch(() => '')) === wanted
+    (await readFile(join(output, `.airdock-linux-${arch}`), 'utf8').catch(() => '')) === current
   );
 }
 
-/** Commit of the sources, `-dirty` when what goes in was changed since; '' outside of git. */
+/** Commit of the sources, with `-dirty` when they were changed since; '' outside of git. */
 async function sourceRevision(): Promise<string> {
   const git = (...args: string[]) => execa('git', args, { cwd: root, reject: false });
   const head = await git('rev-parse', 'HEAD');

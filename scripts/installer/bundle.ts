@@ -2,21 +2,21 @@ import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { rolldown, type Plugin } from 'rolldown';
 
-/** All that the executable runs, in parts: what starts, and what it loads when a command line asks for it. */
+/** The code of the executable, in parts: the part that starts, and parts that are loaded when a command needs them. */
 
-/** Never reached: engines are talked to over unix sockets, and nothing builds images. */
+/** Modules that are never used: airdock reaches engines over unix sockets, and builds no images. */
 const leftOut = ['ssh2', 'cpu-features', 'pg-native', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs'];
 /**
  * Node's own modules are loaded by the first module that asks for one, not all at the start, as static imports would be:
- * `node:http`, `node:tls` and `node:sqlite` cost `airdock --version` more than all else.
+ * `node:http`, `node:tls` and `node:sqlite` would cost `airdock --version` more time than everything else.
  */
 const lazyBuiltin = (id: string): string => `module.exports = process.getBuiltinModule(${JSON.stringify(id)});`;
 
 export type Bundled = {
-  /** CommonJS, and so are the parts; `require('./NAME')` in them is one of the parts. */
+  /** CommonJS, like the parts; `require('./NAME')` in them means one of the parts. */
   main: string;
   parts: ReadonlyMap<string, string>;
-  /** Files that are in them. */
+  /** Source files of main and of the parts. */
   modules: string[];
 };
 
@@ -43,7 +43,7 @@ export async function bundleSources(root: string): Promise<Bundled> {
   const chunks = output.filter((one) => one.type === 'chunk');
   const main = chunks.find(({ isEntry }) => isEntry);
   if (!main || chunks.length < output.length)
-    throw new Error(`this came out: ${output.map(({ fileName }) => fileName).join(', ')}`);
+    throw new Error(`unexpected output of rolldown: ${output.map(({ fileName }) => fileName).join(', ')}`);
   return {
     main: ascii(main.code),
     parts: new Map(chunks.filter((chunk) => chunk !== main).map(({ fileName, code }) => [fileName, ascii(code)])),
@@ -51,17 +51,17 @@ export async function bundleSources(root: string): Promise<Bundled> {
   };
 }
 
-/** One byte a character, which V8 reads faster than two. All that is not ASCII stands in strings and patterns. */
+/** Escapes code to one byte per character, which V8 reads faster. Characters outside of ASCII occur only in strings and patterns. */
 function ascii(code: string): string {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Modules of which only the name is known, with the text that stands for them. */
+/** Replaces modules by a text. */
 function virtual(name: string, applies: (id: string) => boolean, text: (id: string) => string): Plugin {
   const prefix = `\0${name}:`;
   return {
     name,
-    // not what the bundler's own runtime asks for: it comes before all of these
+    // not for the bundler's own runtime, which comes before all of these modules
     resolveId: (id, importer) => (applies(id) && !importer?.startsWith('\0') ? `${prefix}${id}` : undefined),
     load: (id) => (id.startsWith(prefix) ? text(id.slice(prefix.length)) : undefined),
   };

@@ -1,15 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Licences of everything that is in the executable; one that is not known here ends the build. */
+/** The licences of everything in the executable; an unknown licence ends the build. */
 
 const known = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT'];
 
 type Package = { name: string; version: string; license: string; text: string };
 
 /**
- * @param modules absolute paths of the files that the bundler put in
- * @param nodeLicense Node's own file, which has those of V8, OpenSSL, ICU, SQLite and all else in it
+ * @param modules absolute paths of the files that the bundler included
+ * @param nodeLicense Node's own file, which includes the licences of V8, OpenSSL, ICU, SQLite and others
  * @throws naming each package whose licence is unknown or has no text
  */
 export async function licensesText(
@@ -75,7 +75,7 @@ CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION W
 
 function problemsOf({ name, version, license, text }: Package): string[] {
   return [
-    ...(known.includes(license) ? [] : [`  ${name} ${version}: ${license} is not a licence that is known here`]),
+    ...(known.includes(license) ? [] : [`  ${name} ${version}: ${license} is not a known licence`]),
     ...(text.trim() === '' ? [`  ${name} ${version}: it has no licence text`] : []),
   ];
 }

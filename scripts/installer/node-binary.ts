@@ -34,7 +34,7 @@ async function locked(root: string, arch: Arch): Promise<{ version: string; inte
   return found;
 }
 
-/** npm installs only the one of this machine, so the other is fetched, and must be what the lock file says. */
+/** npm installs only the Node of this architecture, so the other is fetched and compared with the lock file. */
 async function unpacked(arch: Arch, version: string, integrity: string, cache: string): Promise<string> {
   const folder = join(cache, `node-linux-${arch}-${version}`);
   if (existsSync(folder)) return join(folder, 'package');

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 
 /** The parts of the program in the executable: assets, each with V8's code cache of all its functions. */
 
-/** `require` of the parts, for Node's own knows no assets. Node's modules are not asked for by it (bundle.ts). */
+/** `require` for the parts, because Node's own cannot load assets. Node's modules do not go through it (bundle.ts). */
 const loader = `((main) => {
   const { getAsset, getAssetKeys, getRawAsset } = process.getBuiltinModule('node:sea');
   const { Script } = process.getBuiltinModule('node:vm');
@@ -30,8 +30,8 @@ export function withLoader(main: string): string {
 }
 
 /**
- * @param compiledFor flags that the program runs with; undefined: no code caches, which are of use to the V8 that made them
- *   alone
+ * @param compiledFor flags that the program runs with; undefined: no code caches, because only the same V8 can use
+ *   them
  * @returns the names of the files
  */
 export async function writeParts(

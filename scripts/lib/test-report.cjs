@@ -1,5 +1,5 @@
-// node scripts/lib/test-report.cjs REPORT ROOT: of vitest's JSON report, the numbers of tests that passed and failed on standard
-// output; each that failed, with the first lines of why, on standard error.
+// node scripts/lib/test-report.cjs REPORT ROOT: reads vitest's JSON report. Prints the numbers of passed and failed tests on
+// standard output, and each failed test with the first lines of its error on standard error.
 const { readFileSync } = require('node:fs');
 
 const [, , report, root] = process.argv;
