@@ -195,9 +195,9 @@ function planOnKubernetes(one: Case): HelmPlan {
 describe.each([
   ['on a VM', planOnVm],
   ['on Kubernetes', planOnKubernetes],
-])('%s', (_side, planOf) => {
+])('%s', (_side, planWith) => {
   test.each(cases)('%s', (_what, one) => {
-    const { findings } = planOf(one);
+    const { findings } = planWith(one);
     expect(findings.map(({ code }) => code)).toEqual(one.codes);
     expect(findings[0]?.fix ?? '').toContain(one.fix ?? '');
   });
