@@ -37,7 +37,7 @@ async function run(context: CliContext, flags: Flags): Promise<void> {
   );
 }
 
-function foundText(found: Adoption): string {
+export function foundText(found: Adoption): string {
   const { edits, files, containers, volumes } = found;
   const lines = [
     `${found.product ?? 'a deployment'} runs here as project "${found.project}", ${count(containers.length, 'container')}, VERSION ${found.version}${volumes.length === 0 ? '' : `, volumes ${volumes.join(' ')}`}`,

@@ -1,15 +1,5 @@
-import { z } from 'zod';
-import { isNull, mapOf, override, plain, reset, sameRaw, servicesOf, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
-
-/** One place in which the operator's compose file differs from the release's. */
-export const composeEdit = z.strictObject({
-  /** `api.environment.GUNICORN_WORKERS`, `volumes.pgdata.external` */
-  path: z.string(),
-  change: z.enum(['set', 'removed']),
-  /** As written, variables and all; null when it is removed, or looks like a secret. */
-  value: z.string().nullable(),
-});
-export type ComposeEdit = z.infer<typeof composeEdit>;
+import { isNull, mapOf, override, plain, sameRaw, servicesOf, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
+import { removed, set, type ComposeEdit, type Edits } from './edits.ts';
 
 /** What makes the operator's file of the release's, as an overlay for compose. */
 export type Comparison = { overlay: RawMap; edits: ComposeEdit[] };
@@ -20,71 +10,75 @@ const keyed = ['environment', 'labels', 'depends_on', 'networks'];
 const whole = ['logging', 'extends', 'build', 'ulimits'];
 const topLevel = ['volumes', 'networks', 'secrets', 'configs'];
 
-export function compareCompose(operator: RawMap, release: RawMap): Comparison {
-  const edits: ComposeEdit[] = [];
+/** @param marked keys of `.env` that the release marks as secret, or generates */
+export function compareCompose(operator: RawMap, release: RawMap, marked: ReadonlySet<string> = new Set()): Comparison {
+  const edits: Edits = { found: [], marked };
   const overlay = mapOf();
   const name = operator.entries.get('name');
   const sections: [string, Raw | undefined][] = [['services', services(operator, release, edits)]];
   // What only the release has there stays: unused, it does nothing, and a later release may use it.
   for (const key of topLevel) sections.push([key, section(operator.entries.get(key), release.entries.get(key), key, edits)]);
   const include = operator.entries.get('include');
-  if (include && !same(include, release.entries.get('include'))) sections.push(['include', set(include, 'include', edits)]);
-  if (name && !same(name, release.entries.get('name'))) sections.push(['name', set(name, 'name', edits)]);
+  if (include && !same(include, release.entries.get('include')))
+    sections.push(['include', set(edits, { value: include, path: 'include', key: 'include' })]);
+  if (name && !same(name, release.entries.get('name')))
+    sections.push(['name', set(edits, { value: name, path: 'name', key: 'name' })]);
   for (const [key, value] of sections)
     if (value && !(value.kind === 'map' && value.entries.size === 0)) overlay.entries.set(key, value);
-  return { overlay, edits };
+  return { overlay, edits: edits.found };
 }
 
-function services(operator: RawMap, release: RawMap, edits: ComposeEdit[]): RawMap {
+function services(operator: RawMap, release: RawMap, edits: Edits): RawMap {
   const overlay = mapOf();
   const declared = servicesOf(release);
   for (const [name, own] of servicesOf(operator)) {
     const base = declared.get(name);
     if (base === undefined) {
-      edits.push({ path: name, change: 'set', value: 'a service of your own' });
+      edits.found.push({ path: name, change: 'set', value: 'a service of your own' });
       overlay.entries.set(name, override(own));
     } else if (own.kind === 'map' && base.kind === 'map') {
       const changes = compareMaps(own, base, name, edits, true);
       if (changes.entries.size > 0) overlay.entries.set(name, changes);
     }
   }
-  for (const name of declared.keys()) if (!servicesOf(operator).has(name)) overlay.entries.set(name, removed(name, edits));
+  for (const name of declared.keys()) if (!servicesOf(operator).has(name)) overlay.entries.set(name, removed(edits, name));
   return overlay;
 }
 
-function section(own: Raw | undefined, base: Raw | undefined, path: string, edits: ComposeEdit[]): RawMap {
+function section(own: Raw | undefined, base: Raw | undefined, path: string, edits: Edits): RawMap {
   const overlay = mapOf();
   if (own?.kind !== 'map') return overlay;
   for (const [key, value] of own.entries) {
     const other = base?.kind === 'map' ? base.entries.get(key) : undefined;
     const at = `${path}.${key}`;
-    if (other === undefined || (isNull(other) && !isNull(value))) overlay.entries.set(key, set(value, at, edits));
+    if (other === undefined || (isNull(other) && !isNull(value))) overlay.entries.set(key, set(edits, { value, path: at, key }));
     else if (value.kind === 'map' && other.kind === 'map') {
       // Not as a whole: compose merges labels before it looks at `!override` above them, and then refuses the result.
       const changes = compareMaps(value, other, at, edits, true);
       if (changes.entries.size > 0) overlay.entries.set(key, changes);
-    } else if (!sameRaw(value, other)) overlay.entries.set(key, set(override(value), at, edits));
+    } else if (!sameRaw(value, other))
+      overlay.entries.set(key, set(edits, { value: override(value), path: at, key, instead: other }));
   }
   return overlay;
 }
 
-function compareMaps(own: RawMap, base: RawMap, path: string, edits: ComposeEdit[], isService = false): RawMap {
+function compareMaps(own: RawMap, base: RawMap, path: string, edits: Edits, isService = false): RawMap {
   const overlay = mapOf();
   for (const [key, value] of own.entries) {
     const other = base.entries.get(key);
     const at = `${path}.${key}`;
     if (other === undefined || isNull(other)) {
-      if (!other || !sameRaw(value, other)) overlay.entries.set(key, set(value, at, edits));
+      if (!other || !sameRaw(value, other)) overlay.entries.set(key, set(edits, { value, path: at, key }));
     } else {
       const change = changed(key, value, other, at, edits, isService);
       if (change) overlay.entries.set(key, change);
     }
   }
-  for (const key of base.entries.keys()) if (!own.entries.has(key)) overlay.entries.set(key, removed(`${path}.${key}`, edits));
+  for (const key of base.entries.keys()) if (!own.entries.has(key)) overlay.entries.set(key, removed(edits, `${path}.${key}`));
   return overlay;
 }
 
-function changed(key: string, value: Raw, other: Raw, at: string, edits: ComposeEdit[], isService: boolean): Raw | undefined {
+function changed(key: string, value: Raw, other: Raw, at: string, edits: Edits, isService: boolean): Raw | undefined {
   if (sameRaw(value, other)) return undefined;
   if (isService && keyed.includes(key)) {
     const [ownMap, baseMap] = [asMap(key, value), asMap(key, other)];
@@ -96,7 +90,8 @@ function changed(key: string, value: Raw, other: Raw, at: string, edits: Compose
   }
   if (value.kind === 'map' && other.kind === 'map' && !(isService && whole.includes(key)))
     return compareMaps(value, other, at, edits);
-  return set(value.kind === 'scalar' && other.kind === 'scalar' ? value : override(value), at, edits);
+  const kept = value.kind === 'scalar' && other.kind === 'scalar' ? value : override(value);
+  return set(edits, { value: kept, path: at, key, instead: other });
 }
 
 function asMap(key: string, raw: Raw): RawMap {
@@ -116,37 +111,6 @@ function asMap(key: string, raw: Raw): RawMap {
 
 function same(a: Raw, b: Raw | undefined): boolean {
   return b !== undefined && sameRaw(a, b);
-}
-
-function set(value: Raw, path: string, edits: ComposeEdit[]): Raw {
-  edits.push({ path, change: 'set', value: shown(path, value) });
-  return value;
-}
-
-function removed(path: string, edits: ComposeEdit[]): Raw {
-  edits.push({ path, change: 'removed', value: null });
-  return reset;
-}
-
-const secretName = /pass|secret|token|credential|private|(^|_)key$/i;
-
-/** Null for what people would not want on a screen. A value that is all variables is none. */
-function shown(path: string, raw: Raw): string | null {
-  if (raw.kind === 'scalar') {
-    const literal = raw.text.replaceAll(/\$\{[^{}]*\}|\$\w+/g, '');
-    const hidden =
-      (secretName.test(path.slice(path.lastIndexOf('.') + 1)) && /\w/.test(literal)) || /:\/\/[^/\s]*:[^/\s@]+@/.test(literal);
-    if (hidden) return null;
-    return isNull(raw) ? 'null' : raw.text;
-  }
-  const parts =
-    raw.kind === 'list'
-      ? raw.items.map((item) => shown(item.kind === 'scalar' ? `.${item.text.split('=')[0]}` : path, item))
-      : [...raw.entries].map(([key, value]) => {
-          const text = shown(key, value);
-          return text === null ? null : `${key}: ${text}`;
-        });
-  return parts.includes(null) ? null : parts.join(', ');
 }
 
 /** One overlay for two: what stood on top stays on top. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { composeEdit } from './compare.ts';
+import { composeEdit } from './edits.ts';
 
 export const adoptDocument = z.strictObject({
   schema: z.literal('airdock.adopt/1'),

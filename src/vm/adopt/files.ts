@@ -2,7 +2,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readIfExists, removeTree, replaceFile } from '../../io/files.ts';
-import { compareCompose, mergeOverlays, type Comparison, type ComposeEdit } from './compare.ts';
+import { compareCompose, mergeOverlays, type Comparison } from './compare.ts';
+import type { ComposeEdit } from './edits.ts';
 import { servicesOf } from '../compose-files/raw-yaml.ts';
 import { refused, type FoundStack } from './found.ts';
 import { filesByHand } from '../compose-files/find.ts';
@@ -21,8 +22,8 @@ export type AdoptedFiles = {
   names: string[];
 };
 
-/** The release's compose.yaml with the names that its images have here, and as it came. */
-type Base = { compose: Buffer; unnamed: Buffer };
+/** The release's compose.yaml with the names that its images have here, and as it came; keys of `.env` that it marks as secret. */
+type Base = { compose: Buffer; unnamed: Buffer; secrets: ReadonlySet<string> };
 
 const overlayName = 'compose.adopted.yaml';
 const comment = ` What this deployment has changed in the release's compose.yaml, kept by \`airdock adopt\`.
@@ -70,7 +71,7 @@ export async function planFiles(site: Site, stack: FoundStack, base: Base | unde
 
 function compared(stack: FoundStack, base: Base): Comparison & { renamed: Set<string>; pinned: string[] } {
   const operator = parseRaw(stack.main.bytes, stack.main.name);
-  const comparison = compareCompose(operator, parseRaw(base.compose, 'compose.yaml of the release'));
+  const comparison = compareCompose(operator, parseRaw(base.compose, 'compose.yaml of the release'), base.secrets);
   const written = servicesOf(parseRaw(base.unnamed, 'compose.yaml of the release'));
   const overlays = servicesOf(comparison.overlay);
   const renamed = new Set<string>();

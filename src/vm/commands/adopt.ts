@@ -15,6 +15,7 @@ import { openTrusted, pinnedKeys, type NamedTrust } from '../site/open-trusted.t
 import { recover } from '../transaction/recover.ts';
 import { releaseFile, type Release } from '../store/release.ts';
 import { changeSite, lookAtSite, type ManagedSite } from '../site/site.ts';
+import { secretKeysOf } from '../env/template.ts';
 import { stageCompose } from '../staging/stage.ts';
 import type { Deployment } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
@@ -125,7 +126,7 @@ async function whatIsNew(
 async function filesFor(site: ManagedSite, stack: FoundStack, release: Release | undefined): Promise<AdoptedFiles> {
   if (!release) return planFiles(site, stack, undefined);
   const compose = stageCompose(release, await namesInUse(site, stack, release), stack.env.toBytes());
-  return planFiles(site, stack, { compose, unnamed: releaseFile(release, 'compose.yaml') });
+  return planFiles(site, stack, { compose, unnamed: releaseFile(release, 'compose.yaml'), secrets: secretKeysOf(release.files) });
 }
 
 /** A name of airdock's own only where it is there, or where it tells a running container's image from the signed one. */

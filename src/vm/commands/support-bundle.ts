@@ -9,6 +9,8 @@ import { digestOf } from '../../digest.ts';
 import { createFile, readIfExists } from '../../io/files.ts';
 import { readHistory } from './history.ts';
 import type { Host } from '../site/host.ts';
+import { ReleaseFiles } from '../store/release-files.ts';
+import { secretKeysOf } from '../env/template.ts';
 import { secretsHere, withoutSecrets } from './support-bundle-secrets.ts';
 import { lookAtSite, type Site } from '../site/site.ts';
 import { readStatus } from './status.ts';
@@ -39,7 +41,7 @@ type Where = { directory: string; output: string };
 export async function makeSupportBundle(host: Host, { directory, output }: Where): Promise<SupportBundle> {
   return lookAtSite(host, { directory }, async (site, records) => {
     if (!records) throw notADeployment(site.directory);
-    const secrets = await secretsHere(site);
+    const secrets = await secretsHere(site, await markedHere(site, records.state.deployment()?.current));
     const texts = new Map<string, string>();
     const missing: SupportBundle['missing'] = [];
     const collect = async (file: string, look: () => Promise<string>): Promise<void> => {
@@ -63,6 +65,16 @@ export async function makeSupportBundle(host: Host, { directory, output }: Where
     await createFile(output, bytes, 0o600);
     return { schema: 'airdock.support-bundle/1', path: output, digest: digestOf(bytes), files: [...texts.keys()], missing };
   });
+}
+
+/** Keys that the template of the release marks as secret; none where it cannot be read. */
+async function markedHere({ airdock }: Site, current: string | null | undefined): Promise<Set<string>> {
+  if (!current) return new Set();
+  const files = new ReleaseFiles(path.join(airdock, 'releases'));
+  return files
+    .read(current)
+    .then(secretKeysOf)
+    .catch(() => new Set());
 }
 
 async function about(site: Site): Promise<object> {

@@ -40,8 +40,7 @@ export function scan(text: string, name: string): Assignment[] {
     const head = /^(?:export[ \t]+)?([^\n=:]*?)[ \t\v\f\r]*(=|:|\n|$)/.exec(text.slice(at, endOfLine(text, at) + 1));
     const key = head?.[1] ?? '';
     // Letters of other alphabets pass in compose too: in latin1 they are the upper half.
-    if (!head || !/^[\w.[\]\x80-\xff-]+$/.test(key))
-      throw refuse(at, `${JSON.stringify(key.slice(0, 40))} is not a variable name`);
+    if (!head || !/^[\w.[\]\x80-\xff-]+$/.test(key)) throw refuse(at, `${nameInMessage(key, head?.[2])} is not a variable name`);
     const place = { key, line: lineOf(text, at), lineStart: text.lastIndexOf('\n', at) + 1 };
     const inherited = head[2] !== '=' && head[2] !== ':';
     if (inherited) {
@@ -68,6 +67,12 @@ export function scan(text: string, name: string): Assignment[] {
     }
   }
   return found;
+}
+
+/** The rest of a key or password that lost its quotes stands where a name should: only what can be a mistyped name is quoted. */
+function nameInMessage(key: string, separator: string | undefined): string {
+  const mistyped = (separator === '=' || separator === ':') && /^[\w. -]{1,40}$/.test(key);
+  return mistyped ? JSON.stringify(key) : 'what it begins with';
 }
 
 /** Offset behind the closing quote: a backslash hides the character after it. */

@@ -65,6 +65,13 @@ export function templateKeys(bytes: Uint8Array): TemplateKey[] {
   });
 }
 
+/** Keys that a release marks as secret, or generates; none of one that was adopted without a template. */
+export function secretKeysOf(files: ReadonlyMap<string, Uint8Array>): Set<string> {
+  const bytes = files.get(template);
+  const keys = bytes === undefined ? [] : templateKeys(bytes);
+  return new Set(keys.filter(({ secret, generate }) => secret || generate !== undefined).map(({ key }) => key));
+}
+
 /** A first install's `.env`: the template with values. @throws SECRET_ON_COMMAND_LINE, USAGE (unknown key), ENV_INVALID */
 export function renderNewEnv(bytes: Uint8Array, inputs: EnvInputs = {}): NewEnv {
   const keys = templateKeys(bytes);

@@ -90,3 +90,11 @@ describe('values as services get them', () => {
     expect(env.expanded(key)).toBe(expected);
   });
 });
+
+test('a line that is no assignment may be a piece of a secret: only what looks like a mistyped name is quoted', () => {
+  expect(() => parseEnvFile(Buffer.from('MY KEY=value'))).toThrow('.env line 1: "MY KEY" is not a variable name');
+  expect(() => parseEnvFile(Buffer.from('KEY=\nMHcCAQEE/IJ4711+x==\n'))).toThrow(
+    '.env line 2: what it begins with is not a variable name',
+  );
+  expect(() => parseEnvFile(Buffer.from('hunter2 hunter2\n'))).toThrow('.env line 1: what it begins with is not a variable name');
+});
