@@ -148,6 +148,11 @@ export function isAirdockError(error: unknown, code?: ErrorCode): error is Airdo
   return error instanceof AirdockError && (code === undefined || error.code === code);
 }
 
+/** Somebody was asked and said no, or nobody could be asked. */
+export function consentRefused(): AirdockError {
+  return new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+}
+
 /** What was thrown, as text: an error's message, anything else as it is. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

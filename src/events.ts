@@ -1,3 +1,5 @@
+import { errorText } from './errors.ts';
+
 /**
  * Events of long work while it runs. The work emits them, `cli/render/` draws them: a tree on a terminal, a line for each finished
  * step when piped, NDJSON on stderr with `--json`.
@@ -49,6 +51,6 @@ export async function warnOnFailure(listener: Listener, what: string, work: () =
   try {
     await work();
   } catch (error) {
-    listener({ type: 'warning', text: `${what}: ${error instanceof Error ? error.message : String(error)}` });
+    listener({ type: 'warning', text: `${what}: ${errorText(error)}` });
   }
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { AirdockError, systemCode } from '../errors.ts';
+import { AirdockError, errorText, systemCode } from '../errors.ts';
 import type { Run } from '../io/process.ts';
 
 /** `identityToken`: an OAuth2 refresh token, which some registries give instead of a password. */
@@ -105,7 +105,7 @@ async function askHelper(helper: string, key: string, env: Env, run: Run): Promi
     env: Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)),
     timeoutMs: 60_000,
   }).catch((error: unknown) => {
-    throw failed(error instanceof Error ? error.message : String(error), error);
+    throw failed(errorText(error), error);
   });
   if (answer.exitCode !== 0) {
     if (/credentials not found/i.test(answer.stdout + answer.stderr)) return undefined;

@@ -1,7 +1,7 @@
 import { hexOf, type Digest } from '../digest.ts';
-import { AirdockError, isAirdockError } from '../errors.ts';
+import { AirdockError } from '../errors.ts';
 import { corrupt, expectDigest, parseManifest, type Descriptor } from './manifest.ts';
-import { parseReference, type ImageName } from './reference.ts';
+import { canonicalOf, type ImageName } from './reference.ts';
 import type { BlobOptions, ImageSource, Origin } from './source.ts';
 import { directoryTree, type FileTree } from './tree.ts';
 
@@ -103,15 +103,6 @@ function names(entries: readonly Descriptor[]): string[] {
 
 function undefinedUnlessOne<T>(list: readonly T[]): T | undefined {
   return list.length === 1 ? list[0] : undefined;
-}
-
-export function canonicalOf(text: string): string | undefined {
-  try {
-    return parseReference(text).canonical;
-  } catch (error) {
-    if (isAirdockError(error)) return undefined;
-    throw error;
-  }
 }
 
 function blobPath(digest: Digest): string {

@@ -1,5 +1,5 @@
 import { parseDigest, type Digest } from '../digest.ts';
-import { AirdockError } from '../errors.ts';
+import { AirdockError, isAirdockError } from '../errors.ts';
 
 declare const referenceBrand: unique symbol;
 
@@ -57,6 +57,21 @@ export function parseReference(text: string, usedBy?: string): ImageName {
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/** The canonical form; undefined when the text is not a reference, for example an image id. */
+export function canonicalOf(text: string): Reference | undefined {
+  try {
+    return parseReference(text).canonical;
+  } catch (error) {
+    if (isAirdockError(error, 'REFERENCE_INVALID')) return undefined;
+    throw error;
+  }
+}
+
+/** The canonical form; the text itself when it is not a reference. */
+export function canonicalName(text: string): string {
+  return canonicalOf(text) ?? text;
 }
 
 /** Whether a name stands for fixed content: it has a digest, or a tag other than `latest`. */

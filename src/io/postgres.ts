@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { AirdockError, systemCode } from '../errors.ts';
+import { AirdockError, errorText, systemCode } from '../errors.ts';
 
 export type ConnectOptions = {
   host: string;
@@ -51,7 +51,7 @@ export const connect: Connect = async (options) => {
 /** SQLSTATE classes: https://www.postgresql.org/docs/15/errcodes-appendix.html */
 function notConnected(error: unknown, { host, port, user, database }: ConnectOptions): AirdockError {
   const where = `the database server at ${host}:${port}`;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = errorText(error);
   const cause = error;
   const code = systemCode(error) ?? '';
   if (code.startsWith('28')) {

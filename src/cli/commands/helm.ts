@@ -11,7 +11,7 @@ import type { KubernetesRelease } from '../../kubernetes/record/site.ts';
 import { helmHistory, helmStatus } from '../../kubernetes/commands/status.ts';
 import { helmUpgrade, planOf } from '../../kubernetes/commands/upgrade.ts';
 import type { UpgradeOptions } from '../../kubernetes/plan/upgrade-options.ts';
-import { AirdockError, exitCodes } from '../../errors.ts';
+import { consentRefused, exitCodes } from '../../errors.ts';
 import { refusalCode } from '../../policy/finding.ts';
 import { addClusterOptions, kubernetesRelease, withChart, type ClusterFlags } from '../cluster.ts';
 import { consent } from '../consent.ts';
@@ -218,7 +218,7 @@ async function rollback(context: CliContext, to: string | undefined, flags: Roll
 
 async function agreed(context: CliContext, text: string, question: string, yes: boolean | undefined): Promise<void> {
   if (await consent(context, text, question, yes)) return;
-  throw new AirdockError('CONSENT_NEEDED', 'nothing was changed');
+  throw consentRefused();
 }
 
 async function resume(context: CliContext, flags: ResumeFlags): Promise<void> {

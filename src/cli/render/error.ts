@@ -1,4 +1,4 @@
-import { AirdockError, diskFailure } from '../../errors.ts';
+import { AirdockError, diskFailure, errorText as textOf } from '../../errors.ts';
 import type { ErrorDocument } from '../documents/error.ts';
 
 /** What happened, why, and what to do next; a stack only with `--debug`. */
@@ -28,7 +28,7 @@ function asAirdockError(error: unknown): AirdockError {
   if (error instanceof AirdockError) return error;
   const disk = diskFailure(error);
   if (disk) return disk;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   if (error instanceof Error && (error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR'))) {
     // The reason of the abort signal, when it is an AirdockError.
     return error.cause instanceof AirdockError ? error.cause : new AirdockError('INTERRUPTED', 'interrupted', { cause: error });

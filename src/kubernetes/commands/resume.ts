@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AirdockError, isAirdockError } from '../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
@@ -137,14 +137,10 @@ async function goBack(
       await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
     if (undo?.live) await bringUp(site, objects.workloads, undo, 600_000);
   } catch (cause) {
-    throw new AirdockError(
-      'UNDO_FAILED',
-      `the previous state could not be brought back: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
-        cause,
-      },
-    );
+    throw new AirdockError('UNDO_FAILED', `the previous state could not be brought back: ${errorText(cause)}`, {
+      hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, and run again: airdock helm resume ${flagsOf(site)}`,
+      cause,
+    });
   }
   await end(site, running, 'rolled-back', { error: why.slice(0, 2000) });
   return { outcome: 'rolled-back', summary: from === null ? 'nothing was installed before' : `${from} is serving` };

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { AirdockError, isAirdockError } from '../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
 import { flagsOf, kubectlFlags, now, type KubernetesRelease } from './site.ts';
 
@@ -125,12 +125,12 @@ export async function failed(
   undo: () => Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }>,
 ): Promise<never> {
   if (running.takenOver) throw error;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = errorText(error);
   let undone: Awaited<ReturnType<typeof undo>>;
   try {
     undone = await patiently(site, undo);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = errorText(cause);
     throw new AirdockError('UNDO_FAILED', `${said}\nand the previous state could not be brought back: ${why}`, {
       hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, then run: airdock helm resume ${flagsOf(site)}`,
       cause,

@@ -1,4 +1,4 @@
-import { AirdockError, isAirdockError } from '../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { higherVersion } from '../../policy/reached.ts';
 import type { LiveDatabase } from '../database/access.ts';
 import type { ClusterFacts } from '../plan/facts.ts';
@@ -47,7 +47,7 @@ export async function cameTo(site: KubernetesRelease, { transaction }: Running, 
 /** The new database is open and users may have written: nothing is swapped by itself. */
 export async function openButUnwell(site: KubernetesRelease, running: Running, error: unknown): Promise<AirdockError> {
   const { from, to } = running.transaction;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = errorText(error);
   const kept = keptBy(site, running, from ?? to);
   await end(
     site,

@@ -1,7 +1,6 @@
 import { interpolate } from '../../io/compose-interpolation.ts';
 import type { BundleManifest, ImageRecord } from '../../bundle/manifest.ts';
-import { isAirdockError } from '../../errors.ts';
-import { parseReference } from '../../images/reference.ts';
+import { canonicalName } from '../../images/reference.ts';
 import { servicesOf } from '../compose-files/raw-yaml.ts';
 import { refused, type FoundStack } from './found.ts';
 import type { RawMap } from '../compose-files/raw-yaml.ts';
@@ -45,14 +44,4 @@ function recordOf(manifest: BundleManifest, wanted: string, written: string): Im
   const found = manifest.images.find((image) => image.reference === canonicalName(wanted));
   if (found) return carriesVersion(found.reference, manifest.version) ? found : undefined;
   return written.includes('$') ? 'foreign' : undefined;
-}
-
-/** As it stands when it is no reference: an image id. */
-export function canonicalName(text: string): string {
-  try {
-    return parseReference(text).canonical;
-  } catch (error) {
-    if (isAirdockError(error, 'REFERENCE_INVALID')) return text;
-    throw error;
-  }
 }

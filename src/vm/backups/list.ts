@@ -4,9 +4,8 @@ import { z } from 'zod';
 import { restoredBytes } from '../../data/postgres/backup/backup-metadata.ts';
 import { hashedFiles, readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { isAirdockError } from '../../errors.ts';
-import { parseEnvFile } from '../env/file.ts';
 import { databaseAccess } from '../database/access.ts';
-import { readEnv, type ManagedSite } from '../site/site.ts';
+import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 
 /** The backups of a deployment, as their folders in `.airdock/backups` tell it. */
 
@@ -47,7 +46,7 @@ export async function readBackups(site: { airdock: string }): Promise<BackupEntr
 export async function liveBackups(site: ManagedSite): Promise<BackupEntry[]> {
   const current = site.state.deployment()?.current;
   const release = current ? site.state.release(current) : undefined;
-  const live = release && databaseAccess(release.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''))?.name;
+  const live = release && databaseAccess(release.manifest, await readEnvOrEmpty(site.directory))?.name;
   return (await readBackups(site)).filter(({ database }) => database === null || database === live);
 }
 

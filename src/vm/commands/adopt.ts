@@ -1,10 +1,11 @@
 import path from 'node:path';
 import type { OpenBundle } from '../../bundle/reader.ts';
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, consentRefused } from '../../errors.ts';
 import type { Adoption } from '../adopt/document.ts';
 import { planFiles, type AdoptedFiles } from '../adopt/files.ts';
 import { findStack, projectHere, refused, type FoundStack } from '../adopt/found.ts';
-import { assertSameImages, canonicalName } from '../adopt/images.ts';
+import { canonicalName } from '../../images/reference.ts';
+import { assertSameImages } from '../adopt/images.ts';
 import { carryOutAdoption } from '../transaction/adoption.ts';
 import { parseRaw } from '../compose-files/raw-yaml.ts';
 import { findDrift } from '../plan/drift.ts';
@@ -69,8 +70,7 @@ async function adoptSite(
   const files = news === 'nothing' ? asTheyAre(site, stack) : await filesFor(site, stack, release);
   const found = await adoptionOf(site, { stack, files, bundle, release, changed: news !== 'nothing' });
   if (news === 'nothing') return found;
-  if (!(await consent(found)))
-    throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+  if (!(await consent(found))) throw consentRefused();
   const transaction = await carryOutAdoption(site, { stack, files, bundle, release });
   return { ...found, transaction };
 }

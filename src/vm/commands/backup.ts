@@ -11,7 +11,6 @@ import { assertDiskToProve } from '../plan/preflight/disk.ts';
 import { assertFree } from '../plan/preflight/disk.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import { besideDatabase } from '../backups/volumes-and-redis.ts';
-import { parseEnvFile } from '../env/file.ts';
 import type { Host } from '../site/host.ts';
 import { makeBackup } from '../backups/make.ts';
 import { backupSession } from '../backups/make.ts';
@@ -22,7 +21,7 @@ import { checkedBackup, proveIn } from '../../data/postgres/backup/prove.ts';
 import { recover } from '../transaction/recover.ts';
 import { notADeployment } from '../site/site.ts';
 import { withScratch } from '../scratch/server.ts';
-import { changeSite, lookAtSite, taggedSite, readEnv, type ManagedSite } from '../site/site.ts';
+import { changeSite, lookAtSite, taggedSite, readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { asStep } from '../../events.ts';
 
 /** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
@@ -34,7 +33,7 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     const { current = null, schemaRelease = null } = site.state.deployment() ?? {};
     const release = current === null ? undefined : site.state.release(current);
     if (!release) throw noDatabase('nothing is installed here');
-    const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+    const env = await readEnvOrEmpty(site.directory);
     const containers = await site.docker.containers({ project: site.project });
     const { database, findings } = await checkDatabase(site, release.manifest, env, containers, false);
     assertNoFinding(findings);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { sumsName } from '../../bundle/names.ts';
 import type { OpenBundle } from '../../bundle/reader.ts';
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, consentRefused } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import { readIfExists } from '../../io/files.ts';
 import { beginTransaction } from '../transaction/begin.ts';
@@ -80,8 +80,7 @@ export async function install(
         return { plan: undefined, recovered, finished: undefined, version: bundle.manifest.version };
       }
       const { plan, facts } = await preflight(site, bundle, options);
-      if (!(await consent(plan)))
-        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (!(await consent(plan))) throw consentRefused();
       if (options.discardLocal) await discardLocal(site);
       const transaction = await beginTransaction(site, { facts, plan, release: bundle, bundle });
       const finished = await runForward(

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { OpenBundle } from '../../bundle/reader.ts';
 import type { Spool, TableDifference } from '../../data/postgres/compare/difference.ts';
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, consentRefused } from '../../errors.ts';
 import { assertReadable, readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { backupsFolder, readBackups } from '../backups/list.ts';
 import { beginTransaction } from '../transaction/begin.ts';
@@ -68,8 +68,7 @@ export async function rollback(
       assertClear(plan);
       if (plan.restore?.backup)
         await assertReadable(await readBackup(path.join(backupsFolder(site), plan.restore.backup)), site.keys);
-      if (!(await consent(plan)))
-        throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+      if (!(await consent(plan))) throw consentRefused();
       if (options.discardLocal) await discardLocal(site);
       const transaction = await beginTransaction(site, { facts, plan, release, ...(bundle ? { bundle } : {}) });
       const finished = await runForward(

@@ -1,3 +1,4 @@
+import { errorText } from '../../errors.ts';
 import { readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -48,7 +49,7 @@ export async function makeSupportBundle(host: Host, { directory, output }: Where
       try {
         texts.set(file, withoutSecrets(await look(), secrets.values));
       } catch (error) {
-        missing.push({ file, why: withoutSecrets(error instanceof Error ? error.message : String(error), secrets.values) });
+        missing.push({ file, why: withoutSecrets(errorText(error), secrets.values) });
       }
     };
     await collect('about.json', async () => json(await about(site)));

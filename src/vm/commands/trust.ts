@@ -2,7 +2,7 @@ import path from 'node:path';
 import { readPublicKey } from '../../bundle/keys.ts';
 import { signerOf, type Signer } from '../../bundle/signature.ts';
 import { currentKeys, longerChain, parseTrust, revokedKeys, type TrustChain } from '../../bundle/trust.ts';
-import { AirdockError } from '../../errors.ts';
+import { AirdockError, consentRefused } from '../../errors.ts';
 import type { Host } from '../site/host.ts';
 import { hasState } from '../state/open-state.ts';
 import type { PinnedKey } from '../state/pinned-keys.ts';
@@ -100,7 +100,7 @@ async function changing<T>(host: Host, where: Where, work: (site: ManagedSite) =
 }
 
 async function agreed(answer: Promise<boolean>): Promise<void> {
-  if (!(await answer)) throw new AirdockError('CONSENT_NEEDED', 'nothing was changed', { hint: 'Answer y, or add --yes.' });
+  if (!(await answer)) throw consentRefused();
 }
 
 function told(pinned: readonly PinnedKey[]): TrustList {

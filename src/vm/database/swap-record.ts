@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { PostgresServer } from '../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../errors.ts';
-import { parseEnvFile } from '../env/file.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { databaseAccess } from './access.ts';
 import { databaseTarget } from './target.ts';
-import { readEnv, type ManagedSite } from '../site/site.ts';
+import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { sessionName } from '../state/names.ts';
 import type { KeptDatabase } from '../state/state.ts';
 
@@ -61,7 +60,7 @@ export async function postgresServerOf(
   { id, from, to }: Pick<TransactionRecord, 'id' | 'from' | 'to'>,
   signal?: AbortSignal,
 ): Promise<DeploymentPostgres> {
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   const manifests = [site.state.deployment()?.current, to, from].flatMap((version) => {
     const release = version ? site.state.release(version) : undefined;
     return release ? [release.manifest] : [];

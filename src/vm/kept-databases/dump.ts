@@ -2,7 +2,7 @@ import path from 'node:path';
 import { databases, fence } from '../../data/postgres/swap/admin.ts';
 import { openFor } from '../../data/postgres/swap/open-for.ts';
 import { readBackup } from '../../data/postgres/backup/stored-backup.ts';
-import { isAirdockError } from '../../errors.ts';
+import { errorText, isAirdockError } from '../../errors.ts';
 import { bytesText } from '../../units.ts';
 import { backupsFolder } from '../backups/list.ts';
 import { makeBackup } from '../backups/make.ts';
@@ -40,8 +40,7 @@ async function dump(site: ManagedSite, kept: KeptDatabase, prove: boolean): Prom
     return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full${proven}` };
   };
   let made = 'without a dump of it';
-  const failureText = (error: unknown) =>
-    `${kept.name} is kept, ${made}: ${error instanceof Error ? error.message : String(error)}`;
+  const failureText = (error: unknown) => `${kept.name} is kept, ${made}: ${errorText(error)}`;
   await asStep(listener, 'keep', work, failureText).catch(() => {});
 }
 

@@ -1,3 +1,4 @@
+import { errorText } from '../../errors.ts';
 import path from 'node:path';
 import { readIfExists, replaceFile } from '../../io/files.ts';
 import type { ManagedSite } from './site.ts';
@@ -43,7 +44,7 @@ export async function resumeAtBoot({
     const unit = await host.systemd.enable(resumeUnit, directory);
     await replaceFile(mark, `${unit}\n`);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     host.listener({ type: 'warning', text: `airdock resume will not run by itself at boot: ${why}` });
   }
 }

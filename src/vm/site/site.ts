@@ -142,9 +142,15 @@ async function removeEmpty(directory: string): Promise<void> {
   await rmdir(directory).catch(() => {});
 }
 
+/** `.env`; undefined where there is none. */
 export async function readEnv(directory: string) {
   const bytes = await readIfExists(path.join(directory, '.env'));
   return bytes && parseEnvFile(bytes, path.join(directory, '.env'));
+}
+
+/** `.env`; empty where there is none. */
+export async function readEnvOrEmpty(directory: string) {
+  return (await readEnv(directory)) ?? parseEnvFile('');
 }
 
 export function notADeployment(directory: string): AirdockError {

@@ -4,9 +4,8 @@ import { ask, psql, type DatabaseTarget } from '../../data/postgres/server/serve
 import { AirdockError } from '../../errors.ts';
 import { databaseAccess } from '../database/access.ts';
 import { databaseTarget, runningImage } from '../database/target.ts';
-import { parseEnvFile } from '../env/file.ts';
 import { withScratch } from '../scratch/server.ts';
-import { readEnv } from '../site/site.ts';
+import { readEnvOrEmpty } from '../site/site.ts';
 import { hasStep } from '../plan/order.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -19,7 +18,7 @@ export async function assertDatabaseImageFits({ site, record, plan, target, name
   if (!hasStep(plan, 'database-service')) return;
   // recovery loads again behind the switch: it was asked before, and the live database may be fenced now
   if (site.journal.has(record.id, 'switch', 'intent')) return;
-  const access = databaseAccess(target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
+  const access = databaseAccess(target.manifest, await readEnvOrEmpty(site.directory));
   const next = names.find(({ image }) => access && image.usedBy.includes(`compose ${access.service}`));
   if (!access || access.elsewhere || !next) return;
   const running = await runningImage(site, access.service);

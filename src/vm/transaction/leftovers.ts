@@ -3,11 +3,10 @@ import path from 'node:path';
 import { maintenanceOf } from '../../data/postgres/swap/admin.ts';
 import { endSessions, unfinishedSuffix } from '../../data/postgres/backup/backup.ts';
 import { removeTree } from '../../io/files.ts';
-import { parseEnvFile } from '../env/file.ts';
 import { databaseAccess } from '../database/access.ts';
 import { databaseTarget, toolLabel } from '../database/target.ts';
 import { databaseAddress } from '../database/target.ts';
-import { readEnv, type ManagedSite } from '../site/site.ts';
+import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { endProcesses } from '../site/leftover-processes.ts';
 import { removeScratch } from '../scratch/server.ts';
 import { sessionName } from '../state/names.ts';
@@ -53,7 +52,7 @@ async function removeProbes(site: ManagedSite): Promise<void> {
 async function endDatabaseSessions(site: ManagedSite, applicationName: string): Promise<void> {
   const current = site.state.deployment()?.current;
   const release = current ? site.state.release(current) : undefined;
-  const access = release && databaseAccess(release.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''));
+  const access = release && databaseAccess(release.manifest, await readEnvOrEmpty(site.directory));
   if (!access) return;
   const containers = await site.docker.containers({ project: site.project });
   if (!access.elsewhere && databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions

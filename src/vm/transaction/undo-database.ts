@@ -1,10 +1,10 @@
 import { dropDatabase, unfence } from '../../data/postgres/swap/admin.ts';
 import { swapBack } from '../../data/postgres/swap/swap.ts';
+import { errorText } from '../../errors.ts';
 import { emptyCache } from '../backups/redis.ts';
 import { codeOfBoth, takeAwayCode } from '../services/code-containers.ts';
 import type { TransactionRecord } from '../state/journal.ts';
-import { parseEnvFile } from '../env/file.ts';
-import { readEnv, type ManagedSite } from '../site/site.ts';
+import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, swapOf } from '../database/swap-record.ts';
 import { waitForDatabase } from '../database/wait.ts';
@@ -37,10 +37,10 @@ export async function databaseBack(site: ManagedSite, record: TransactionRecord)
 /** What is being taken back may have filled it from the other database. A cache that does not answer keeps nobody from serving. */
 async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): Promise<void> {
   const previous = from === null ? undefined : site.state.release(from)?.manifest;
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   if (previous)
     await emptyCache(site, previous, env).catch((error: unknown) => {
-      site.host.listener({ type: 'warning', text: error instanceof Error ? error.message : String(error) });
+      site.host.listener({ type: 'warning', text: errorText(error) });
     });
 }
 

@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
-import { parseEnvFile } from '../env/file.ts';
 import { waitHealthy } from '../services/health.ts';
 import type { Outcome, TransactionRecord } from '../state/journal.ts';
 import { loadRelease } from '../images/load-release.ts';
@@ -12,7 +11,7 @@ import { endOrphans } from './leftovers.ts';
 import type { Plan } from '../plan/document.ts';
 import { databaseServiceOf } from '../../bundle/manifest.ts';
 import { bringUp, takeAway } from '../services/bring-up.ts';
-import { readEnv, type ManagedSite } from '../site/site.ts';
+import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { startServices } from '../services/compose-up.ts';
 import type { StoredRelease } from '../state/state.ts';
 import { quiesceOf, swapOf } from '../database/swap-record.ts';
@@ -88,7 +87,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
     await startServices(site, compose, [database], { noDeps: true });
   await databaseBack(site, record);
   const services = await bringUp(site, compose, previous.manifest, { scale: quiesceOf(site, record.id)?.services ?? {} });
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   await waitHealthy({ site, manifest: previous.manifest, env, services });
   await dropNext(site, record);
   return `${record.from} is serving again`;
@@ -97,7 +96,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
 /** The old version serves: what is left over is a matter of room, and no failure. */
 async function dropNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
   await clearNext(site, record).catch((error: unknown) => {
-    const text = `${error instanceof Error ? error.message : String(error)}; it is not needed any more`;
+    const text = `${errorText(error)}; it is not needed any more`;
     site.host.listener({ type: 'warning', text });
   });
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { AirdockError, isAirdockError } from '../../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../../errors.ts';
 import type { ExecOptions } from '../../../io/compose.ts';
 import { diskError, ensureDirectory, removeTree, replaceFile, syncDirectory } from '../../../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
@@ -144,6 +144,6 @@ function common({ applicationName, signal }: BackupOptions): ExecOptions {
 function asBackupFailure(error: unknown, path: string): unknown {
   const known = diskError(error, path);
   if (known instanceof AirdockError) return known;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = errorText(error);
   return new AirdockError('BACKUP_FAILED', `the backup could not be written: ${why}`, { cause: error });
 }

@@ -1,3 +1,4 @@
+import { errorText } from '../../../errors.ts';
 import { asStep, type Listener } from '../../../events.ts';
 import type { DatabaseId, PostgresServer } from '../swap/admin.ts';
 import { openFor } from '../swap/open-for.ts';
@@ -59,7 +60,6 @@ function countedStep<T extends { rows: TableDifference[] }>(
     const made = await work();
     return { ...made, summary: differenceLines(made.rows).join('\n') };
   };
-  const failureText = (error: unknown) =>
-    `the rows that differ could not be counted: ${error instanceof Error ? error.message : String(error)}`;
+  const failureText = (error: unknown) => `the rows that differ could not be counted: ${errorText(error)}`;
   return asStep(listener, step, shown, failureText).catch(() => null);
 }

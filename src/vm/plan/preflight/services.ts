@@ -3,7 +3,7 @@ import type { ComposeModel } from '../../../io/compose.ts';
 import type { ContainerInfo } from '../../../io/container.ts';
 import type { Docker, EngineInfo } from '../../../io/docker.ts';
 import { systemCode } from '../../../errors.ts';
-import { parseReference } from '../../../images/reference.ts';
+import { canonicalName } from '../../../images/reference.ts';
 import { idOnStore, type NamedImage } from '../../images/names.ts';
 import type { Finding } from '../../../policy/finding.ts';
 
@@ -30,10 +30,10 @@ function isWell(container: ContainerInfo): boolean {
 
 /** Every image of the rendered model is one of the release's, or there on the engine already (an operator's own service). */
 export async function checkImages(model: ComposeModel, names: readonly NamedImage[], docker: Docker): Promise<Finding[]> {
-  const ours = new Set(names.map((entry) => canonicalOf(entry.name)));
+  const ours = new Set(names.map((entry) => canonicalName(entry.name)));
   const findings: Finding[] = [];
   for (const [service, { image }] of Object.entries(model.services)) {
-    if (image !== undefined && (ours.has(canonicalOf(image)) || (await docker.inspectImage(image)))) continue;
+    if (image !== undefined && (ours.has(canonicalName(image)) || (await docker.inspectImage(image)))) continue;
     findings.push({
       code: 'IMAGE_UNRESOLVED',
       text: `service ${service} wants the image ${image ?? '(none)'}, which is neither in the release nor on this engine`,
@@ -71,7 +71,7 @@ export function recreatedServices(
     .filter(([service, { image }]) =>
       containers.some((one) => {
         if (one.service !== service || one.oneOff) return false;
-        const named = names.find((entry) => canonicalOf(entry.name) === canonicalOf(image ?? ''));
+        const named = names.find((entry) => canonicalName(entry.name) === canonicalName(image ?? ''));
         return (
           one.configHash !== hashes.get(service) || (named !== undefined && idOnStore(named.image, engine.store) !== one.imageId)
         );
@@ -106,8 +106,4 @@ function isTaken(port: number, host: string | undefined): Promise<boolean> {
   server.once('error', (error) => resolve(systemCode(error) === 'EADDRINUSE'));
   server.listen({ port, ...(host === undefined ? {} : { host }), exclusive: true }, () => server.close(() => resolve(false)));
   return promise;
-}
-
-function canonicalOf(image: string): string {
-  return image === '' ? '' : parseReference(image).canonical;
 }

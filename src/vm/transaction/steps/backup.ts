@@ -1,10 +1,9 @@
 import { bytesText } from '../../../units.ts';
 import { besideDatabase } from '../../backups/volumes-and-redis.ts';
-import { parseEnvFile } from '../../env/file.ts';
 import { makeBackup } from '../../backups/make.ts';
 import { databaseAccess } from '../../database/access.ts';
 import { databaseTarget } from '../../database/target.ts';
-import { readEnv } from '../../site/site.ts';
+import { readEnvOrEmpty } from '../../site/site.ts';
 import type { Progress } from '../../../events.ts';
 import { hasStep } from '../../plan/order.ts';
 import type { Transaction } from '../transaction.ts';
@@ -20,7 +19,7 @@ export const backup = {
 
 /** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */
 async function run({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   const access = databaseAccess(target.manifest, env);
   if (!access) return 'no database here';
   const made = await makeBackup(site, await databaseTarget(site, access), {

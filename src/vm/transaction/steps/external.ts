@@ -1,6 +1,5 @@
-import { parseEnvFile } from '../../env/file.ts';
 import { waitHealthy } from '../../services/health.ts';
-import { readEnv } from '../../site/site.ts';
+import { readEnvOrEmpty } from '../../site/site.ts';
 import type { Step } from '../step.ts';
 import type { Transaction } from '../transaction.ts';
 
@@ -13,7 +12,7 @@ export const external = {
 
 /** Every health check, now that users can reach the release. */
 async function run({ site, target }: Transaction): Promise<string> {
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   const services = Object.keys((await (await site.compose()).config()).services);
   await waitHealthy({ site, manifest: target.manifest, env, services });
   return `${target.manifest.health.length} checks green`;

@@ -1,8 +1,7 @@
 import { durationText } from '../../../units.ts';
-import { parseEnvFile } from '../../env/file.ts';
 import { servicesOf } from '../../services/bring-up.ts';
 import { waitHealthy } from '../../services/health.ts';
-import { readEnv } from '../../site/site.ts';
+import { readEnvOrEmpty } from '../../site/site.ts';
 import { shutServices } from '../shut-services.ts';
 import type { Step } from '../step.ts';
 import type { Transaction } from '../transaction.ts';
@@ -22,7 +21,7 @@ async function run(transaction: Transaction): Promise<string> {
   const shut = shutServices(transaction);
   const services = all.filter((service) => !shut.includes(service));
   const checks = target.manifest.health.filter((check) => shut.length === 0 || check.scope === 'internal');
-  const env = (await readEnv(site.directory)) ?? parseEnvFile('');
+  const env = await readEnvOrEmpty(site.directory);
   const milliseconds = await waitHealthy({ site, manifest: target.manifest, env, services, checks, signal });
   return `${checks.length} checks green after ${durationText(milliseconds)}`;
 }

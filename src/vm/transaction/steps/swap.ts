@@ -2,8 +2,7 @@ import { swapDatabases } from '../../../data/postgres/swap/admin.ts';
 import { planSwap } from '../../../data/postgres/swap/swap.ts';
 import { AirdockError } from '../../../errors.ts';
 import { emptyCache } from '../../backups/redis.ts';
-import { parseEnvFile } from '../../env/file.ts';
-import { readEnv } from '../../site/site.ts';
+import { readEnvOrEmpty } from '../../site/site.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, type SwapDetail, swapOf } from '../../database/swap-record.ts';
 import type { Prepared } from '../run-step.ts';
@@ -44,8 +43,6 @@ async function run({ site, record, plan, target, signal }: Transaction): Promise
   const { live, next, aside } = detail;
   await swapDatabases(await postgresServerOf(site, record, signal), { live, next, aside });
   // what an upgrade puts in place is a copy of what goes
-  const emptied = plan.restore
-    ? await emptyCache(site, target.manifest, (await readEnv(site.directory)) ?? parseEnvFile(''))
-    : '';
+  const emptied = plan.restore ? await emptyCache(site, target.manifest, await readEnvOrEmpty(site.directory)) : '';
   return `${next.name} is ${live.name} now; what was live is kept as ${aside}${emptied}`;
 }
