@@ -15,7 +15,7 @@ export const findingCodes = {
   PLATFORM_MISMATCH: 'The bundle is for another platform than this engine.',
   UPGRADE_PATH_REFUSED: 'The release does not upgrade directly from the one that is installed.',
   DOWNGRADE_REFUSED: 'The release is older than what is here allows.',
-  DATA_NOT_SAVED: 'The release declares no database, so airdock saves none of its data, and code alone cannot go that way.',
+  DATA_NOT_SAVED: 'The release declares no database, so airdock saves none of its data across an irreversible migration.',
   ROLLBACK_REFUSED: 'The release cannot be gone back to.',
   // what is installed
   ADOPTION_NEEDED: 'There is a deployment here that airdock did not make.',

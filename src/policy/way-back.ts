@@ -71,7 +71,7 @@ export function wayBackFindings(way: WayBack, commands: Commands, says: () => st
       },
     ];
   const takes = wayBackTakes(migrations, way, schema);
-  const crossing = `${from} -> ${version} crosses a migration that code alone cannot: ${version} does not run on the schema of ${schema}`;
+  const crossing = `${from} -> ${version} crosses an irreversible migration: the code of ${version} does not run on the schema of ${schema}`;
   const migrates = `Use ${commands.install} with the bundle of ${version}: it migrates.`;
   const forward = semver.gt(version, schema);
   const findings: Finding[] = [];
@@ -96,13 +96,13 @@ export function wayBackFindings(way: WayBack, commands: Commands, says: () => st
   if (takes === 'code' && way.restoreDatabase && !comes)
     findings.push({
       code: 'USAGE',
-      text: `the database need not go back: ${version} runs on the schema of ${schema}`,
+      text: `the database does not have to go back: ${version} runs on the schema of ${schema}`,
       fix: `Leave ${restoreFlag} out.`,
     });
   if (takes === 'database' && !comes)
     findings.push({
       code: 'ROLLBACK_REFUSED',
-      text: `${crossing}, and no database is kept here, nor a backup, that it runs on`,
+      text: `${crossing}, and neither a kept database nor a backup here fits ${version}`,
       fix: forward ? migrates : `Stay on ${from}, or restore by hand: the operator’s book, section 10.`,
     });
   const unfit = comes && unfitBackup(way, comes);
@@ -110,7 +110,7 @@ export function wayBackFindings(way: WayBack, commands: Commands, says: () => st
   if (comes && traffic?.length === 0)
     findings.push({
       code: 'ROLLBACK_REFUSED',
-      text: `${version} declares no traffic services: it could not be tried before users come in`,
+      text: `${version} declares no traffic services: it cannot be tried before users come in`,
       fix: `Stay on ${from}, or restore by hand: the operator’s book, section 10.`,
     });
   if (findings.length === 0 && takes === 'database' && !way.restoreDatabase)

@@ -120,7 +120,7 @@ describe('0.3.0 -> 0.4.0 and back', () => {
     expect(refused.json['hint']).toContain('airdock rollback 0.3.0 --restore-database');
     expect(refused.json['message']).toMatch(/comes back +the database of 0\.3\.0, kept since .* UTC, by a rename/);
     expect(refused.json['message']).toMatch(
-      /kept aside +today's database, as nodepad_0_4_0_t4: it holds what was written in the /,
+      /kept aside +the current database, as nodepad_0_4_0_t4: it holds what was written in the /,
     );
     expect(refused.json['message']).toContain('members +5 ~3 -2');
     const { since } = refused.json['details'] as { since: unknown };

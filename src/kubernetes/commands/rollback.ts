@@ -30,7 +30,7 @@ export type RolledBack = {
   from: string;
   to: string;
   revision: number | null;
-  /** Where today's database is kept, when another one came back, and what it has that this one has not (null: not known). */
+  /** Where the newer database is kept after another one came back, and the rows that only the newer one has (null: not known). */
   database: string | null;
   leftAside: TableDifference[] | null;
 };
@@ -98,7 +98,7 @@ async function databaseToo(
     });
     await asStep(listener, 'swap', async () => {
       await swapIn(site, running, database, coming, aside);
-      return { summary: `${coming} is live, today’s is kept as ${aside}` };
+      return { summary: `${coming} is live, the newer database is kept as ${aside}` };
     });
     await asStep(listener, 'rollback', async () => {
       opened = true;
@@ -113,7 +113,7 @@ async function databaseToo(
     return failed(site, running, error, async () => {
       const { undo } = running.transaction;
       if (!undo) return { outcome: 'undone', summary: `${way.from} is serving, untouched` };
-      // what came back never meets today's database
+      // the code that came back never meets the newer database
       if (opened) await stopWriters(site, writers);
       // once it was open somebody may have written to it
       await bringDatabaseBack(database, running, opened || way.kept !== undefined);

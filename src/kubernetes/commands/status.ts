@@ -123,7 +123,7 @@ async function known(site: KubernetesRelease) {
   });
 }
 
-/** The image that the cluster was told last, by whomever; undefined when the workload is gone. */
+/** The image in the workload's current specification, whoever set it; undefined when the workload does not exist. */
 async function liveOf({ kubectl }: KubernetesRelease, { kind, name, container }: ChartObjects['workloads'][number]) {
   type Live = KubeObject & { spec: { template: { spec: { containers: { name: string; image: string }[] } } } };
   const live = await kubectl.get<Live>(kind.toLowerCase(), name);

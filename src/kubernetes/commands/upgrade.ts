@@ -96,7 +96,7 @@ async function transact(
     });
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
-    // interrupted in the midst of helm's work: what is left is helm's, and resume has it done
+    // interrupted while helm works: the rest is helm's, and resume has helm finish it
     const swapped = running.transaction.undo?.next != null;
     if (swapped && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
     const came = helmDone ? 'to-the-pods' : await cameTo(site, running, error);

@@ -11,7 +11,7 @@ import type { KubernetesRelease } from '../record/site.ts';
 export type RowsSince = {
   /** What the live database has and the kept one has not; null when it could not be found out. */
   since: TableDifference[] | null;
-  /** What a database has that was live until now, and is fenced; null as above. */
+  /** Rows of the database that was live before the swap and is fenced now; null when the rows could not be counted. */
   left(aside: DatabaseId): Promise<TableDifference[] | null>;
 };
 

@@ -22,12 +22,12 @@ export const helmPlanDocument = z.strictObject({
   /** helm's revision that runs, and, of a rollback, the one that it goes to. */
   revision: z.int().nullable(),
   toRevision: z.int().nullable(),
-  /** Null where there is none to back up yet; `bytes` null where it is elsewhere. */
+  /** Null where no database exists yet; `bytes` is null where the database is outside the cluster. */
   database: z.strictObject({ place: z.string(), name: z.string(), bytes: z.int().nullable() }).nullable(),
   steps: z.array(z.string()),
   /** Whom users cannot reach meanwhile. */
   stops: z.array(z.string()),
-  /** Of a rollback that takes the database along: what comes back, in words, and what today's has that it has not (null: not known). */
+  /** For a rollback with the database: what comes back, in words, and the rows that only the current database has (null: not known). */
   comesBack: z.string().nullable(),
   since: tableDifferences.nullable(),
   /** An irreversible migration lies on the way, and airdock saves nothing of the data: the release declares no database. */
@@ -113,13 +113,13 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
       `helm is at work on ${release} (revision ${last.revision}, ${last.status}), or was killed`,
       // none of airdock's transactions is open, or it would have been told before
       deployed
-        ? `Is nobody at work any more, helm itself lets go of it: helm rollback ${release} ${deployed.revision} -n ${namespace}`
-        : `Is nobody at work any more: helm uninstall ${release} -n ${namespace}, and try again; volumes stay.`,
+        ? `If nobody is working on it, helm releases its own lock: helm rollback ${release} ${deployed.revision} -n ${namespace}`
+        : `If nobody is working on it: helm uninstall ${release} -n ${namespace}, and try again; volumes stay.`,
     );
   if (deployed && from === null)
     refuse(
       'UPGRADE_PATH_REFUSED',
-      `revision ${deployed.revision} has the version ${deployed.app_version}, which is none`,
+      `revision ${deployed.revision} has the version ${deployed.app_version}, which is not a semantic version`,
       'Upgrade by helm to a release that airdock knows.',
     );
   findings.push(

@@ -50,7 +50,7 @@ export type BackupPruned = z.infer<typeof backupPruneDocument>;
 
 export const backupRecipientsDocument = z.strictObject({
   schema: z.literal('airdock.backup-recipients/1'),
-  /** Of age: backups are encrypted to them. None: they are not encrypted. */
+  /** age recipients that backups are encrypted to; empty when backups are not encrypted. */
   recipients: z.array(z.string()),
 });
 export type BackupRecipients = z.infer<typeof backupRecipientsDocument>;

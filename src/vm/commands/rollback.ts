@@ -32,7 +32,7 @@ export type RollbackOptions = {
   dataIsSavedElsewhere?: boolean;
   /** `backup restore`: this backup, under the release that is current. */
   backup?: string;
-  /** Of age, for a backup that is encrypted. */
+  /** age identities, to read an encrypted backup. */
   identities?: readonly string[];
   /** A file that has blobs which the store lost: of this or of another release of the product. */
   bundle?: string;

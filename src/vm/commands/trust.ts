@@ -58,7 +58,7 @@ export async function addKeySets(
     const root = pinned.find(({ role, fingerprint }) => role === 'root' && fingerprint === brought.root.fingerprint);
     if (!root)
       throw new AirdockError('KEY_NOT_TRUSTED', `the root of these key sets is not pinned here: ${brought.root.fingerprint}`, {
-        hint: 'Get the vendor’s root key by another way, compare its fingerprint with them, then: airdock trust add root.pub',
+        hint: 'Get the vendor’s root key separately from the bundle, compare its fingerprint with the vendor, then: airdock trust add root.pub',
       });
     const { product } = state.deployment() ?? {};
     if (product !== brought.product)

@@ -69,7 +69,7 @@ function keyOf(pair: Pair): unknown {
 function parse(text: string): Document {
   const document = parseDocument(text, { merge: true });
   const [error] = document.errors;
-  if (error) throw new AirdockError('COMPOSE_INVALID', `compose.yaml is no valid YAML: ${error.message}`, { cause: error });
+  if (error) throw new AirdockError('COMPOSE_INVALID', `compose.yaml is not valid YAML: ${error.message}`, { cause: error });
   return document;
 }
 

@@ -25,7 +25,7 @@ export type DatabaseAccess = {
 
 /**
  * @returns undefined where the release declares no database, or none whose tools it carries
- * @throws AirdockError ENV_INVALID when the URL is none, or asks for what is not supported; it is never quoted, for it has a password
+ * @throws AirdockError ENV_INVALID when the text is not a URL, or asks for something unsupported; the error never quotes the URL, which has a password
  */
 export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
   const { database, migration } = manifest;

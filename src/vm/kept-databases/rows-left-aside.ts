@@ -20,7 +20,7 @@ export function removeSpool(site: ManagedSite): Promise<void> {
 }
 
 /**
- * The name that the next transaction gives to today's database, and the rows in which it differs: null when that could not be
+ * The name that the next transaction gives to the current database, and the rows in which it differs: null when that could not be
  * found out.
  * @param name the kept database that comes back
  * @throws INTERRUPTED

@@ -72,9 +72,9 @@ export const planDocument = z.strictObject({
     })
     .nullable()
     .default(null),
-  /** The name that today's database gets then, and how many seconds ago the other one was put aside. */
+  /** The name that the current database gets then, and how many seconds ago the other one was put aside. */
   aside: z.strictObject({ name: z.string(), seconds: z.int() }).nullable().default(null),
-  /** Rows of today's database that the other one has not, or otherwise; null when nothing is put aside, or they could not be counted. */
+  /** Rows in which the current database differs from the other one; null when nothing is put aside, or the rows could not be counted. */
   since: tableDifferences.nullable().default(null),
   /** What becomes of Redis when another database comes in; null when none does, or there is no Redis. */
   redis: z

@@ -4,7 +4,7 @@ import type { Plan } from './document.ts';
 
 /** What a rollback across an irreversible migration does to the databases, in words. */
 
-const keptAside: [string, string] = ['kept aside', "today's database: what was written since the backup stays in there"];
+const keptAside: [string, string] = ['kept aside', 'the current database: what was written since the backup stays in it'];
 
 /** Pairs of a label and a text; a line that goes on has no label. Empty when the database stays. */
 export function restoreLines({ restore, aside, since }: Pick<Plan, 'restore' | 'aside' | 'since'>): [string, string][] {
@@ -13,12 +13,12 @@ export function restoreLines({ restore, aside, since }: Pick<Plan, 'restore' | '
   const comes =
     restore.backup === null
       ? `the database of ${restore.release}, kept since ${at} UTC, by a rename`
-      : `the backup ${restore.backup} of ${restore.release}, ${at} UTC (${restore.proven ? 'proven' : 'unproven until it is restored'}), by a restore beside today's${restore.encrypted ? '; encrypted: --identity FILE' : ''}`;
+      : `the backup ${restore.backup} of ${restore.release}, ${at} UTC (${restore.proven ? 'proven' : 'unproven until it is restored'}), by a restore beside the current one${restore.encrypted ? '; encrypted: --identity FILE' : ''}`;
   if (!aside) return [['comes back', comes], ...(restore.backup === null ? [] : [keptAside])];
   const holds = `it holds what was written in the ${durationText(aside.seconds * 1000)} since`;
   return [
     ['comes back', comes],
-    ['kept aside', `today's database, as ${aside.name}: ${holds}`],
-    ...(since ? differenceLines(since) : ['which rows could not be counted']).map((line): [string, string] => ['', `  ${line}`]),
+    ['kept aside', `the current database, as ${aside.name}: ${holds}`],
+    ...(since ? differenceLines(since) : ['these rows could not be counted']).map((line): [string, string] => ['', `  ${line}`]),
   ];
 }

@@ -17,7 +17,7 @@ export async function openTrusted(
 ): Promise<OpenBundle> {
   if (pinned.length === 0 && !trust.given?.length && !trust.fingerprints?.length)
     throw new AirdockError('TRUST_NEEDED', 'no key is pinned for this deployment yet', {
-      hint: 'Give the vendor’s public key, which you got by another way than the bundle: --trust release.pub',
+      hint: 'Give the vendor’s public key, which you received separately from the bundle: --trust release.pub',
     });
   const authorize = authorizeBy(pinned.length === 0 ? trust : trustedByPins(pinned));
   const bundle = await openBundle(file, { authorize, signal: host.signal });

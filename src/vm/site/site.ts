@@ -43,7 +43,7 @@ export type ManagedSite = Site & Records & { store: Store; keys: BackupKeys };
 export type SiteOptions = {
   directory: string;
   project?: string;
-  /** Of age, for backups that are encrypted. */
+  /** age identities, to read encrypted backups. */
   identities?: readonly string[];
 };
 

@@ -56,7 +56,7 @@ export type State = {
   keepDatabase(kept: KeptDatabase): void;
   forgetKept(name: string): void;
   setKeptBackup(name: string, backup: string): void;
-  /** Of age; none: backups are not encrypted. */
+  /** age recipients that backups are encrypted to; empty when backups are not encrypted. */
   backupRecipients(): string[];
   setBackupRecipients(recipients: readonly string[], since: string): void;
   readonly trust: PinnedKeys;

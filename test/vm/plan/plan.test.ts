@@ -199,7 +199,7 @@ describe('a way back', () => {
     const asked = facts({ kind: 'rollback', deployment, restore, aside, since }, { version: '0.3.0' });
     const said = [
       '  comes back  the database of 0.3.0, kept since 2026-11-22 02:14 UTC, by a rename',
-      "  kept aside  today's database, as notes_0_4_0_t15: it holds what was written in the 6 h 2 min since",
+      '  kept aside  the current database, as notes_0_4_0_t15: it holds what was written in the 6 h 2 min since',
       '                audit."Große Liste" ~1    jobs +9,310    members +2',
       '                notes +1,204 ~88 -3',
     ];
@@ -209,7 +209,7 @@ describe('a way back', () => {
     expect(plan).toMatchObject({ aside, since });
     expect(planText(plan)).toContain(said.join('\n'));
     expect(planText({ ...plan, since: [] })).toContain('no table differs');
-    expect(planText({ ...plan, since: null })).toContain('which rows could not be counted');
+    expect(planText({ ...plan, since: null })).toContain('these rows could not be counted');
     const { aside: _aside, since: _since, ...older } = plan;
     expect(planDocument.parse(older)).toMatchObject({ aside: null, since: null });
   });

@@ -30,7 +30,7 @@ export async function backupKeys(recipients: readonly string[], identities: read
   return { recipients, identities, own: { identity, recipient: await identityToRecipient(identity) } };
 }
 
-/** @throws AirdockError USAGE for what is none, and for recipients of ssh and of plugins, which the library does not know */
+/** @throws AirdockError USAGE for text that is not an age recipient, and for ssh and plugin recipients, which the library does not support */
 export async function assertRecipient(text: string): Promise<void> {
   const { Encrypter } = await import('age-encryption');
   try {

@@ -31,7 +31,7 @@ export async function countSince(
 }
 
 /**
- * The same of the database that was live until now, and is fenced: these are final. Null as above, never an error.
+ * Rows of the database that was live before the swap and is fenced now, so the counts are final. Null when the rows could not be counted; never an error.
  * @param put where it was put aside, and on which server; part of the step
  * @param report writes down what was counted; part of the step, too
  */

@@ -21,7 +21,7 @@ export function urlWith(text: string, name: string): string {
 /**
  * @param urlKey where the URL comes from, for messages: it is never quoted, for it has a password
  * @param own a host whose parameters do not matter: its tools need no way there
- * @throws AirdockError ENV_INVALID when it is none, or asks for what is not supported
+ * @throws AirdockError ENV_INVALID when the text is not a URL of PostgreSQL, or asks for something unsupported
  */
 export function databaseByUrl(urlKey: string, text: string, own?: string): NamedByUrl {
   const url = URL.parse(text);

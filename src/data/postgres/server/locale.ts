@@ -23,7 +23,7 @@ export async function readLocale(target: DatabaseTarget): Promise<DatabaseLocale
   const [line] = await ask(target, query, {}, 'BACKUP_FAILED');
   const read = databaseLocale.safeParse(JSON.parse(line ?? 'null'));
   if (read.success) return read.data;
-  throw new AirdockError('BACKUP_FAILED', `the locale of ${target.database} is none that is known: ${line}`, {
+  throw new AirdockError('BACKUP_FAILED', `the locale of ${target.database} is not known: ${line}`, {
     cause: read.error,
   });
 }

@@ -27,7 +27,7 @@ export async function databases(server: PostgresServer): Promise<DatabaseId[]> {
 }
 
 /**
- * Afterwards nobody is in that database. `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION LIMIT 0` does not
+ * Afterwards that database has no sessions. `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION LIMIT 0` does not
  * (docs/FACTS.md "Fences and renames").
  */
 export async function fence(server: PostgresServer, name: string): Promise<void> {
@@ -116,7 +116,7 @@ function refuseUnless(name: string, oid: string, fenced = ' AND NOT datallowconn
   return `SELECT 1 / count(*) FROM pg_database WHERE datname = :'${name}' AND oid = :'${oid}'${fenced};`;
 }
 
-/** @throws STEP_FAILED when there is none of that name */
+/** @throws STEP_FAILED when no database has that name */
 export function found(all: readonly DatabaseId[], name: string): DatabaseId {
   const one = all.find((database) => database.name === name);
   if (one) return one;

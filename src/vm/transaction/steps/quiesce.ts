@@ -42,5 +42,5 @@ async function run({ site, record, target, signal }: Transaction): Promise<strin
   const server = await postgresServerOf(site, record, signal);
   await fence(server, server.database);
   const services = Object.keys(quiesceOf(site, record.id)?.services ?? {});
-  return `${services.join(', ')} are gone, nobody is in ${server.database}`;
+  return `stopped ${services.join(', ')}; ${server.database} accepts no connections`;
 }
