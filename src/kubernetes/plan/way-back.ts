@@ -53,11 +53,13 @@ export function wayBack(
   const { migrations, shape, securityFloor } = record;
   const schemaRelease = record.schemaRelease ?? from;
   const takes = wayBackTakes(migrations, { version, database: shape?.database }, schemaRelease);
-  const backups = record.transactions.flatMap(({ backup: id, from: release, operator, rehearsed: proven }) =>
-    id !== null && release !== null ? [{ id, operator, schemaRelease: release, proven }] : [],
+  const backups = record.transactions.flatMap(({ backup: id, from: release, operator }) =>
+    id !== null && release !== null ? [{ id, operator, schemaRelease: release }] : [],
   );
   const kept = takes === 'database' ? fittingKept(migrations, record.kept, version) : undefined;
-  const backup = takes === 'database' ? fittingBackup(migrations, backups, version) : undefined;
+  // the youngest: each backup here is that of an upgrade, and an older one lacks the rows that were written in between
+  const equal = backups.map((one) => ({ ...one, proven: true }));
+  const backup = takes === 'database' ? fittingBackup(migrations, equal, version) : undefined;
   const comes = kept ? { ...kept, backup: null } : backup ? { ...backup, backup: backup.id } : null;
   assertNoFinding(
     wayBackFindings(
