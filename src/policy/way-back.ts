@@ -22,7 +22,7 @@ export function wayBackTakes(
 }
 
 /** The youngest one whose schema the code of that version runs on. */
-export function fittingKept<T extends { schemaRelease: string }>(
+export function youngestFitting<T extends { schemaRelease: string }>(
   migrations: readonly KnownMigration[],
   oldestFirst: readonly T[],
   version: string,
@@ -30,7 +30,7 @@ export function fittingKept<T extends { schemaRelease: string }>(
   return oldestFirst.findLast(({ schemaRelease }) => runsOn(migrations, version, schemaRelease));
 }
 
-/** The same of backups; one that was proven by a restore comes before a younger one that was not. */
+/** The youngest proven backup that fits, else the youngest that fits. */
 export function fittingBackup<T extends { schemaRelease: string | null; proven: boolean }>(
   migrations: readonly KnownMigration[],
   oldestFirst: readonly T[],

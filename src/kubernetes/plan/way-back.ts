@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { assertNoFinding } from '../../policy/finding.ts';
-import { fittingBackup, fittingKept, wayBackFindings, wayBackTakes } from '../../policy/way-back.ts';
+import { wayBackFindings, wayBackTakes, youngestFitting } from '../../policy/way-back.ts';
 import { AirdockError } from '../../errors.ts';
 import type { ClusterRecord, ClusterTransaction } from '../record/record.ts';
 import type { Revision } from '../../io/helm-releases.ts';
@@ -56,10 +56,9 @@ export function wayBack(
   const backups = record.transactions.flatMap(({ backup: id, from: release, operator }) =>
     id !== null && release !== null ? [{ id, operator, schemaRelease: release }] : [],
   );
-  const kept = takes === 'database' ? fittingKept(migrations, record.kept, version) : undefined;
+  const kept = takes === 'database' ? youngestFitting(migrations, record.kept, version) : undefined;
   // the youngest: each backup here is that of an upgrade, and an older one lacks the rows that were written in between
-  const equal = backups.map((one) => ({ ...one, proven: true }));
-  const backup = takes === 'database' ? fittingBackup(migrations, equal, version) : undefined;
+  const backup = takes === 'database' ? youngestFitting(migrations, backups, version) : undefined;
   const comes = kept ? { ...kept, backup: null } : backup ? { ...backup, backup: backup.id } : null;
   assertNoFinding(
     wayBackFindings(

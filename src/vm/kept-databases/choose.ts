@@ -1,6 +1,6 @@
 import type { BundleManifest } from '../../bundle/manifest.ts';
 import type { BackupEntry } from '../backups/list.ts';
-import { fittingBackup, fittingKept, wayBackTakes } from '../../policy/way-back.ts';
+import { fittingBackup, youngestFitting, wayBackTakes } from '../../policy/way-back.ts';
 import type { Plan } from '../plan/document.ts';
 import type { State } from '../state/state.ts';
 
@@ -22,7 +22,7 @@ export async function restoreFor(
   const migrations = state.migrations();
   const schema = deployment?.schemaRelease ?? deployment?.current;
   if (!schema || wayBackTakes(migrations, target, schema) !== 'database') return null;
-  const kept = fittingKept(migrations, state.keptDatabases(), target.version);
+  const kept = youngestFitting(migrations, state.keptDatabases(), target.version);
   if (kept) {
     const { name, release, schemaRelease, keptAt } = kept;
     return { kept: name, backup: null, release, schemaRelease, at: keptAt, proven: true, encrypted: false };
