@@ -1,3 +1,4 @@
+import { backedUpElsewhere } from './saved-elsewhere-option.ts';
 import type { Command } from 'commander';
 import type { BundleOptions } from '../vm/commands/install.ts';
 import type { CliContext } from './context.ts';
@@ -21,10 +22,7 @@ export function addBundleOptions(command: Command): Command {
     .option('--dir <directory>', 'the directory of the deployment (default: the current one)')
     .option('--project <name>', 'the compose project at a first install (default: the name of the directory)')
     .option('--allow-downgrade', 'install a version older than one that ran here')
-    .option(
-      '--data-is-saved-elsewhere',
-      'across an irreversible migration of a product without a declared database: you have a backup of its data yourself; airdock makes none',
-    )
+    .addOption(backedUpElsewhere())
     .option('--no-rehearsal', 'do not restore the backup and try the migration on the copy first (the history records it)')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION');
   return addEnvOptions(command);

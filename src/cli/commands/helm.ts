@@ -1,3 +1,4 @@
+import { backedUpElsewhere, putBackByHand } from '../saved-elsewhere-option.ts';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { trustedByPins, authorizeBy } from '../../bundle/authorize.ts';
 import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
@@ -65,10 +66,7 @@ export function declare(command: Command, act: Act): void {
       .addOption(timeout)
       .option('--no-rehearsal', 'do not restore the backup and try the migration on the copy first (the history records it)')
       .option('--allow-downgrade', 'install a version older than one that ran here')
-      .option(
-        '--data-is-saved-elsewhere',
-        'across an irreversible migration of a product without a declared database: you have a backup of its data yourself; airdock makes none',
-      )
+      .addOption(backedUpElsewhere())
       .addOption(force)
       .addOption(suspended)
       .option('--yes', 'do not ask');
@@ -85,10 +83,7 @@ export function declare(command: Command, act: Act): void {
   one('rollback', 'Goes back to an earlier version or helm revision, and with --restore-database to its database too.')
     .argument('[to]', 'a version or a helm revision (default: the previous release)')
     .option('--restore-database', 'put the older database back too; the current one is kept')
-    .option(
-      '--data-is-saved-elsewhere',
-      'for a product without a declared database: you have put the older data back yourself; airdock has none',
-    )
+    .addOption(putBackByHand())
     .addOption(timeout)
     .addOption(force)
     .addOption(suspended)

@@ -1,3 +1,4 @@
+import { putBackByHand } from '../saved-elsewhere-option.ts';
 import type { Command } from 'commander';
 import { rollback } from '../../vm/commands/rollback.ts';
 import { consent } from '../consent.ts';
@@ -27,10 +28,7 @@ export function declare(command: Command, act: Act): void {
     .option('--bundle <file>', 'a bundle, of this or another release, to replace files that the store lost')
     .option('--discard-local', 'undo changes made by hand to compose.yaml and VERSION')
     .option('--restore-database', 'across an irreversible migration: put the older database in place too; the newer one is kept')
-    .option(
-      '--data-is-saved-elsewhere',
-      'for a product without a declared database: you have put the older data back yourself; airdock has none',
-    )
+    .addOption(putBackByHand())
     .option('--yes', 'do not ask')
     .action(act(run));
 }
