@@ -44,6 +44,19 @@ export function clusterTransaction(id: number, from: string, to: string, backup:
   };
 }
 
+/** Of an upgrade 0.3.0 -> 0.4.0 that was killed before helm made its revision. */
+export function openTransaction(change: Partial<ClusterTransaction> = {}): ClusterTransaction {
+  return {
+    ...clusterTransaction(1, '0.3.0', '0.4.0', null),
+    class: 'expand',
+    revisions: { before: 2, last: 3, after: null },
+    endedAt: null,
+    outcome: null,
+    rehearsed: false,
+    ...change,
+  };
+}
+
 export function revision(number: number, status: string, version: string): Revision {
   return { revision: number, status, chart: `shop-${version}`, app_version: version, description: '', updated: '' };
 }

@@ -3,14 +3,14 @@ import path from 'node:path';
 import type { ProgressEvent } from '../../src/events.ts';
 import type { RunResult } from '../../src/io/process.ts';
 import type { LiveDatabase } from '../../src/kubernetes/database/access.ts';
-import type { ClusterTransaction } from '../../src/kubernetes/record/record.ts';
 import type { KubernetesRelease } from '../../src/kubernetes/record/site.ts';
 import type { Running } from '../../src/kubernetes/record/transaction.ts';
 import { readEnv, type ManagedSite } from '../../src/vm/site/site.ts';
 import { openJournal, type TransactionRecord } from '../../src/vm/state/journal.ts';
 import { openState } from '../../src/vm/state/open-state.ts';
 import { makeRelease, temporaryFolder } from './bundle.ts';
-import { clusterRecord } from './cluster-records.ts';
+import type { ClusterTransaction } from '../../src/kubernetes/record/record.ts';
+import { clusterRecord, openTransaction } from './cluster-records.ts';
 import type { FakePostgres } from './fake-postgres.ts';
 
 /**
@@ -106,23 +106,11 @@ export function kubernetesSide(
     records: { write: async () => {} },
     host: { clock: () => new Date(at), listener: (event: ProgressEvent) => void events.push(event), signal },
   } as unknown as KubernetesRelease;
-  const transaction: ClusterTransaction = {
-    id: 1,
-    kind: 'upgrade',
-    from: '0.3.0',
-    to: '0.4.0',
+  const transaction = openTransaction({
     class: 'irreversible',
     revisions: { before: 2, last: 2, after: null },
-    operator: 'ann@ops-1',
-    pid: null,
-    startedAt: at,
-    endedAt: null,
-    outcome: null,
-    error: null,
-    backup: null,
-    rehearsed: false,
     undo: undo && { replicas: {}, live: null, next: null, aside: null, ...undo },
-  };
+  });
   const place = { kind: 'pod' } as LiveDatabase['place'];
   const scratch = { image: 'postgres:15', spec: { containers: [] }, container: '' };
   const database = { tools: { exec: server.exec }, service: 'db', user: 'app', database: 'shop', place, scratch };

@@ -14,7 +14,7 @@ import { openState } from '../../src/vm/state/open-state.ts';
 import { endGood } from '../../src/vm/transaction/end-good.ts';
 import type { Transaction } from '../../src/vm/transaction/transaction.ts';
 import { makeRelease } from '../helpers/bundle.ts';
-import { clusterRecord, revision } from '../helpers/cluster-records.ts';
+import { clusterRecord, openTransaction, revision } from '../helpers/cluster-records.ts';
 import { chartOf, fakeRelease } from '../helpers/kubernetes-release.ts';
 
 const now = '2026-11-27T18:00:00Z';
@@ -124,23 +124,8 @@ describe('on Kubernetes', () => {
       checks: [{ version, health: [], traffic: ['web'], ...(declares === undefined ? {} : { securityFloor: declares }) }],
       ...more,
     });
-  const interrupted = ({ from, version }: Case, kind: ClusterTransaction['kind']): ClusterTransaction => ({
-    id: 1,
-    kind,
-    from: from === '' ? null : from,
-    to: version,
-    class: 'expand',
-    revisions: { before: 1, last: 1, after: null },
-    operator: 'ann@ops-1',
-    pid: null,
-    startedAt: now,
-    endedAt: null,
-    outcome: null,
-    error: null,
-    backup: null,
-    rehearsed: false,
-    undo: null,
-  });
+  const interrupted = ({ from, version }: Case, kind: ClusterTransaction['kind']): ClusterTransaction =>
+    openTransaction({ kind, from: from === '' ? null : from, to: version, revisions: { before: 1, last: 1, after: null } });
   const manifests = chartOf('api');
 
   test.each([first, ...forward])('$what: helm upgrade', async (one) => {

@@ -1,4 +1,4 @@
-// What `resume` makes of helm's history: with a cluster that does at once what it is asked. The whole of it, on a real one: flow/.
+// What `resume` makes of helm's history: with a cluster that does at once what it is asked. The whole of it, on a real one: test/cluster/.
 import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
 import { helmResume } from '../../../src/kubernetes/commands/resume.ts';
@@ -6,27 +6,10 @@ import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
 import { cameTo } from '../../../src/kubernetes/steps/undo.ts';
 import { AirdockError } from '../../../src/errors.ts';
 import type { Revision } from '../../../src/io/helm-releases.ts';
-import { clusterRecord, revision } from '../../helpers/cluster-records.ts';
+import { clusterRecord, openTransaction, revision } from '../../helpers/cluster-records.ts';
 import { chartOf, fakeRelease, type FakeOptions } from '../../helpers/kubernetes-release.ts';
 
-const at = '2026-11-27T18:00:00Z';
-const killed: ClusterTransaction = {
-  id: 1,
-  kind: 'upgrade',
-  from: '0.3.0',
-  to: '0.4.0',
-  class: 'expand',
-  revisions: { before: 2, last: 3, after: null },
-  operator: 'ann@ops-1',
-  pid: null,
-  startedAt: at,
-  endedAt: null,
-  outcome: null,
-  error: null,
-  backup: null,
-  rehearsed: false,
-  undo: null,
-};
+const killed = openTransaction();
 const record = clusterRecord({ current: '0.3.0', schemaRelease: '0.5.0', highestGood: '0.5.0', transactions: [killed] });
 const before = [revision(2, 'deployed', '0.3.0'), revision(3, 'failed', '0.4.0')];
 
