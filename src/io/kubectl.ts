@@ -160,7 +160,7 @@ export function clusterError(what: string, { stderr, timedOut, exitCode }: RunRe
   const details = { said };
   if (/\(Forbidden\)|is forbidden|cannot \w+ resource/.test(stderr))
     return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${said}`, {
-      hint: 'Section 14 of docs/OPERATIONS.md has the required rights as a manifest. Ask the administrators of the cluster.',
+      hint: 'The operator’s book, section 14, has the required rights as a manifest. Ask the administrators of the cluster.',
       details,
     });
   if (/Conflict|AlreadyExists|already exists|the object has been modified/.test(stderr))
