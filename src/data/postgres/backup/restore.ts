@@ -13,9 +13,9 @@ export type RestoreOptions = {
   name: string;
   /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
   applicationName: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Bytes of the dump that were read. */
-  onProgress?: (bytes: number) => void;
+  onProgress?: ((bytes: number) => void) | undefined;
 };
 
 /**
@@ -102,5 +102,5 @@ async function statement(options: RestoreOptions, sql: string, variables: Record
 }
 
 function common({ applicationName, signal }: RestoreOptions): ExecOptions {
-  return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
+  return { env: { PGAPPNAME: applicationName }, signal };
 }

@@ -7,7 +7,7 @@ import { own, sessionSettings } from './session.ts';
 export type SessionOptions = {
   /** Name of the session on the server: recovery ends what a killed airdock left running. */
   applicationName: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
 
 /**
