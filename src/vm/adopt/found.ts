@@ -23,7 +23,7 @@ export type FoundStack = {
 };
 
 export function refused(message: string, hint: string, details?: Record<string, unknown>): AirdockError {
-  return new AirdockError('ADOPTION_REFUSED', message, { hint, ...(details ? { details } : {}) });
+  return new AirdockError('ADOPTION_REFUSED', message, { hint, details });
 }
 
 /** The project whose containers say that they belong to that directory, when its own name finds none (`name:`, `-p`). */

@@ -23,7 +23,7 @@ export async function saveRedis(
   const compose = await site.compose();
   const written = await files.stream('redis.rdb', async (sink) => {
     const stdout = withoutMark();
-    const asked = { env: password(redis, env), stdout, ...(signal ? { signal } : {}) };
+    const asked = { env: password(redis, env), stdout, signal };
     const [result] = await Promise.all([compose.exec(redis.service, ['redis-cli', '--rdb', '-'], asked), pipeline(stdout, sink)]);
     if (result.exitCode !== 0) throw unsaved(redis, result.stderr.trim() || `exit code ${result.exitCode}`);
   });

@@ -26,7 +26,7 @@ import { changeSite, lookAtSite, taggedSite, readEnvOrEmpty, type ManagedSite } 
 import { asStep } from '../../events.ts';
 
 /** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
-type Where = { directory: string; identities?: readonly string[] };
+type Where = { directory: string; identities?: readonly string[] | undefined };
 
 /** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
 export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
@@ -63,7 +63,7 @@ export async function listBackups(host: Host, where: Where): Promise<BackupList>
 }
 
 /** The newest one unless one is named. @throws AirdockError BACKUP_DAMAGED, BACKUP_UNPROVEN, SCRATCH_FAILED, DISK_FULL */
-export async function verifyBackup(host: Host, where: Where & { id?: string }): Promise<BackupVerified> {
+export async function verifyBackup(host: Host, where: Where & { id?: string | undefined }): Promise<BackupVerified> {
   return changing(host, where, async (site) => {
     const id = where.id ?? (await readBackups(site)).at(-1)?.id;
     if (id === undefined) throw unknownBackup('there is no backup here', 'Make one: airdock backup create');

@@ -27,6 +27,6 @@ function isTaken(port: number, host: string | undefined): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const server = createServer();
   server.once('error', (error) => resolve(systemCode(error) === 'EADDRINUSE'));
-  server.listen({ port, ...(host === undefined ? {} : { host }), exclusive: true }, () => server.close(() => resolve(false)));
+  server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(false)));
   return promise;
 }
