@@ -41,6 +41,7 @@ scripts/setup             engine/host engine/push
 scripts/installer/        unit/scripts unit/cli e2e/bootstrap
 scripts/                  unit/scripts
 test/fixtures/nodepad/    e2e engine/adopt crash
+test/fixtures/pad/        e2e crash
 test/fixtures/cluster/    cluster
 test/fixtures/            unit engine
 docs/                     unit/scripts

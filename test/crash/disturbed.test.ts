@@ -8,31 +8,32 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { cases, fired } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { containerIds, installedState, opt, psql, upgradedState } from '../helpers/nodepad.ts';
-import { bundles } from '../helpers/releases.ts';
+import { containerIds, opt, psql } from '../helpers/deployment.ts';
+import { installedState, upgradedState } from '../helpers/pad.ts';
+import { padBundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 import { disturbedAt, expectCoherent, killedAt, look } from './killed.ts';
 
-const directory = opt();
+const directory = opt('pad');
 let host: Host;
-let releases: Awaited<ReturnType<typeof bundles>>;
+let releases: Awaited<ReturnType<typeof padBundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.4.0');
+  releases = await padBundles('1.0.0', '1.1.0', '2.0.0');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 
-const upgrade = (): string[] => ['install', releases.path('0.3.0'), '--no-rehearsal'];
+const upgrade = (): string[] => ['install', releases.path('1.1.0'), '--no-rehearsal'];
 const container = async (service: string): Promise<string> => (await containerIds(host, directory))[service] ?? '';
 const oneShot = async (): Promise<string> =>
   (await host.docker('ps', '-q', '--filter', 'label=com.docker.compose.oneoff=True')).trim();
 const env = join(directory, '.env');
 /** Nobody gets a lock on the notes until so many seconds are over. */
 const lockNotes = async (seconds: number): Promise<void> => {
-  void psql(host, directory, 'nodepad', `BEGIN; LOCK TABLE notes; SELECT pg_sleep(${seconds}); COMMIT`).catch(() => {});
+  void psql(host, directory, 'pad', `BEGIN; LOCK TABLE notes; SELECT pg_sleep(${seconds}); COMMIT`).catch(() => {});
   await sleep(1000);
   const held = `SELECT count(*) FROM pg_locks WHERE relation = 'notes'::regclass AND mode = 'AccessExclusiveLock' AND granted`;
-  if ((await psql(host, directory, 'nodepad', held)) !== '1') throw new Error('the notes are not locked');
+  if ((await psql(host, directory, 'pad', held)) !== '1') throw new Error('the notes are not locked');
 };
 
 type Fault = { place: string; fault: string; act: () => Promise<unknown> };
@@ -75,7 +76,7 @@ const faults: Record<string, () => Promise<unknown>> = {
   'status and plan are asked': async () => {
     const { json } = await airdock(host, ['status', '--dir', directory]);
     if (json['interrupted'] === null) throw new Error('status does not tell of the transaction');
-    await airdock(host, ['plan', releases.path('0.3.0'), '--dir', directory]);
+    await airdock(host, ['plan', releases.path('1.1.0'), '--dir', directory]);
   },
 };
 const at = (place: string, ...names: string[]): Fault[] =>
@@ -121,7 +122,7 @@ test.each(
     ...at('health:300', 'the engine restarts', 'the api is killed', 'every session is ended', 'the database restarts'),
     ...at('health:effect', 'docker compose up -d', 'docker image prune -af', 'a line is added to .env'),
   ]),
-)('an upgrade, 0.2.4 -> 0.3.0, at $place: $fault', async (disturbance) => {
+)('an upgrade, 1.0.0 -> 1.1.0, at $place: $fault', async (disturbance) => {
   if (!fresh) await installedState(host);
   fresh = false;
   const before = await look(host, directory);
@@ -135,11 +136,11 @@ test.each(
     await host.compose(directory, 'up', '-d', '--no-recreate');
   const same = { ...before, ...(await replacedByHand(disturbance.fault)) };
   const serves = await expectCoherent(host, directory, same);
-  expect(serves).toBe(result.exitCode === 0 ? '0.3.0' : serves);
+  expect(serves).toBe(result.exitCode === 0 ? '1.1.0' : serves);
   expect((await readFile(env, 'utf8')).includes('OPERATOR_WAS_HERE=1')).toBe(disturbance.fault.includes('.env'));
   const again = await airdock(host, [...upgrade(), '--dir', directory, '--yes']);
   expect(again.exitCode, again.stdout + again.stderr).toBe(0);
-  expect(await expectCoherent(host, directory, same)).toBe('0.3.0');
+  expect(await expectCoherent(host, directory, same)).toBe('1.1.0');
 });
 
 /** Ids that somebody else than airdock changed. */
@@ -163,18 +164,18 @@ test.each(
       ['traffic:intent', 'the engine restarts'],
     ],
   ),
-)('an irreversible upgrade, 0.3.0 -> 0.4.0, at %s: %s', async (place, fault) => {
+)('an irreversible upgrade, 1.1.0 -> 2.0.0, at %s: %s', async (place, fault) => {
   await upgradedState(host);
   const before = await look(host, directory);
   const [disturbance] = at(place, fault);
-  const result = await disturbedAt(host, directory, disturbance!, ['install', releases.path('0.4.0'), '--no-rehearsal']);
+  const result = await disturbedAt(host, directory, disturbance!, ['install', releases.path('2.0.0'), '--no-rehearsal']);
   expect([0, 5, 6, 7], result.stdout + result.stderr).toContain(result.exitCode);
   const resumed = await airdock(host, ['resume', '--dir', directory]);
   expect(resumed.exitCode, result.stdout + result.stderr + resumed.stdout + resumed.stderr).toBe(0);
-  expect(['0.3.0', '0.4.0']).toContain(await expectCoherent(host, directory, before));
-  const again = await airdock(host, ['install', releases.path('0.4.0'), '--no-rehearsal', '--dir', directory, '--yes']);
+  expect(['1.1.0', '2.0.0']).toContain(await expectCoherent(host, directory, before));
+  const again = await airdock(host, ['install', releases.path('2.0.0'), '--no-rehearsal', '--dir', directory, '--yes']);
   expect(again.exitCode, again.stdout + again.stderr).toBe(0);
-  expect(await expectCoherent(host, directory, before)).toBe('0.4.0');
+  expect(await expectCoherent(host, directory, before)).toBe('2.0.0');
 });
 
 const clock = join(import.meta.dirname, 'clock.cjs');
@@ -197,9 +198,9 @@ test.each(
   expect(resumed.exitCode, resumed.stdout + resumed.stderr).toBe(0);
   const again = await airdock(host, [...upgrade(), '--dir', directory, '--yes'], other);
   expect(again.exitCode, again.stdout + again.stderr).toBe(0);
-  expect(await expectCoherent(host, directory, before)).toBe('0.3.0');
-  const back = await airdock(host, ['rollback', '0.2.4', '--dir', directory, '--yes']);
+  expect(await expectCoherent(host, directory, before)).toBe('1.1.0');
+  const back = await airdock(host, ['rollback', '1.0.0', '--dir', directory, '--yes']);
   expect(back.exitCode, back.stdout + back.stderr).toBe(0);
-  expect(await expectCoherent(host, directory, before)).toBe('0.2.4');
+  expect(await expectCoherent(host, directory, before)).toBe('1.0.0');
   await fired('engine', 'resume and install', place, `clock ${years} years`);
 });

@@ -5,22 +5,23 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resumeUnit } from '../../src/vm/site/boot.ts';
 import { cases, fired } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { baseState, containerIds, opt, psql, succeed, upgradedState } from '../helpers/nodepad.ts';
-import { bundles } from '../helpers/releases.ts';
+import { baseState, containerIds, opt, psql, succeed } from '../helpers/deployment.ts';
+import { upgradedState } from '../helpers/pad.ts';
+import { padBundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 import { type Before, expectCoherent, killedAt, look } from './killed.ts';
 
-const directory = opt();
+const directory = opt('pad');
 let host: Host;
-let releases: Awaited<ReturnType<typeof bundles>>;
+let releases: Awaited<ReturnType<typeof padBundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.4.0', '0.4.2');
+  releases = await padBundles('1.0.0', '1.1.0', '2.0.0', '2.0.1');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
 
 const query = (statement: string) => psql(host, directory, 'postgres', statement);
-const liveOid = () => query(`SELECT oid FROM pg_database WHERE datname = 'nodepad'`);
+const liveOid = () => query(`SELECT oid FROM pg_database WHERE datname = 'pad'`);
 const databases = async () =>
   (await query('SELECT datname, datallowconn FROM pg_database WHERE NOT datistemplate ORDER BY 1')).split('\n');
 const running = async () =>
@@ -47,61 +48,61 @@ async function resumed(before: Before): Promise<string> {
   return expectCoherent(host, directory, before);
 }
 
-const all = ['api', 'beat', 'frontend', 'worker'];
+const all = ['api', 'web', 'worker'];
 
-/** 0.4.0, with what 0.3.0 had kept. */
+/** 2.0.0, with what 1.1.0 had kept. */
 const acrossState = () =>
-  baseState(host, 'across-0.4.0', [directory], async () => {
+  baseState(host, 'across-2.0.0', [directory], async () => {
     await upgradedState(host, directory);
-    await succeed(host, ['install', releases.path('0.4.0'), '--dir', directory, '--yes', '--no-rehearsal']);
+    await succeed(host, ['install', releases.path('2.0.0'), '--dir', directory, '--yes', '--no-rehearsal']);
   });
 
 /** Where it is killed, which version serves in the end, what runs of the product while it lies there, where recovery is killed. */
-type Case = [place: string, serves: '0.3.0' | '0.4.0', alive: string[], again?: string[]];
-const kept = 'nodepad_0_3_0_t3';
+type Case = [place: string, serves: '1.1.0' | '2.0.0', alive: string[], again?: string[]];
+const kept = 'pad_1_1_0_t3';
 
-describe('an upgrade, 0.3.0 -> 0.4.0', () => {
+describe('an upgrade, 1.1.0 -> 2.0.0', () => {
   let fresh = false;
   test.each(
     cases<Case>(
       [
-        ['quiesce:effect', '0.3.0', []],
-        ['copy:300', '0.3.0', []],
-        ['swap:effect', '0.3.0', []],
-        ['good:effect', '0.4.0', ['api'], ['traffic:effect', 'external:effect']],
+        ['quiesce:effect', '1.1.0', []],
+        ['copy:300', '1.1.0', []],
+        ['swap:effect', '1.1.0', []],
+        ['good:effect', '2.0.0', ['api'], ['traffic:effect', 'external:effect']],
       ],
       [
-        ['migrate:700', '0.3.0', []],
-        ['quiesce:intent', '0.3.0', all],
-        ['copy:intent', '0.3.0', []],
-        ['copy:effect', '0.3.0', []],
-        ['migrate:effect', '0.3.0', []],
-        ['swap:intent', '0.3.0', []],
-        ['swap:200', '0.3.0', []],
-        ['switch:effect', '0.4.0', []],
-        ['up:effect', '0.4.0', ['api']],
-        ['health:effect', '0.4.0', ['api']],
-        ['traffic:intent', '0.4.0', ['api']],
-        ['external:effect', '0.4.0', all],
+        ['migrate:700', '1.1.0', []],
+        ['quiesce:intent', '1.1.0', all],
+        ['copy:intent', '1.1.0', []],
+        ['copy:effect', '1.1.0', []],
+        ['migrate:effect', '1.1.0', []],
+        ['swap:intent', '1.1.0', []],
+        ['swap:200', '1.1.0', []],
+        ['switch:effect', '2.0.0', []],
+        ['up:effect', '2.0.0', ['api']],
+        ['health:effect', '2.0.0', ['api']],
+        ['traffic:intent', '2.0.0', ['api']],
+        ['external:effect', '2.0.0', all],
       ],
     ),
   )('killed at %s, then no power: resume ends with %s', async (place, expected, alive, again = []) => {
     // what is kept carries the number of its transaction
-    if (!fresh || expected === '0.4.0') await upgradedState(host);
+    if (!fresh || expected === '2.0.0') await upgradedState(host);
     fresh = false;
     const before = await look(host, directory);
     const oid = await liveOid();
-    await killedAt(host, directory, place, ['install', releases.path('0.4.0'), '--no-rehearsal']);
-    await powerCut('install', '0.4.0', place);
+    await killedAt(host, directory, place, ['install', releases.path('2.0.0'), '--no-rehearsal']);
+    await powerCut('install', '2.0.0', place);
     expect(await running()).toEqual(alive);
     for (const [index, next] of again.entries())
       await killedAt(host, directory, next, ['resume'], `after ${[place, ...again.slice(0, index)].join(', ')}`);
     expect(await resumed(before)).toBe(expected);
-    fresh = expected === '0.3.0';
+    fresh = expected === '1.1.0';
     const old = await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`);
     const sides = {
-      '0.3.0': ['nodepad', ['nodepad|t', 'postgres|t']],
-      '0.4.0': [kept, ['nodepad|t', `${kept}|f`, 'postgres|t']],
+      '1.1.0': ['pad', ['pad|t', 'postgres|t']],
+      '2.0.0': [kept, ['pad|t', `${kept}|f`, 'postgres|t']],
     };
     expect([old, await databases()]).toEqual(sides[expected]);
   });
@@ -109,15 +110,15 @@ describe('an upgrade, 0.3.0 -> 0.4.0', () => {
 
 // A suite without a test is an error, and in CI these have none.
 test.each(cases([], ['undo:intent', 'undo:700', 'undo:1500', 'undo:4000', 'undo:effect']))(
-  'the automatic undo, 0.3.0 -> 0.4.2 that never becomes healthy, killed at %s: resume brings 0.3.0 back',
+  'the automatic undo, 1.1.0 -> 2.0.1 that never becomes healthy, killed at %s: resume brings 1.1.0 back',
   async (place) => {
     await upgradedState(host);
     const before = await look(host, directory);
     const oid = await liveOid();
-    await killedAt(host, directory, place, ['install', releases.path('0.4.2'), '--no-rehearsal']);
-    expect(await resumed(before)).toBe('0.3.0');
+    await killedAt(host, directory, place, ['install', releases.path('2.0.1'), '--no-rehearsal']);
+    expect(await resumed(before)).toBe('1.1.0');
     expect(await liveOid()).toBe(oid);
-    expect(await databases()).toEqual(['nodepad|t', 'postgres|t']);
+    expect(await databases()).toEqual(['pad|t', 'postgres|t']);
   },
 );
 
@@ -125,26 +126,26 @@ test.each(
   cases<Case>(
     [],
     [
-      ['swap:effect', '0.4.0', []],
-      ['quiesce:effect', '0.4.0', []],
-      ['swap:intent', '0.4.0', []],
-      ['switch:effect', '0.3.0', []],
-      ['up:effect', '0.3.0', ['api']],
-      ['good:effect', '0.3.0', ['api']],
+      ['swap:effect', '2.0.0', []],
+      ['quiesce:effect', '2.0.0', []],
+      ['swap:intent', '2.0.0', []],
+      ['switch:effect', '1.1.0', []],
+      ['up:effect', '1.1.0', ['api']],
+      ['good:effect', '1.1.0', ['api']],
     ],
   ),
 )(
-  'a rollback, 0.4.0 -> 0.3.0, to the kept database, killed at %s, then no power: resume ends with %s',
+  'a rollback, 2.0.0 -> 1.1.0, to the kept database, killed at %s, then no power: resume ends with %s',
   async (place, expected, alive) => {
     await acrossState();
     const before = await look(host, directory);
     const oid = await liveOid();
-    await killedAt(host, directory, place, ['rollback', '0.3.0', '--restore-database']);
-    await powerCut('rollback', '0.3.0', place);
+    await killedAt(host, directory, place, ['rollback', '1.1.0', '--restore-database']);
+    await powerCut('rollback', '1.1.0', place);
     expect(await running()).toEqual(alive);
     expect(await resumed(before)).toBe(expected);
-    expect((await liveOid()) === oid).toBe(expected === '0.4.0');
-    expect(await databases()).toEqual(['nodepad|t', `nodepad_${expected === '0.4.0' ? '0_3_0_t3' : '0_4_0_t4'}|f`, 'postgres|t']);
+    expect((await liveOid()) === oid).toBe(expected === '2.0.0');
+    expect(await databases()).toEqual(['pad|t', `pad_${expected === '2.0.0' ? '1_1_0_t3' : '2_0_0_t4'}|f`, 'postgres|t']);
   },
 );
 
@@ -172,8 +173,8 @@ test.each(
   await killedAt(host, directory, place, ['backup', 'restore', (made.json['backup'] as { id: string }).id]);
   await powerCut('backup restore', place);
   expect(await running()).toEqual(alive);
-  expect(await resumed(before)).toBe('0.3.0');
-  const now = expected === 'the old' ? 'nodepad' : kept;
+  expect(await resumed(before)).toBe('1.1.0');
+  const now = expected === 'the old' ? 'pad' : kept;
   expect(await query(`SELECT datname FROM pg_database WHERE oid = ${oid}`)).toBe(now);
-  expect(await databases()).toEqual(['nodepad|t', ...(expected === 'the old' ? [] : [`${kept}|f`]), 'postgres|t']);
+  expect(await databases()).toEqual(['pad|t', ...(expected === 'the old' ? [] : [`${kept}|f`]), 'postgres|t']);
 });

@@ -8,7 +8,8 @@ import { expect } from 'vitest';
 import { airdock, executable } from '../helpers/airdock.ts';
 import { fired } from '../helpers/faults.ts';
 import type { Host } from '../helpers/host.ts';
-import { answering, containerIds, fingerprint, healthy, psql } from '../helpers/nodepad.ts';
+import { answering, containerIds, healthy, psql } from '../helpers/deployment.ts';
+import { fingerprint } from '../helpers/pad.ts';
 
 const dieAt = join(import.meta.dirname, 'die-at.cjs');
 
@@ -82,7 +83,7 @@ async function standsStill(pid: number): Promise<boolean> {
   return /\) T /.test(stat);
 }
 
-/** `install nodepad-0.3.0-linux-amd64.bundle.tar` of a command line: what is being done, and to which release. */
+/** `install pad-1.1.0-linux-amd64.bundle.tar` of a command line: what is being done, and to which release. */
 function kindOf(args: readonly string[]): string[] {
   return args
     .filter((word) => !word.startsWith('-'))
@@ -95,8 +96,7 @@ export type Before = { rows: string; db: string; redis: string };
 /** Rows, by columns that every release has; the containers that nothing may replace. */
 export async function look(host: Host, directory: string): Promise<Before> {
   const ids = await containerIds(host, directory);
-  const columns = { notes_columns: 'id, number, title, slug, body, created', members_columns: 'id, name' };
-  return { rows: await fingerprint(host, directory, columns), db: ids['db'] ?? '', redis: ids['redis'] ?? '' };
+  return { rows: await fingerprint(host, directory), db: ids['db'] ?? '', redis: ids['redis'] ?? '' };
 }
 
 /** @returns the version that serves */
@@ -108,9 +108,9 @@ export async function expectCoherent(host: Host, directory: string, before: Befo
   await healthy(host, directory, serving);
   expect(await answering(host, directory)).toBe(serving);
   const services = status['services'] as { service: string; image: string }[];
-  expect(services.map(({ service }) => service)).toEqual(['api', 'beat', 'db', 'frontend', 'redis', 'worker']);
-  for (const { image } of services.filter((one) => one.image.includes('nodepad-')))
-    expect(image).toMatch(new RegExp(`:${serving}$`));
+  expect(services.map(({ service }) => service)).toEqual(['api', 'db', 'redis', 'web', 'worker']);
+  const own = services.filter(({ service }) => !['db', 'redis'].includes(service));
+  for (const { image } of own) expect(image).toMatch(new RegExp(`:${serving}$`));
   expect(await look(host, directory)).toEqual(before);
   for (const label of ['airdock.transaction', 'airdock.scratch'])
     expect(await host.docker('ps', '-aq', '--filter', `label=${label}`)).toBe('');

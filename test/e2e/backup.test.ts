@@ -9,16 +9,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { airdock, executable } from '../helpers/airdock.ts';
 import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
-import { answering, containerIds, fingerprint, installedState, opt, seed, sql, upgradedState } from '../helpers/nodepad.ts';
-import { bundles, variant } from '../helpers/releases.ts';
+import { answering, containerIds, opt } from '../helpers/deployment.ts';
+import { fingerprint, installedState, seed, sql, upgradedState } from '../helpers/pad.ts';
+import { pad, padBundles, variant } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 import { expectUntouched, watched } from '../helpers/serving.ts';
 
-const directory = opt();
+const directory = opt('pad');
 let host: Host;
-let releases: Awaited<ReturnType<typeof bundles>>;
+let releases: Awaited<ReturnType<typeof padBundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.3.1');
+  releases = await padBundles('1.0.0', '1.1.0', '1.1.1');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -52,18 +53,18 @@ describe('airdock backup', () => {
   });
   afterEach(async () => {
     expect(await look()).toEqual(before);
-    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await answering(host, directory)).toBe('1.0.0');
   });
 
   test('create, verify, list; the old version answers all the while, and status tells', async () => {
     expect((await backup('list')).json['backups']).toEqual([]);
     const { result: made, seen } = await watched(host, directory, () => backup('create'));
-    expect(made).toMatchObject({ exitCode: 0, json: { backup: { state: 'unproven', release: '0.2.4', database: 'nodepad' } } });
-    expectUntouched(seen, '0.2.4');
+    expect(made).toMatchObject({ exitCode: 0, json: { backup: { state: 'unproven', release: '1.0.0', database: 'pad' } } });
+    expectUntouched(seen, '1.0.0');
     expect(await listed()).toEqual(['1 unproven']);
     const { result: proven, seen: meanwhile } = await watched(host, directory, () => backup('verify'));
     expect(proven).toMatchObject({ exitCode: 0, json: { backup: { state: 'proven', provenAt: expect.any(String) as string } } });
-    expectUntouched(meanwhile, '0.2.4');
+    expectUntouched(meanwhile, '1.0.0');
     const rows = Number(await sql(host, directory, 'SELECT count(*) FROM notes'));
     expect(proven.json['rows']).toBeGreaterThan(rows);
     expect(await listed()).toEqual(['1 proven']);
@@ -129,7 +130,7 @@ describe('airdock backup', () => {
     '%s killed in the middle of the dump: neither its files nor its sessions are left',
     async () => {
       const { db = '' } = await containerIds(host, directory);
-      const hold = ['docker', 'exec', '-i', db, 'psql', '-U', 'nodepad', 'nodepad'];
+      const hold = ['docker', 'exec', '-i', db, 'psql', '-U', 'pad', 'pad'];
       const input = 'BEGIN; LOCK TABLE notes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600);';
       const holding = host.exec(hold, { input, env: { PGAPPNAME: 'holder' } });
       const waiting = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'airdock%' AND wait_event_type = 'Lock'`;
@@ -148,35 +149,29 @@ describe('airdock backup', () => {
 describe('the rehearsal', () => {
   const upgrade = (bundle: string) => airdock(host, ['install', bundle, '--dir', directory, '--yes']);
 
-  test('0.3.1 is stopped by it: the migration and the database’s own words are named, the old version answered every request', async () => {
+  test('1.1.1 is stopped by it: the migration and the database’s own words are named, the old version answered every request', async () => {
     await installedState(host);
     await seed(host, directory, { rows: 10, duplicateSlugs: 3 });
     before = await look();
-    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.1')));
+    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('1.1.1')));
     expect(result).toMatchObject({
       exitCode: 6,
       json: {
         code: 'MIGRATION_FAILED',
         details: {
           rehearsal: true,
-          migration: 'notes.0003_unique_slug',
+          migration: '003_unique_slug',
           outcome: 'undone',
-          serving: '0.2.4',
+          serving: '1.0.0',
           backup: expect.any(String) as string,
         },
       },
     });
-    for (const words of [
-      'notes.0003_unique_slug',
-      'on a copy of your data',
-      'meeting-2024',
-      '0.2.4 is serving, untouched',
-      'was kept',
-    ])
+    for (const words of ['003_unique_slug', 'on a copy of your data', 'meeting-2024', '1.0.0 is serving, untouched', 'was kept'])
       expect(result.json['message']).toContain(words);
     const { log } = result.json['details'] as { log: string };
-    expect(await readFile(log, 'utf8')).toContain('Applying notes.0002_note_pinned... OK');
-    expectUntouched(seen, '0.2.4');
+    expect(await readFile(log, 'utf8')).toContain('Applying 002_note_pinned... OK');
+    expectUntouched(seen, '1.0.0');
     expect(await look()).toEqual(before);
     // not even the part that would have worked was applied
     expect(await sql(host, directory, "SELECT count(*) FROM information_schema.columns WHERE column_name = 'pinned'")).toBe('0');
@@ -184,35 +179,37 @@ describe('the rehearsal', () => {
     const { json } = await airdock(host, ['history', '--dir', directory]);
     expect((json['history'] as unknown[]).at(-1)).toMatchObject({ outcome: 'undone', rehearsed: true, backupState: 'proven' });
     expect((await airdock(host, ['status', '--dir', directory])).json).toMatchObject({
-      schemaRelease: '0.2.4',
+      schemaRelease: '1.0.0',
       drift: [],
       interrupted: null,
     });
   });
 
-  test.each(cases([], ['0.4.1']))('%s, across an irreversible migration, is stopped by it before anything is', async () => {
-    await bundles('0.4.1');
+  test.each(cases([], ['2.0.2']))('%s, across an irreversible migration, is stopped by it before anything is', async () => {
+    await padBundles('2.0.2');
     await upgradedState(host);
     await seed(host, directory, { rows: 10, duplicateMembers: 3 });
     before = await look();
-    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.4.1')));
+    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('2.0.2')));
     expect(result).toMatchObject({
       exitCode: 6,
       json: {
         code: 'MIGRATION_FAILED',
-        details: { rehearsal: true, migration: 'notes.0006_unique_member_name', serving: '0.3.0' },
+        details: { rehearsal: true, migration: '005_unique_member_name', serving: '1.1.0' },
       },
     });
-    expectUntouched(seen, '0.3.0');
+    expectUntouched(seen, '1.1.0');
     expect(await look()).toEqual(before);
     expect(result.events.some((event) => event.type === 'step-started' && event.step === 'quiesce')).toBe(false);
   });
 
   test.each(cases([], ['a release that changes no schema']))('%s: the backup is proven, nothing is migrated', async () => {
     await installedState(host);
-    const same = await variant('no-schema', '0.3.0', [{ file: 'bundle.config.ts', from: /\{ version: '0.3.0'.*\n/, to: '\n' }]);
+    const same = await variant('no-schema', '1.1.0', [{ file: 'bundle.config.ts', from: /\{ version: '1.1.0'.*\n/, to: '\n' }], {
+      product: pad,
+    });
     const result = await upgrade(same);
-    expect(result, result.stdout).toMatchObject({ exitCode: 0, json: { class: 'none', current: '0.3.0' } });
+    expect(result, result.stdout).toMatchObject({ exitCode: 0, json: { class: 'none', current: '1.1.0' } });
     const step = result.events.find((event) => event.type === 'step-ended' && event.step === 'rehearse');
     expect(step).toMatchObject({ summary: expect.stringContaining('changes no schema') as string });
     expect(await listed()).toEqual(['1 proven']);
@@ -221,87 +218,78 @@ describe('the rehearsal', () => {
   test('reaches nothing of production: no name, no address, no variable that was not declared', async () => {
     // tries everything, says what it reached, and fails, so that what it printed can be read
     const probe = [
-      'import json, os, socket',
-      'def reach(host, port):',
-      '    try:',
-      '        socket.create_connection((host, port), 4).close()',
-      '        return True',
-      '    except OSError:',
-      '        return False',
-      'def resolve(name):',
-      '    try:',
-      '        return socket.gethostbyname(name)',
-      '    except OSError:',
-      '        return None',
-      'targets = [target.rsplit(":", 1) for target in os.environ["TARGETS"].split()]',
-      'own = socket.gethostbyname(socket.gethostname()).rsplit(".", 1)[0]',
-      'print("PROBE " + json.dumps({',
-      '    "reached": {host + ":" + port: reach(host, int(port)) for host, port in targets},',
-      '    "gateway": [reach(own + ".1", port) for port in (22, 8080)],',
-      '    "names": {name: resolve(name) for name in os.environ["NAMES"].split()},',
-      '    "variables": sorted(os.environ),',
-      '}))',
-      'raise SystemExit(1)',
-    ].join('\\n');
-    const nosy = await variant('nosy', '0.3.0', [
-      { file: 'bundle.config.ts', from: `['python3', 'manage.py', 'migrate', '--noinput']`, to: `['python3', '-c', '${probe}']` },
+      'reach() { if timeout 4 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null; then echo true; else echo false; fi; }',
+      'set -- $(getent hosts "$(cat /etc/hostname)"); own=${1%.*}',
+      'for target in $TARGETS; do echo "PROBE reached $target $(reach "${target%:*}" "${target##*:}")"; done',
+      'for port in 22 8090; do echo "PROBE gateway $port $(reach "$own.1" "$port")"; done',
+      'for name in $NAMES; do set -- $(getent hosts "$name"); echo "PROBE name $name ${1:-null}"; done',
+      'for name in $(compgen -e); do echo "PROBE variable $name"; done',
+      'exit 1',
+    ].join('; ');
+    const changes = [
+      { file: 'bundle.config.ts', from: `['migrate']`, to: `['bash', '-c', '${probe}']` },
       {
         file: 'bundle.config.ts',
-        from: `POSTGRES_HOST: 'db',`,
-        to: `POSTGRES_HOST: 'db', TARGETS: '\${PROBE_TARGETS}', NAMES: '\${PROBE_NAMES}',`,
+        from: `PGHOST: 'db',`,
+        to: `PGHOST: 'db', TARGETS: '\${PROBE_TARGETS}', NAMES: '\${PROBE_NAMES}',`,
       },
       { file: 'bundle.config.ts', from: 'dependencies: [],', to: `dependencies: ['redis'],` },
-    ]);
+    ];
+    const nosy = await variant('nosy', '1.1.0', changes, { product: pad });
     await installedState(host);
     const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.Gateway}}{{end}}';
     const ids = await containerIds(host, directory);
     const [db = '', gateway = ''] = (await host.docker('inspect', '-f', format, ids['db'] ?? '')).trim().split(' ');
     const [redis = ''] = (await host.docker('inspect', '-f', format, ids['redis'] ?? '')).trim().split(' ');
     const [api = ''] = (await host.docker('inspect', '-f', format, ids['api'] ?? '')).trim().split(' ');
-    const production = [`${db}:5432`, `${redis}:6379`, `${api}:8000`, `${gateway}:8080`];
-    const names = ['api', 'frontend', 'example.com', 'nodepad-redis-1', 'nodepad-db-1'];
+    const production = [`${db}:5432`, `${redis}:6379`, `${api}:8000`, `${gateway}:8090`];
+    const names = ['api', 'web', 'example.com', 'pad-redis-1', 'pad-db-1'];
     const asked = { TARGETS: [...production, 'db:5432', 'redis:6379'].join(' '), NAMES: ['db', 'redis', ...names].join(' ') };
     await appendFile(join(directory, '.env'), `PROBE_TARGETS=${asked.TARGETS}\nPROBE_NAMES=${asked.NAMES}\n`);
 
-    type Probe = {
-      reached: Record<string, boolean>;
-      gateway: boolean[];
-      names: Record<string, string | null>;
-      variables: string[];
+    /** The words behind `PROBE KIND` of each line. */
+    const probed = (text: string) => {
+      const of = (kind: string) =>
+        [...text.matchAll(new RegExp(`PROBE ${kind} (.*)$`, 'gm'))].map((line) => (line[1] ?? '').split(' ') as [string, string]);
+      const entries = (kind: string) => Object.fromEntries(of(kind));
+      return {
+        reached: entries('reached'),
+        gateway: entries('gateway'),
+        names: entries('name'),
+        variables: of('variable').flat(),
+      };
     };
-    const probed = (text: string): Probe => JSON.parse(/^PROBE (.*)$/m.exec(text)?.[1] ?? 'null') as Probe;
     // the same program beside production reaches all of it
     const inside = ['docker', 'exec', '-e', `TARGETS=${asked.TARGETS}`, '-e', `NAMES=${asked.NAMES}`, ids['api'] ?? ''];
-    const control = probed((await host.exec([...inside, 'python3', '-c', probe.replaceAll('\\n', '\n')])).stdout);
-    expect(control.reached).toEqual(Object.fromEntries([...production, 'db:5432', 'redis:6379'].map((target) => [target, true])));
-    expect(control.gateway[1]).toBe(true);
+    const control = probed((await host.exec([...inside, 'bash', '-c', probe])).stdout);
+    expect(control.reached).toEqual(
+      Object.fromEntries([...production, 'db:5432', 'redis:6379'].map((target) => [target, 'true'])),
+    );
+    expect(control.gateway['8090']).toBe('true');
 
     const result = await upgrade(nosy);
     expect(result).toMatchObject({
       exitCode: 6,
-      json: { code: 'MIGRATION_FAILED', details: { rehearsal: true, serving: '0.2.4' } },
+      json: { code: 'MIGRATION_FAILED', details: { rehearsal: true, serving: '1.0.0' } },
     });
     const { log } = result.json['details'] as { log: string };
     const found = probed(await readFile(log, 'utf8'));
     expect(found.reached).toEqual({
-      ...Object.fromEntries(production.map((target) => [target, false])),
-      'db:5432': true, // the copy
-      'redis:6379': true, // a throwaway one
+      ...Object.fromEntries(production.map((target) => [target, 'false'])),
+      'db:5432': 'true', // the copy
+      'redis:6379': 'true', // a throwaway one
     });
-    expect(found.gateway).toEqual([false, false]);
+    expect(found.gateway).toEqual({ 22: 'false', 8090: 'false' });
     expect(found.names['db']).not.toBe(db);
     expect(found.names['redis']).not.toBe(redis);
     expect(Object.fromEntries(names.map((name) => [name, found.names[name]]))).toMatchObject({
-      frontend: null,
-      'example.com': null,
-      'nodepad-redis-1': null,
-      'nodepad-db-1': null,
+      web: 'null',
+      'example.com': 'null',
+      'pad-redis-1': 'null',
+      'pad-db-1': 'null',
     });
-    for (const variable of ['NODEPAD_SECRET_KEY', 'NODEPAD_REDIS_URL', 'NODEPAD_STORAGE_PASSWORD', 'NODEPAD_PUBLIC_URL'])
-      expect(found.variables).not.toContain(variable);
-    expect(found.variables).toEqual(
-      expect.arrayContaining(['PGAPPNAME', 'POSTGRES_DB', 'POSTGRES_HOST', 'POSTGRES_PASSWORD', 'POSTGRES_USER']),
-    );
+    for (const variable of ['PAD_SECRET_KEY', 'PAD_REDIS_URL', 'PAD_TITLE']) expect(found.variables).not.toContain(variable);
+    expect(found.variables).toEqual(expect.arrayContaining(['PGAPPNAME', 'PGDATABASE', 'PGHOST', 'PGPASSWORD', 'PGUSER']));
     expect(await host.docker('ps', '-aq', '--filter', 'label=airdock.scratch')).toBe('');
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { executable } from '../helpers/airdock.ts';
 import { putTogether, takeApart, type RawEntry } from '../helpers/forge.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { answering, emptied, healthy, opt } from '../helpers/nodepad.ts';
+import { answering, emptied, healthy, opt } from '../helpers/deployment.ts';
 import { build, bundles, withRegistry } from '../helpers/releases.ts';
 import { runFolder, runName } from '../helpers/run-folder.ts';
 

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { answering, fingerprint, healthy, installedState, opt, psql, seed, succeed } from '../helpers/nodepad.ts';
+import { answering, healthy, opt, psql, succeed } from '../helpers/deployment.ts';
+import { fingerprint, installedState, seed } from '../helpers/nodepad.ts';
 import { variant } from '../helpers/releases.ts';
 import { runFolder, runName } from '../helpers/run-folder.ts';
 

@@ -5,18 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { cases } from '../helpers/faults.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import {
-  address,
-  answering,
-  baseState,
-  containerIds,
-  healthy,
-  installedState,
-  opt,
-  seed,
-  sql,
-  succeed,
-} from '../helpers/nodepad.ts';
+import { answering, baseState, containerIds, healthy, opt, succeed, urlOf } from '../helpers/deployment.ts';
+import { installedState, seed, sql } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 import { expectUntouched, watched } from '../helpers/serving.ts';
@@ -115,7 +105,7 @@ describe('0.2.4 -> 0.3.0 -> 0.4.0 and back', () => {
 
   // minutes each: every program of PostgreSQL runs in a container of its own
   test.each(cases([], ['irreversible']))('%s, with a writer all the while, and back', async () => {
-    const writer = await startWriter(host, `${await address(directory)}/api/notes`);
+    const writer = await startWriter(host, await urlOf(directory, 'notes'));
     const acknowledged: string[] = [];
     const done = await upgrade('0.4.0', '--no-rehearsal');
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);

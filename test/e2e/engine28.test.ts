@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { airdock } from '../helpers/airdock.ts';
 import { startHost, type Host } from '../helpers/host.ts';
-import { answering, containerIds, fingerprint, healthy, installed, opt, seed } from '../helpers/nodepad.ts';
+import { answering, containerIds, healthy, opt } from '../helpers/deployment.ts';
+import { fingerprint, installed, seed } from '../helpers/nodepad.ts';
 import { bundles } from '../helpers/releases.ts';
 import { runName } from '../helpers/run-folder.ts';
 

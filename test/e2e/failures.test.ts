@@ -1,23 +1,25 @@
 // Fail fast, fail safe: whatever goes wrong, the old version serves, every row is there, and the exit code says what kind
 // of thing it was (docs/OPERATIONS.md section 5).
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { airdock, patchedAirdock } from '../helpers/airdock.ts';
+import { entriesOf, flipBit } from '../helpers/damage.ts';
 import { cases } from '../helpers/faults.ts';
 import { type Host, startHost } from '../helpers/host.ts';
-import { answering, containerIds, fingerprint, healthy, installedState, opt, seed } from '../helpers/nodepad.ts';
-import { bundles, variant } from '../helpers/releases.ts';
+import { answering, containerIds, healthy, opt } from '../helpers/deployment.ts';
+import { fingerprint, installedState, seed } from '../helpers/pad.ts';
+import { pad, padBundles, variant } from '../helpers/releases.ts';
 import { runFolder, runName } from '../helpers/run-folder.ts';
 import { expectSwitch, expectUntouched, watched } from '../helpers/serving.ts';
 
-const directory = opt();
+const directory = opt('pad');
 let host: Host;
-let releases: Awaited<ReturnType<typeof bundles>>;
+let releases: Awaited<ReturnType<typeof padBundles>>;
 beforeAll(async () => {
-  releases = await bundles('0.2.4', '0.3.0', '0.3.1', '0.3.2');
+  releases = await padBundles('1.0.0', '1.1.0', '1.1.1', '1.1.2');
   host = await startHost({ name: runName('vm') });
 });
 afterAll(() => host?.stop());
@@ -35,25 +37,25 @@ const look = async (): Promise<Before> => ({
 async function expectGood(): Promise<void> {
   expect(await airdock(host, ['status', '--dir', directory])).toMatchObject({
     exitCode: 0,
-    json: { current: '0.2.4', phase: 'good', drift: [], interrupted: null },
+    json: { current: '1.0.0', phase: 'good', drift: [], interrupted: null },
   });
 }
 
 describe('of the release', () => {
-  test('0.3.1: a migration that fails on this data; the old version answered every request', async () => {
+  test('1.1.1: a migration that fails on this data; the old version answered every request', async () => {
     await installedState(host);
     await seed(host, directory, { rows: 10, duplicateSlugs: 3 });
     const before = await look();
-    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.1')));
+    const { result, seen } = await watched(host, directory, () => upgrade(releases.path('1.1.1')));
     expect(result).toMatchObject({
       exitCode: 6,
-      json: { code: 'MIGRATION_FAILED', details: { outcome: 'undone', serving: '0.2.4', backup: expect.any(String) as string } },
+      json: { code: 'MIGRATION_FAILED', details: { outcome: 'undone', serving: '1.0.0', backup: expect.any(String) as string } },
     });
     expect(result.json['message']).toContain('meeting-2024');
-    // 0.3.0's own was applied before: the old code runs on it, and the next install continues
-    expect(result.json['message']).toMatch(/Applied before it, and there to stay: notes\.\d+_\w+\./);
-    expect(result.json['message']).toContain('0.2.4 is serving, untouched');
-    expectUntouched(seen, '0.2.4');
+    // 1.1.0's own was applied before: the old code runs on it, and the next install continues
+    expect(result.json['message']).toMatch(/Applied before it, and there to stay: 002_note_pinned\./);
+    expect(result.json['message']).toContain('1.0.0 is serving, untouched');
+    expectUntouched(seen, '1.0.0');
     expect(await look()).toEqual(before);
     const report = (result.json['details'] as { report: string }).report;
     expect(await readFile(report, 'utf8')).toContain('migrate');
@@ -62,15 +64,15 @@ describe('of the release', () => {
     await expectGood();
   });
 
-  test('0.3.2: never healthy; rolled back by itself, the gap measured', async () => {
+  test('1.1.2: never healthy; rolled back by itself, the gap measured', async () => {
     await installedState(host);
     const before = await look();
-    const { result, seen, ended } = await watched(host, directory, () => upgrade(releases.path('0.3.2')));
+    const { result, seen, ended } = await watched(host, directory, () => upgrade(releases.path('1.1.2')));
     expect(result).toMatchObject({
       exitCode: 6,
-      json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '0.2.4' } },
+      json: { code: 'HEALTH_FAILED', details: { outcome: 'rolled-back', serving: '1.0.0' } },
     });
-    expectSwitch('0.3.2 rolled back', seen, { before: '0.2.4', after: '0.2.4' }, { up: result.stepStarted('up'), ended });
+    expectSwitch('1.1.2 rolled back', seen, { before: '1.0.0', after: '1.0.0' }, { up: result.stepStarted('up'), ended });
     const { ids, ...rest } = await look();
     expect({ ...rest, ids: { db: ids['db'], redis: ids['redis'] } }).toEqual({
       ...before,
@@ -89,12 +91,12 @@ describe('of the release', () => {
       },
     ]);
     const { result, seen, ended } = await watched(host, directory, () =>
-      airdock(host, ['install', releases.path('0.3.2'), '--dir', directory, '--yes', '--no-rehearsal'], { program }),
+      airdock(host, ['install', releases.path('1.1.2'), '--dir', directory, '--yes', '--no-rehearsal'], { program }),
     );
     expect(result.exitCode).toBe(6);
     expect(() =>
-      expectSwitch('0.3.2 not rolled back', seen, { before: '0.2.4', after: '0.2.4' }, { up: result.stepStarted('up'), ended }),
-    ).toThrow(/failed while 0.2.4 had to answer/);
+      expectSwitch('1.1.2 not rolled back', seen, { before: '1.0.0', after: '1.0.0' }, { up: result.stepStarted('up'), ended }),
+    ).toThrow(/failed while 1.0.0 had to answer/);
   });
 });
 
@@ -105,37 +107,38 @@ describe('of the host, found before anything is touched', () => {
     before = await look();
   });
   afterEach(async () => {
-    await healthy(host, directory, '0.2.4');
+    await healthy(host, directory, '1.0.0');
     expect((await look()).rows).toBe(before.rows);
     await expectGood();
   });
 
   test('the database is stopped', async () => {
     await host.compose(directory, 'stop', 'db');
-    const result = await upgrade(releases.path('0.3.0'));
+    const result = await upgrade(releases.path('1.1.0'));
     expect(result.exitCode).toBe(5);
     expect(JSON.stringify(result.json)).toContain('DATABASE_UNREACHABLE');
-    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await answering(host, directory)).toBe('1.0.0');
     await host.compose(directory, 'start', 'db');
   });
 
   test('POSTGRES_PASSWORD in .env is not the database’s', async () => {
     await writeFile(join(directory, '.env'), before.env.replace(/^POSTGRES_PASSWORD=.*$/m, 'POSTGRES_PASSWORD=changed'));
-    const result = await upgrade(releases.path('0.3.0'));
+    const result = await upgrade(releases.path('1.1.0'));
     expect(result).toMatchObject({ exitCode: 5, json: { code: 'DATABASE_AUTH' } });
     expect(await containerIds(host, directory)).toEqual(before.ids);
-    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await answering(host, directory)).toBe('1.0.0');
     await writeFile(join(directory, '.env'), before.env);
   });
 
   test('an override names a service that the release dropped', async () => {
-    const dropped = await variant('no-beat', '0.3.0', [
-      { file: 'templates/compose.yaml', from: /  beat:\n(    .*\n)+\n/, to: '' },
-      { file: 'bundle.config.ts', from: `writers: ['api', 'worker', 'beat']`, to: `writers: ['api', 'worker']` },
-      { file: 'bundle.config.ts', from: `traffic: ['frontend', 'worker', 'beat']`, to: `traffic: ['frontend', 'worker']` },
-    ]);
+    const changes = [
+      { file: 'templates/compose.yaml', from: /  worker:\n(    .*\n)+\n/, to: '' },
+      { file: 'bundle.config.ts', from: `writers: ['api', 'worker']`, to: `writers: ['api']` },
+      { file: 'bundle.config.ts', from: `traffic: ['web', 'worker']`, to: `traffic: ['web']` },
+    ];
+    const dropped = await variant('no-worker', '1.1.0', changes, { product: pad });
     const override = join(directory, 'compose.override.yaml');
-    await writeFile(override, 'services: { beat: { environment: { MINE: "1" } } }\n');
+    await writeFile(override, 'services: { worker: { environment: { MINE: "1" } } }\n');
     const result = await upgrade(dropped);
     expect(result.exitCode).toBe(5);
     expect(JSON.stringify(result.json)).toContain('COMPOSE_RENDER');
@@ -146,10 +149,10 @@ describe('of the host, found before anything is touched', () => {
   test('too little disk for a first install: refused with the ledger, nothing left', async () => {
     const small = opt('small');
     await mkdir(small, { recursive: true });
-    await execa('mount', ['-t', 'tmpfs', '-o', 'size=200m,mode=0755', 'tmpfs', small]);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=100m,mode=0755', 'tmpfs', small]);
     try {
-      const args = ['install', releases.path('0.3.0'), '--dir', small, '--trust', releases.trust, '--yes'];
-      const result = await airdock(host, [...args, '--set', 'NODEPAD_PUBLIC_URL=http://x', '--set', 'NODEPAD_PORT=8099']);
+      const args = ['install', releases.path('1.1.0'), '--dir', small, '--trust', releases.trust, '--yes'];
+      const result = await airdock(host, [...args, '--set', 'PAD_PORT=8099']);
       expect(result).toMatchObject({ exitCode: 5, json: { code: 'DISK_FULL' } });
       expect(existsSync(join(small, '.airdock'))).toBe(false);
     } finally {
@@ -168,13 +171,13 @@ describe('the disk fills up on the way', () => {
       await mkdir(place, { recursive: true });
       await execa('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', place]);
       try {
-        const { result, seen } = await watched(host, directory, () => upgrade(releases.path('0.3.0')));
+        const { result, seen } = await watched(host, directory, () => upgrade(releases.path('1.1.0')));
         expect(result).toMatchObject({
           exitCode: 5,
-          json: { code: 'DISK_FULL', details: { outcome: 'undone', serving: '0.2.4' } },
+          json: { code: 'DISK_FULL', details: { outcome: 'undone', serving: '1.0.0' } },
         });
-        expect(result.json['message']).toContain('0.2.4 is serving, untouched');
-        expectUntouched(seen, '0.2.4');
+        expect(result.json['message']).toContain('1.0.0 is serving, untouched');
+        expectUntouched(seen, '1.0.0');
         expect(await readdir(place).then((names) => names.filter((name) => !/^[0-9a-f]{64}$/.test(name)))).toEqual([]);
       } finally {
         await execa('umount', [place]);
@@ -191,30 +194,23 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
   beforeAll(async () => {
     await installedState(host);
     before = await look();
-    await copyFile(releases.path('0.3.0'), copy());
+    await copyFile(releases.path('1.1.0'), copy());
   });
   afterEach(async () => {
     expect(await look()).toEqual(before);
-    expect(await answering(host, directory)).toBe('0.2.4');
+    expect(await answering(host, directory)).toBe('1.0.0');
     await expectGood();
   });
 
   test('cut short', async () => {
     const cut = runFolder('cut.tar');
-    await copyFile(releases.path('0.3.0'), cut);
+    await copyFile(releases.path('1.1.0'), cut);
     await truncate(cut, (await stat(cut)).size - 100_000);
     expect(await upgrade(cut)).toMatchObject({ exitCode: 4, json: { code: 'BUNDLE_TRUNCATED' } });
   });
 
-  /** Offset and size of each entry's data. */
-  async function entries(): Promise<{ name: string; offset: number; size: number }[]> {
-    const { stdout } = await execa('tar', ['-tvRf', copy()]);
-    return stdout.split('\n').flatMap((line) => {
-      const match = /^block (\d+): \S+ \S+ +(\d+) \S+ \S+ (.+)$/.exec(line);
-      return match ? [{ name: match[3] ?? '', offset: (Number(match[1]) + 1) * 512, size: Number(match[2]) }] : [];
-    });
-  }
-
+  const entries = () => entriesOf(copy());
+  const flip = (at: number) => flipBit(copy(), at);
   const blob = (least: number, most: number) => (name: string, size: number) =>
     name.startsWith('blobs/') && size > least && size < most;
   const kinds: [string, string, (name: string, size: number) => boolean][] = [
@@ -225,21 +221,12 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
     ['the guide', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'README.md'],
     ['compose.yaml', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'compose.yaml'],
     ['env.template', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'env.template'],
-    ['values-template.yaml', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'values-template.yaml'],
-    ['the chart', 'BUNDLE_DIGEST_MISMATCH', (name) => name.startsWith('chart/')],
     ['oci-layout', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'oci-layout'],
     ['index.json', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'index.json'],
     ['manifest.json', 'BUNDLE_DIGEST_MISMATCH', (name) => name === 'manifest.json'],
     ['an image’s manifest', 'BUNDLE_DIGEST_MISMATCH', blob(0, 1000)],
     ['an image’s config', 'BUNDLE_DIGEST_MISMATCH', blob(2000, 20_000)],
   ];
-  async function flip(at: number): Promise<void> {
-    const file = await open(copy(), 'r+');
-    const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, at);
-    await file.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, at);
-    await file.close();
-  }
   test.each(kinds)('one flipped bit in %s: %s', async (_kind, code, matches) => {
     const entry = (await entries()).find(({ name, size }) => matches(name, size));
     if (!entry) throw new Error('the bundle has no such entry');
@@ -274,7 +261,7 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
     const result = await upgrade(copy());
     expect(result).toMatchObject({
       exitCode: 4,
-      json: { code: 'BUNDLE_DIGEST_MISMATCH', details: { outcome: 'undone', serving: '0.2.4' } },
+      json: { code: 'BUNDLE_DIGEST_MISMATCH', details: { outcome: 'undone', serving: '1.0.0' } },
     });
     expect(existsSync(join(store, fresh!.name.split('/').at(-1) ?? ''))).toBe(false);
   });
@@ -282,7 +269,7 @@ describe('of the bundle: exit 4, and nothing of it is used', () => {
   let layerDigests: Set<string>;
   const isLayer = (name: string): boolean => layerDigests.has(name.split('/').at(-1) ?? '');
   beforeAll(async () => {
-    const { stdout } = await execa('tar', ['-xOf', releases.path('0.3.0'), 'bundle.json']);
+    const { stdout } = await execa('tar', ['-xOf', releases.path('1.1.0'), 'bundle.json']);
     const { images } = JSON.parse(stdout) as { images: { layers: { digest: string }[] }[] };
     layerDigests = new Set(images.flatMap(({ layers }) => layers.map(({ digest }) => digest.slice(7))));
   });

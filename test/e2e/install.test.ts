@@ -7,11 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fingerprintOf, readPublicKey } from '../../src/bundle/keys.ts';
 import { airdock } from '../helpers/airdock.ts';
 import { type Host, startHost } from '../helpers/host.ts';
+import * as deployment from '../helpers/deployment.ts';
 import * as nodepad from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
 import { runFolder, runName } from '../helpers/run-folder.ts';
 
-const directory = nodepad.opt();
+const directory = deployment.opt();
 const hex32 = /^[0-9a-f]{64}$/;
 let host: Host;
 let bundle: string;
@@ -35,7 +36,7 @@ afterAll(() => host?.stop());
 describe('refused, and nothing is left of it', () => {
   beforeAll(async () => {
     await rm(directory, { recursive: true, force: true });
-    await nodepad.emptied(host, [directory]);
+    await deployment.emptied(host, [directory]);
   });
   const expectNothing = async () => {
     expect(existsSync(directory)).toBe(false);
@@ -106,7 +107,7 @@ describe('refused, and nothing is left of it', () => {
     await mkdir(directory, { recursive: true });
     await chmod(directory, 0o777);
     expect(await install('--trust', trust, '--yes', ...set)).toMatchObject({ exitCode: 5, json: { code: 'DIRECTORY_UNSAFE' } });
-    expect(await nodepad.everything(directory)).not.toContain('.airdock');
+    expect(await deployment.everything(directory)).not.toContain('.airdock');
     await rm(directory, { recursive: true });
     await expectNothing();
   });
@@ -136,7 +137,7 @@ describe('refused, and nothing is left of it', () => {
 describe('installed', () => {
   let secret: string;
   beforeAll(async () => {
-    await nodepad.emptied(host, [directory]);
+    await deployment.emptied(host, [directory]);
     secret = runFolder('secret');
     await writeFile(secret, "pa$$ 'word' \"#1\n", { mode: 0o600 });
   });
@@ -153,7 +154,7 @@ describe('installed', () => {
       `POSTGRES_PASSWORD=${secret}`,
     );
     expect(answer).toMatchObject({ exitCode: 0, json: { current: '0.2.4', from: null, changed: true } });
-    expect(await nodepad.answering(host, directory)).toBe('0.2.4');
+    expect(await deployment.answering(host, directory)).toBe('0.2.4');
     const values = await env();
     expect(values).toMatchObject({ VERSION: '0.2.4', NODEPAD_PORT: '8090', NODEPAD_PUBLIC_URL: 'https://nodepad.example' });
     expect(values['NODEPAD_SECRET_KEY']).toMatch(hex32);
@@ -163,7 +164,7 @@ describe('installed', () => {
     expect((await stat(join(directory, '.airdock'))).mode & 0o777).toBe(0o700);
     expect(answer.stdout + answer.stderr).not.toContain(values['NODEPAD_SECRET_KEY']);
     // compose reads it back as it was given
-    const { db = '' } = await nodepad.containerIds(host, directory);
+    const { db = '' } = await deployment.containerIds(host, directory);
     expect(await host.docker('exec', db, 'printenv', 'POSTGRES_PASSWORD')).toBe("pa$$ 'word' \"#1\n");
     expect(await airdock(host, ['status', '--dir', directory])).toMatchObject({
       exitCode: 0,
@@ -183,9 +184,9 @@ describe('installed', () => {
   });
 
   test('docker compose by hand means the same stack', async () => {
-    const before = await nodepad.containerIds(host, directory);
+    const before = await deployment.containerIds(host, directory);
     await host.compose(directory, 'up', '-d', '--pull', 'never');
-    expect(await nodepad.containerIds(host, directory)).toEqual(before);
+    expect(await deployment.containerIds(host, directory)).toEqual(before);
   });
 
   test('the root is pinned, with the key set that the bundle brought', async () => {
@@ -196,9 +197,11 @@ describe('installed', () => {
   });
 
   test('again: nothing to do', async () => {
-    const before = [await nodepad.everything(directory).then(withoutLock), await nodepad.containerIds(host, directory)];
+    const before = [await deployment.everything(directory).then(withoutLock), await deployment.containerIds(host, directory)];
     expect(await install('--yes')).toMatchObject({ exitCode: 0, json: { current: '0.2.4', changed: false, transaction: null } });
-    expect([await nodepad.everything(directory).then(withoutLock), await nodepad.containerIds(host, directory)]).toEqual(before);
+    expect([await deployment.everything(directory).then(withoutLock), await deployment.containerIds(host, directory)]).toEqual(
+      before,
+    );
   });
 
   test('another content under the same version is refused', async () => {
@@ -207,12 +210,12 @@ describe('installed', () => {
       exitCode: 5,
       json: { code: 'UPGRADE_PATH_REFUSED' },
     });
-    expect(await nodepad.answering(host, directory)).toBe('0.2.4');
+    expect(await deployment.answering(host, directory)).toBe('0.2.4');
   });
 });
 
 test('one that failed keeps its secrets, and the same command repairs it', async () => {
-  await nodepad.emptied(host, [directory]);
+  await deployment.emptied(host, [directory]);
   await mkdir(directory, { recursive: true });
   const override = join(directory, 'compose.override.yaml');
   await writeFile(override, 'services: { worker: { command: ["false"] } }\n');
@@ -222,7 +225,7 @@ test('one that failed keeps its secrets, and the same command repairs it', async
     json: { code: 'HEALTH_FAILED', details: { serving: null, outcome: 'rolled-back' } },
   });
   expect(failed.json['message']).toContain('worker');
-  expect(await nodepad.containerIds(host, directory)).toEqual({});
+  expect(await deployment.containerIds(host, directory)).toEqual({});
   expect(existsSync(join(directory, 'compose.yaml'))).toBe(false);
   const kept = await env();
   expect(kept['POSTGRES_PASSWORD']).toMatch(hex32);
@@ -232,7 +235,7 @@ test('one that failed keeps its secrets, and the same command repairs it', async
   await rm(override);
   expect(await install('--yes')).toMatchObject({ exitCode: 0, json: { current: '0.2.4', from: null } });
   expect(await env()).toEqual(kept);
-  expect(await nodepad.answering(host, directory)).toBe('0.2.4');
+  expect(await deployment.answering(host, directory)).toBe('0.2.4');
   // the volume was there already, so there might have been rows in it
   const { json } = await airdock(host, ['history', '--dir', directory]);
   expect(json['history']).toMatchObject([{ outcome: 'rolled-back' }, { outcome: 'done', backup: expect.any(String) as string }]);
@@ -247,10 +250,10 @@ describe('what was made by hand is for adopt', () => {
   };
 
   test('containers, volumes and a compose.yaml', async () => {
-    const before = [withoutLock(await nodepad.everything(directory)), await nodepad.containerIds(host, directory)];
+    const before = [withoutLock(await deployment.everything(directory)), await deployment.containerIds(host, directory)];
     expect(await install('--trust', trust, '--yes', ...set)).toMatchObject(adoptionNeeded);
-    expect([withoutLock(await nodepad.everything(directory)), await nodepad.containerIds(host, directory)]).toEqual(before);
-    expect(await nodepad.answering(host, directory)).toBe('0.2.4');
+    expect([withoutLock(await deployment.everything(directory)), await deployment.containerIds(host, directory)]).toEqual(before);
+    expect(await deployment.answering(host, directory)).toBe('0.2.4');
   });
 
   test('volumes alone', async () => {
@@ -263,19 +266,19 @@ describe('what was made by hand is for adopt', () => {
     expect(existsSync(directory)).toBe(false);
     await host.exec(['mv', away, directory]);
     await host.compose(directory, 'up', '-d');
-    await nodepad.healthy(host, directory);
+    await deployment.healthy(host, directory);
     expect(await nodepad.fingerprint(host, directory)).toBe(rows);
   });
 
   test('a project of that name in another directory', async () => {
-    const elsewhere = nodepad.opt('elsewhere');
-    const ids = await nodepad.containerIds(host, directory);
+    const elsewhere = deployment.opt('elsewhere');
+    const ids = await deployment.containerIds(host, directory);
     const args = ['install', bundle, '--dir', elsewhere, '--project', 'nodepad', '--trust', trust, '--yes', ...set];
     const answer = await airdock(host, [...args, '--set', 'NODEPAD_PORT=8091']);
     expect(answer).toMatchObject({ exitCode: 5, json: { code: 'ADOPTION_NEEDED' } });
     expect(answer.json['message']).toContain(directory);
     expect(existsSync(elsewhere)).toBe(false);
-    expect(await nodepad.containerIds(host, directory)).toEqual(ids);
+    expect(await deployment.containerIds(host, directory)).toEqual(ids);
   });
 });
 

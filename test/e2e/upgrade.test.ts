@@ -1,22 +1,14 @@
 // Upgrades of class `expand`: what is refused before anything is touched, what `plan` says, and the way itself under the
 // eyes of a poller.
-import { lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exitCodes } from '../../src/errors.ts';
 import { airdock } from '../helpers/airdock.ts';
+import { entriesOf, flipBit } from '../helpers/damage.ts';
 import { type Host, startHost } from '../helpers/host.ts';
-import {
-  answering,
-  containerIds,
-  everything,
-  fingerprint,
-  healthy,
-  installedState,
-  opt,
-  postNote,
-  sql,
-} from '../helpers/nodepad.ts';
+import { answering, containerIds, everything, healthy, opt, postNote } from '../helpers/deployment.ts';
+import { fingerprint, installedState, sql } from '../helpers/nodepad.ts';
 import { bundles, variant } from '../helpers/releases.ts';
 import { runFolder, runName } from '../helpers/run-folder.ts';
 import { filesWith, secretsOf, watchArguments } from '../helpers/secrets.ts';
@@ -71,6 +63,17 @@ describe('refused, and nothing is touched', () => {
   test('another major version of PostgreSQL', async () => {
     const newer = await variant('postgres-16', '0.3.0', [{ file: 'bundle.config.ts', from: 'postgres: 15', to: 'postgres: 16' }]);
     await refuse(newer, ['POSTGRES_MAJOR']);
+  });
+
+  // the other entries of a bundle: failures.test.ts
+  test.each(['chart/', 'values-template.yaml'])('one flipped bit in %s', async (which) => {
+    const entry = (await entriesOf(releases.path('0.3.0'))).find(({ name }) => name.startsWith(which));
+    if (!entry) throw new Error('the bundle has no such entry');
+    const damaged = runFolder('damaged.tar');
+    await copyFile(releases.path('0.3.0'), damaged);
+    await flipBit(damaged, entry.offset + Math.min(40, entry.size >> 1));
+    expect(await upgrade(damaged)).toMatchObject({ exitCode: 4, json: { code: 'BUNDLE_DIGEST_MISMATCH' } });
+    expect(await look()).toEqual(before);
   });
 
   test('VERSION twice in .env: both lines are named', async () => {

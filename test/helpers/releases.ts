@@ -10,7 +10,27 @@ import { startRegistry } from './registry.ts';
 import { madeOnce, runFolder, runName, sharedFolder } from './run-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
+const fixtures = join(root, 'test/fixtures');
 const password = 'for tests only';
+
+/** What is built here: NodePad's stand-in, or pad, which is small and for what needs an application but not Django. */
+export type Product = {
+  readonly name: 'nodepad' | 'pad';
+  /** Has templates/ and bundle.config.ts. */
+  readonly source: string;
+  /** `push-images REGISTRY VERSION...` */
+  readonly pushImages: string;
+  /** What a release changes in its configuration: [version, text, replacement]. */
+  readonly changes?: readonly (readonly [version: string, from: string, to: string])[];
+};
+export const nodepad: Product = {
+  name: 'nodepad',
+  source: root,
+  pushImages: join(fixtures, 'nodepad/push-images'),
+  // the only one that asks for another first
+  changes: [['0.5.0', `from: '>=0.2.0'`, `from: '>=0.4.0'`]],
+};
+export const pad: Product = { name: 'pad', source: join(fixtures, 'pad'), pushImages: join(fixtures, 'pad/push-images') };
 
 export type Releases = {
   /** The bundle of that version. @throws when it was not asked for */
@@ -26,10 +46,14 @@ export type Releases = {
   readonly project: string;
 };
 
-/** What is there already is not built again, by this test file, another one of the run, or a run beside. */
-export async function bundles(...versions: string[]): Promise<Releases> {
-  const keys = await madeOnce(sharedFolder('releases/keys'), makeKeys);
-  const file = (version: string): string => sharedFolder('releases', `nodepad-${version}-linux-amd64.bundle.tar`);
+/** NodePad. What is there already is not built again, by this test file, another one of the run, or a run beside. */
+export const bundles = (...versions: string[]): Promise<Releases> => bundlesOf(nodepad, ...versions);
+/** The same of pad. */
+export const padBundles = (...versions: string[]): Promise<Releases> => bundlesOf(pad, ...versions);
+
+async function bundlesOf(product: Product, ...versions: string[]): Promise<Releases> {
+  const keys = await madeOnce(sharedFolder('releases', `keys-${product.name}`), (folder) => makeKeys(product, folder));
+  const file = (version: string): string => sharedFolder('releases', `${product.name}-${version}-linux-amd64.bundle.tar`);
   const releases: Releases = {
     path: (version) => {
       if (!existsSync(file(version))) throw new Error(`bundles() was not asked for ${version}`);
@@ -39,15 +63,14 @@ export async function bundles(...versions: string[]): Promise<Releases> {
     root: join(keys, 'root.pub'),
     trustChain: join(keys, 'trust.json'),
     key: { file: join(keys, 'release.key'), passwordFile: join(keys, 'password') },
-    project: runFolder('projects/nodepad'),
+    project: runFolder('projects', product.name),
   };
-  await copyProject(releases.project, '0.2.4');
+  await copyProject(product, releases.project);
   for (const version of versions) {
     await madeOnce(file(version), async (unfinished) => {
-      // 0.5.0 has a configuration of its own
-      const project = runFolder('projects', version);
-      await copyProject(project, version);
-      await withRegistry([version], (address) => build({ ...releases, project }, version, address, unfinished));
+      const project = runFolder('projects', `${product.name}-${version}`);
+      await copyProject(product, project, version);
+      await withImages(product, [version], (address) => build({ ...releases, project }, version, address, unfinished));
     });
   }
   return releases;
@@ -63,12 +86,12 @@ export async function variant(
   name: string,
   version: string,
   changes: readonly Change[],
-  { keySets = true }: { keySets?: boolean } = {},
+  { keySets = true, product = nodepad }: { keySets?: boolean; product?: Product } = {},
 ): Promise<string> {
-  const releases = await bundles(version);
-  return madeOnce(sharedFolder('releases', `${name}.bundle.tar`), async (unfinished) => {
-    const project = runFolder('projects', name);
-    await copyProject(project, version);
+  const releases = await bundlesOf(product, version);
+  return madeOnce(sharedFolder('releases', `${product.name}-${name}.bundle.tar`), async (unfinished) => {
+    const project = runFolder('projects', `${product.name}-${name}`);
+    await copyProject(product, project, version);
     for (const { file, from, to } of changes) {
       const text = await readFile(join(project, file), 'utf8');
       const changed = text.replace(from, to);
@@ -76,19 +99,27 @@ export async function variant(
       await writeFile(join(project, file), changed);
     }
     const by = { ...releases, project, trustChain: keySets ? releases.trustChain : undefined };
-    await withRegistry([version], (address) => build(by, version, address, unfinished));
+    await withImages(product, [version], (address) => build(by, version, address, unfinished));
   });
 }
 
-/** Runs `work` while a loopback registry serves the images of these releases, and only then; others may lie there, too. */
-export async function withRegistry<T>(versions: readonly string[], work: (address: string) => Promise<T>): Promise<T> {
+/** Runs `work` while a loopback registry serves the images of these NodePad releases, and only then; others may lie there, too. */
+export const withRegistry = <T>(versions: readonly string[], work: (address: string) => Promise<T>): Promise<T> =>
+  withImages(nodepad, versions, work);
+
+async function withImages<T>(
+  { name, pushImages }: Product,
+  versions: readonly string[],
+  work: (address: string) => Promise<T>,
+): Promise<T> {
   const registry = await startRegistry({ name: runName('images'), keepsData: true });
   try {
-    const missing = versions.filter((version) => !existsSync(runFolder('pushed', version)));
+    const pushed = (version: string): string => runFolder('pushed', `${name}-${version}`);
+    const missing = versions.filter((version) => !existsSync(pushed(version)));
     if (missing.length > 0) {
-      await execa(join(root, 'test/fixtures/nodepad/push-images'), [registry.address, ...missing], { stdin: 'ignore' });
+      await execa(pushImages, [registry.address, ...missing], { stdin: 'ignore' });
       await mkdir(runFolder('pushed'), { recursive: true });
-      for (const version of missing) await writeFile(runFolder('pushed', version), '');
+      for (const version of missing) await writeFile(pushed(version), '');
     }
     return await work(registry.address);
   } finally {
@@ -120,22 +151,24 @@ export async function build(
   );
 }
 
-async function makeKeys(folder: string): Promise<void> {
+async function makeKeys(product: Product, folder: string): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, 'password'), `${password}\n`);
   const vendor = async (...args: string[]): Promise<unknown> =>
     execa(await executable(), [...args, '--key-password-file', 'password'], { cwd: folder, stdin: 'ignore' });
   for (const name of ['root', 'release']) await vendor('keygen', '--out', name);
-  await vendor('trust', 'rotate', 'trust.json', '--key', 'root.key', '--product', 'nodepad', '--release', 'release.pub');
+  await vendor('trust', 'rotate', 'trust.json', '--key', 'root.key', '--product', product.name, '--release', 'release.pub');
 }
 
-/** The build writes its lock file beside the configuration, so it gets a copy. 0.5.0 asks for 0.4.0 first, the only one that does. */
-async function copyProject(project: string, version: string): Promise<void> {
+/** The build writes its lock file beside the configuration, so it gets a copy. */
+async function copyProject({ source, changes = [] }: Product, project: string, version?: string): Promise<void> {
   await mkdir(project, { recursive: true });
-  await cp(join(root, 'templates'), join(project, 'templates'), { recursive: true });
-  const config = await readFile(join(root, 'bundle.config.ts'), 'utf8');
-  const changed = version === '0.5.0' ? config.replace(`from: '>=0.2.0'`, `from: '>=0.4.0'`) : config;
-  if (version === '0.5.0' && changed === config) throw new Error('bundle.config.ts has no such upgrade rule');
-  await writeFile(join(project, 'bundle.config.ts'), changed);
+  await cp(join(source, 'templates'), join(project, 'templates'), { recursive: true });
+  let config = await readFile(join(source, 'bundle.config.ts'), 'utf8');
+  for (const [of, from, to] of changes) {
+    if (!config.includes(from)) throw new Error(`bundle.config.ts has no ${from}`);
+    if (of === version) config = config.replace(from, to);
+  }
+  await writeFile(join(project, 'bundle.config.ts'), config);
   await symlink(join(root, 'node_modules'), join(project, 'node_modules')).catch(() => {});
 }

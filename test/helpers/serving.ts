@@ -2,20 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Host } from './host.ts';
-import { address } from './nodepad.ts';
+import { urlOf } from './deployment.ts';
 import { startPoller } from './poller.ts';
 
 type Report = Awaited<ReturnType<Awaited<ReturnType<typeof startPoller>>['stop']>>;
 /** Longer than a stalled machine is silent; what a container that restarts does not answer fails, besides. */
 const hiccup = 20_000;
 
-/** Polls /api/health every 100 ms from before `work` until a second after it. */
+/** Polls the version every 100 ms from before `work` until a second after it. */
 export async function watched<T>(
   host: Host,
   directory: string,
   work: () => Promise<T>,
 ): Promise<{ result: T; seen: Report; ended: number }> {
-  const poller = await startPoller(host, `${await address(directory)}/api/health`, { timeoutMs: hiccup });
+  const poller = await startPoller(host, await urlOf(directory, 'health'), { timeoutMs: hiccup });
   try {
     await sleep(500);
     const result = await work();
