@@ -22,7 +22,7 @@ export function sessionName(id: number): string {
 }
 /**
  * `compose.yaml` and `.env`, before and after a transaction. Both are saved before the switch commits, so that each
- * direction copies bytes and computes nothing anew (docs/adr/0001-transaction.md, "Before anything").
+ * direction copies bytes and computes nothing anew (docs/adr/0001-transaction.md, "What is saved first").
  */
 export type Place = { directory: string; airdock: string };
 export type Snapshot = 'before' | 'after';

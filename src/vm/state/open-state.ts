@@ -5,7 +5,7 @@ import { AirdockError } from '../../errors.ts';
 import { migrations } from './schema.ts';
 import { SqliteState, type State } from './state.ts';
 
-/** `.airdock/state.db` of whatever age: its form is looked at first (docs/adr/0006, "Records of another age"). */
+/** `.airdock/state.db` of whatever age: its form is looked at first (docs/adr/0006, "Records of other versions"). */
 
 export function hasState(airdockDirectory: string): boolean {
   return existsSync(path.join(airdockDirectory, 'state.db'));
