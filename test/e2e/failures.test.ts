@@ -51,7 +51,7 @@ describe('of the release', () => {
     });
     expect(result.json['message']).toContain('meeting-2024');
     // 0.3.0's own was applied before: the old code runs on it, and the next install continues
-    expect(result.json['message']).toMatch(/Applied before it, and there to stay: notes\.\d+_\w+\./);
+    expect(result.json['message']).toMatch(/Applied before it, and not undone: notes\.\d+_\w+\./);
     expect(result.json['message']).toContain('0.2.4 is serving, untouched');
     expectUntouched(seen, '0.2.4');
     expect(await look()).toEqual(before);

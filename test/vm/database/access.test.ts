@@ -50,14 +50,14 @@ describe('where the database is', () => {
   });
 
   test.each([
-    ['mysql://u:p@h/n', /is no URL/],
-    ['h:5432/n', /is no URL/],
-    ['postgresql:///n', /is no URL/],
+    ['mysql://u:p@h/n', /is not a URL/],
+    ['h:5432/n', /is not a URL/],
+    ['postgresql:///n', /is not a URL/],
     ['postgresql://u:secret@h', /names no database/],
     ['postgresql://h/n', /names no user/],
     ['postgresql://u:secret%zz@h/n', /%XX/],
     ['postgresql://u:secret@h/n?sslrootcert=/etc/ca.pem', /sslrootcert/],
-    ['postgresql://u:secret@h,i/n', /several hosts|is no URL/],
+    ['postgresql://u:secret@h,i/n', /several hosts|is not a URL/],
   ])('%s: refused, and not quoted', (url, message) => {
     const refusal = attempt(() => access(`DB_URL=${url}\n`));
     expect(refusal).toMatchObject({ code: 'ENV_INVALID', message: expect.stringMatching(message) as string });

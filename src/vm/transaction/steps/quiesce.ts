@@ -1,4 +1,4 @@
-import { databases, fence, found } from '../../../data/postgres/swap/admin.ts';
+import { databases, fence, databaseNamed } from '../../../data/postgres/swap/admin.ts';
 import { AirdockError } from '../../../errors.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
@@ -19,7 +19,7 @@ export const quiesce = {
 async function prepare({ site, record, plan, target }: Transaction): Promise<Prepared> {
   const server = await postgresServerOf(site, record);
   const all = await databases(server);
-  const live = found(all, server.database);
+  const live = databaseNamed(all, server.database);
   // a restore has made its own
   const next = plan.restore ? [] : [nextName(record.id)];
   for (const name of [...next, asideName(live.name, record.from ?? record.to, record.id)])

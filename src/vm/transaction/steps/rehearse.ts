@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { checkedBackup, proveIn } from '../../../data/postgres/backup/prove.ts';
-import { letIn, migrateCopy } from '../../../data/postgres/migration/rehearsal.ts';
+import { setPassword, migrateCopy } from '../../../data/postgres/migration/rehearsal.ts';
 import type { DatabaseTarget } from '../../../data/postgres/server/server.ts';
 import { readBackup } from '../../../data/postgres/backup/stored-backup.ts';
 import { replaceFile } from '../../../io/files.ts';
@@ -51,7 +51,7 @@ async function run(transaction: Transaction, progress: Progress): Promise<string
       site.journal.setRehearsed(record.id);
       return `${proven}; this release changes no schema`;
     }
-    await letIn(scratch.server, stored.metadata.user, access?.password ?? '');
+    await setPassword(scratch.server, stored.metadata.user, access?.password ?? '');
     return `${proven}; ${await onCopy(transaction, scratch, database)}`;
   });
 }

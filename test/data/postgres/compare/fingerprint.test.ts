@@ -44,7 +44,7 @@ describe('a comparison', () => {
     [
       'tables',
       { tables: { 'public.notes': { rows: 1204, content: '-7 12' }, 'public.new': { rows: 0, content: '0 0' } } },
-      ['public.bills: missing after the restore', 'public.new: only there after the restore'],
+      ['public.bills: missing after the restore', 'public.new: exists only after the restore'],
     ],
     [
       'a sequence',
@@ -85,7 +85,7 @@ describe('a comparison', () => {
         'grants on table public.notes: differs after the restore',
         'index public.notes_slug: missing after the restore',
         'owner of table public.notes: app, postgres after the restore',
-        'view public.v: only there after the restore',
+        'view public.v: exists only after the restore',
       ],
     ],
     ['an invalid index', { invalidIndexes: ['public.notes_slug'] }, ['index public.notes_slug: invalid after the restore']],
@@ -97,7 +97,7 @@ describe('a comparison', () => {
 
   test('knows names that every object has', () => {
     expect(compare({ objects: { ...base.objects, index: { ...base.objects['index'], constructor: 'x' } } })).toEqual([
-      'index constructor: only there after the restore',
+      'index constructor: exists only after the restore',
     ]);
   });
 

@@ -1,7 +1,7 @@
 // One table for both sides: what a swap and its way back make of the databases of a server, whatever somebody did meanwhile.
 import { describe, expect, test } from 'vitest';
 import type { DatabaseId } from '../../../../src/data/postgres/swap/admin.ts';
-import type { InPlace } from '../../../../src/data/postgres/swap/swap.ts';
+import type { LiveNameHolder } from '../../../../src/data/postgres/swap/swap.ts';
 import { isAirdockError } from '../../../../src/errors.ts';
 import { bringDatabaseBack, swapIn } from '../../../../src/kubernetes/steps/swap.ts';
 import { databaseInPlace } from '../../../../src/vm/database/assert-swapped.ts';
@@ -71,7 +71,7 @@ describe('swapped in', () => {
       {
         databases: { shop: open(strangerOid), mine: fenced(oldOid), [next]: open(newOid) },
         error: 'STEP_FAILED',
-        said: 'shop is another database than when this began: somebody renamed it',
+        said: 'shop is another database than when the transaction began: somebody renamed it',
         noted: undefined,
       },
     ],
@@ -96,7 +96,7 @@ describe('swapped in', () => {
 });
 
 describe('swapped back', () => {
-  type Case = { databases: Databases; swapped: boolean; inPlace: InPlace; after: Databases | string };
+  type Case = { databases: Databases; swapped: boolean; inPlace: LiveNameHolder; after: Databases | string };
   const neither = `neither the old one (OID ${oldOid}) nor the new one (OID ${newOid})`;
   const onVm = async (server: FakePostgres, { swapped }: Case): Promise<Outcome> => {
     await using side = await vmSide(server);
