@@ -147,7 +147,7 @@ describe('proven', () => {
   test('a backup that was restored and is equal', async () => {
     const folder = await backup();
     expect((await metadataOf(folder)).proven).toBe(false);
-    const { found, metadata } = await prove(folder);
+    const { restoredFingerprint: found, metadata } = await prove(folder);
     expect(metadata).toMatchObject({ proven: true, provenAt: '2026-11-22T02:14:00Z' });
     expect(await metadataOf(folder)).toEqual(metadata);
     expect(found.tables['public.note']).toMatchObject({ rows: 3000 });
@@ -178,7 +178,7 @@ test('proven, with more large objects than the server can hold locks', async () 
   await sql('CREATE DATABASE many', 'postgres');
   // 64 locks for each of 50 connections (max_locks_per_transaction), and some more
   await sql("SELECT count(lo_from_bytea(0, 'x')) FROM generate_series(1, 20000)", 'many');
-  const { found } = await prove(await backup('many'));
+  const { restoredFingerprint: found } = await prove(await backup('many'));
   expect(found.largeObjects.count).toBe(20_000);
   await sql('DROP DATABASE many', 'postgres');
 });

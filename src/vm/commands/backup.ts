@@ -77,7 +77,7 @@ export async function verifyBackup(host: Host, where: Where & { id?: string }): 
     const started = performance.now();
     const { tables, rows } = await asStep(host.listener, 'verify', (onProgress) =>
       withScratch(site, { service: metadata.service, signal }, async (scratch) => {
-        const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
+        const { restoredFingerprint: found } = await proveIn(site, scratch, backup, { signal, onProgress });
         const counted = Object.values(found.tables);
         const sum = { tables: counted.length, rows: counted.reduce((all, table) => all + table.rows, 0) };
         return { ...sum, summary: `${id}: restored on a server of its own, and equal: ${sum.tables} tables, ${sum.rows} rows` };

@@ -10,7 +10,7 @@ import { discardLocal } from '../staging/discard-local.ts';
 import { gatherFacts, type Facts } from '../plan/facts.ts';
 import { restoreFor, restoreOf } from '../kept-databases/choose.ts';
 import type { Host } from '../site/host.ts';
-import { countAside, lookAside, removeSpool } from '../kept-databases/rows-left-aside.ts';
+import { countAfterSwap, countBeforeSwap, removeSpool } from '../kept-databases/rows-left-aside.ts';
 import { openTrusted } from '../site/open-trusted.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Plan } from '../plan/document.ts';
@@ -75,7 +75,7 @@ export async function rollback(
         transaction,
         plan.steps.map((step) => step.id),
       );
-      const leftAside = spool ? await countAside(site, finished.transaction, spool) : null;
+      const leftAside = spool ? await countAfterSwap(site, finished.transaction, spool) : null;
       return { version: plan.to, plan, recovered, finished, leftAside };
     } finally {
       await bundle?.close();
@@ -88,7 +88,7 @@ export async function rollback(
 async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
   const { findings } = makePlan(facts, steps);
   if (!facts.restore?.kept || findings.some(({ code }) => code !== 'RESTORE_DATABASE_NEEDED')) return { facts };
-  const { aside, since, spool } = await lookAside(site, facts.restore.kept);
+  const { aside, since, spool } = await countBeforeSwap(site, facts.restore.kept);
   return { facts: { ...facts, aside, since }, spool };
 }
 

@@ -4,7 +4,7 @@ import semver from 'semver';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import { warnOnFailure } from '../../events.ts';
 import { readIfExists, removeTemporaries } from '../../io/files.ts';
-import { databaseInPlace } from '../database/assert-swapped.ts';
+import { liveDatabase } from '../database/assert-swapped.ts';
 import { fenceKept } from '../kept-databases/dump.ts';
 import { removeSpool } from '../kept-databases/rows-left-aside.ts';
 import { endLooseWork, endOrphans } from './leftovers.ts';
@@ -96,7 +96,7 @@ function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: Transaction
  */
 async function goesForward(site: ManagedSite, record: TransactionRecord): Promise<boolean> {
   if (record.direction !== 'forward' || !site.journal.has(record.id, 'switch', 'intent')) return false;
-  const side = await databaseInPlace(site, record);
+  const side = await liveDatabase(site, record);
   if (side === 'none' || side === 'new') return true;
   if (side === 'old' && !site.journal.has(record.id, 'good', 'done')) return false;
   throw new AirdockError(

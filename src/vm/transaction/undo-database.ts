@@ -2,7 +2,7 @@ import { dropDatabase, unfence } from '../../data/postgres/swap/admin.ts';
 import { swapBack } from '../../data/postgres/swap/swap.ts';
 import { errorText } from '../../errors.ts';
 import { emptyCache } from '../backups/redis.ts';
-import { codeOfBoth, takeAwayCode } from '../services/code-containers.ts';
+import { codeContainersOf, removeCodeContainers } from '../services/code-containers.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
@@ -16,7 +16,7 @@ const step = 'undo-database';
 /** Part 1: no code of either release is left. Once the old version was brought up again, a repeated undo leaves it alone. */
 export async function stopCode(site: ManagedSite, record: TransactionRecord): Promise<void> {
   if (!quiesceOf(site, record.id) || site.journal.has(record.id, step, 'done')) return;
-  const opened = await takeAwayCode(site, codeOfBoth(site, record));
+  const opened = await removeCodeContainers(site, codeContainersOf(site, record));
   // a person may have started it, and users written: what they wrote into is not to be dropped
   if (opened && swapOf(site, record.id)) site.journal.record(record.id, step, 'intent', { opened });
 }

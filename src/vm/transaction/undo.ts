@@ -10,7 +10,7 @@ import { imageNamesHere } from '../images/names.ts';
 import { endOrphans } from './leftovers.ts';
 import type { Plan } from '../plan/document.ts';
 import { databaseServiceOf } from '../../bundle/manifest.ts';
-import { bringUp, takeAway } from '../services/bring-up.ts';
+import { bringUp, removeServices } from '../services/bring-up.ts';
 import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { startServices } from '../services/compose-up.ts';
 import type { StoredRelease } from '../state/state.ts';
@@ -77,7 +77,7 @@ async function bringBack(site: ManagedSite, record: TransactionRecord, plan: Pla
   if (record.from === null) return takeBackFirstInstall(site);
   const previous = site.state.release(record.from);
   if (!previous) throw new AirdockError('INTERNAL', `no record of ${record.from}`);
-  if (plan && plan.added.length > 0) await takeAway(site, plan.added);
+  if (plan && plan.added.length > 0) await removeServices(site, plan.added);
   await stopCode(site, record);
   await writeSnapshot(site, record.id, 'before', (plan?.env.generated.length ?? 0) > 0);
   await loadPrevious(site, previous);

@@ -37,7 +37,7 @@ describe('where the database is', () => {
         host: 'db.example',
         port: 6432,
         environment: { PGSSLMODE: 'verify-full', PGCONNECT_TIMEOUT: '3' },
-        seenFrom: 'api',
+        networkOf: 'api',
       },
     });
     expect(access('DB_URL=postgres://u:p@[fd00::5]/n\n')).toMatchObject({ elsewhere: { host: 'fd00::5', port: 5432 } });

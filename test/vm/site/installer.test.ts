@@ -49,7 +49,7 @@ function program(version: string, stateSchema = migrations.length): string {
 async function runs(version: string): Promise<void> {
   await writeFile(folder.file('running'), program(version), { mode: 0o755 });
   const executable = folder.file('running');
-  Object.assign(site.host, { program: { version, executable, ask: (file: string) => askVersion(run, file) } });
+  Object.assign(site.host, { program: { version, executable, versionsOf: (file: string) => askVersion(run, file) } });
 }
 async function lies(text: string): Promise<void> {
   await mkdir(path.dirname(place()), { recursive: true });
@@ -139,7 +139,7 @@ describe('rule 1: who changes something lies there', () => {
 
   test('one that does not answer in time may be a newer one: nothing is replaced, and that is an error', async () => {
     await lies('#!/bin/sh\nexec sleep 60\n');
-    Object.assign(site.host.program, { ask: (file: string) => askVersion(run, file, 200) });
+    Object.assign(site.host.program, { versionsOf: (file: string) => askVersion(run, file, 200) });
     await expect(placeSelf(site)).rejects.toMatchObject({
       code: 'PREFLIGHT_FAILED',
       message: expect.stringContaining('did not answer within 0.2 s'),

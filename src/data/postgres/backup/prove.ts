@@ -15,7 +15,7 @@ const session = 'airdock-prove';
 
 type Options = { signal?: AbortSignal | undefined; onProgress?: ((bytes: number, total: number) => void) | undefined };
 
-export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; found: Fingerprint };
+export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; restoredFingerprint: Fingerprint };
 
 type Proving = { host: { clock: () => Date }; keys: BackupKeys };
 
@@ -72,7 +72,7 @@ export async function restoreAndCompare(
     const found = await takeFingerprint(target, asked);
     const differences = compareFingerprints(stored, found);
     if (differences.length > 0) throw differs(metadata, differences);
-    return { metadata: await recordVerdict(backup, { provenAt: now(site) }), database: target, found };
+    return { metadata: await recordVerdict(backup, { provenAt: now(site) }), database: target, restoredFingerprint: found };
   } catch (error) {
     const failure = isAirdockError(error, 'RESTORE_FAILED') ? notRestored(metadata, error) : error;
     if (isAirdockError(failure, 'BACKUP_UNPROVEN')) await recordVerdict(backup, { unproven: true });

@@ -30,11 +30,11 @@ export function missingRoles(script: string, existing: Iterable<string>): Missin
     if (statement.startsWith('SET ')) return [statement];
     const role =
       createRole.exec(statement)?.[1] ??
-      aboutOneRole.map((pattern) => pattern.exec(statement)?.[1]).find((role) => role !== undefined);
+      aboutOneRole.map((pattern) => pattern.exec(statement)?.[1]).find((found) => found !== undefined);
     if (role !== undefined) return missing.has(unquoted(role)) ? [statement] : [];
     // Without GRANTED BY: the original grantor may lack the right here (PostgreSQL 16 requires ADMIN OPTION), so the restoring user grants.
-    const [, grant = '', group = '', member = ''] = membership.exec(statement) ?? [];
-    return [group, member].some((role) => missing.has(unquoted(role))) ? [grant] : [];
+    const [, grant = '', group = '', user = ''] = membership.exec(statement) ?? [];
+    return [group, user].some((member) => missing.has(unquoted(member))) ? [grant] : [];
   });
   return { names: [...missing], sql: sql.map((statement) => `${statement};\n`).join('') };
 }

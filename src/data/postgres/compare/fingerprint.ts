@@ -91,7 +91,7 @@ class FingerprintBuilder {
         return void this.#sequences.set(line[1], { value: line[2], called: line[3] });
       case 'objects': {
         const [, count, ...sums] = line;
-        const [xor, sum, xorOfRights, sumOfRights] = sums.map((sum) => sum ?? 0n);
+        const [xor, sum, xorOfRights, sumOfRights] = sums.map((value) => value ?? 0n);
         this.#largeObjects = { count, content: `${xor} ${sum}`, rights: `${xorOfRights} ${sumOfRights}` };
         return;
       }
@@ -106,7 +106,7 @@ class FingerprintBuilder {
 
   /** Partitions between which rows may move have one name (content.ts). */
   #rows([, name, count, ...sums]: Extract<z.infer<typeof row>, readonly ['rows', ...unknown[]]>): void {
-    const [xor, sum, xorOfAll, sumOfAll] = sums.map((sum) => sum ?? 0n) as [bigint, bigint, bigint, bigint];
+    const [xor, sum, xorOfAll, sumOfAll] = sums.map((value) => value ?? 0n) as [bigint, bigint, bigint, bigint];
     const before = this.#tables.get(name) ?? { count: 0, xor: 0n, sum: 0n, xorOfAll: 0n, sumOfAll: 0n, generated: false };
     this.#tables.set(name, {
       count: before.count + count,

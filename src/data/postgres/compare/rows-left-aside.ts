@@ -43,13 +43,13 @@ export async function countLeft(
   put: () => Promise<{ server: PostgresServer; aside: DatabaseId }>,
   report: (rows: TableDifference[], aside: DatabaseId) => Promise<void> = async () => {},
 ): Promise<TableDifference[] | null> {
-  const made = await countedStep(listener, 'left aside', async () => {
+  const counts = await countedStep(listener, 'left aside', async () => {
     const { server, aside } = await put();
     const rows = await openFor(server, aside, () => compareWithSpool(spool, { ...server, database: aside.name }));
     await report(rows, aside);
     return { rows };
   });
-  return made?.rows ?? null;
+  return counts?.rows ?? null;
 }
 
 /** Runs a step that counts differing rows, and shows them. Null when it fails. */

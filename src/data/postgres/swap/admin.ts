@@ -73,7 +73,7 @@ export async function copyDatabase(server: PostgresServer, live: string, next: s
 
 /** Drops a database that is incomplete or no longer needed. Does nothing when there is none of that name. */
 export async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
-  if (!(await databases(server)).some((one) => one.name === name)) return;
+  if (!(await databases(server)).some((database) => database.name === name)) return;
   await fence(server, name);
   await statements(server, 'DROP DATABASE :"name";', { name });
 }

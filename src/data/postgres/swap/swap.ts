@@ -62,7 +62,7 @@ export async function swapBack(
   if (holder === 'old') return;
   if (holder === 'other' || !swap)
     throw notTheOldDatabase(
-      all.find((one) => one.name === name),
+      all.find((database) => database.name === name),
       name,
       old,
       swap?.next,
@@ -80,7 +80,7 @@ export async function swapBack(
 }
 
 function underLiveName(all: readonly DatabaseId[], name: string, old: DatabaseId, next: DatabaseId | undefined): LiveNameHolder {
-  const oid = all.find((one) => one.name === name)?.oid;
+  const oid = all.find((database) => database.name === name)?.oid;
   if (oid === undefined) return 'other';
   return oid === old.oid ? 'old' : oid === next?.oid ? 'new' : 'other';
 }

@@ -2,7 +2,7 @@ import { databases, fence, databaseNamed } from '../../../data/postgres/swap/adm
 import { AirdockError } from '../../../errors.ts';
 import { asideName, nextName } from '../../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, type QuiesceDetail } from '../../database/swap-record.ts';
-import { codeOfBoth, takeAwayCode } from '../../services/code-containers.ts';
+import { codeContainersOf, removeCodeContainers } from '../../services/code-containers.ts';
 import type { Prepared } from '../run-step.ts';
 import type { Transaction } from '../transaction.ts';
 import { type Step } from '../step.ts';
@@ -27,7 +27,7 @@ async function prepare({ site, record, plan, target }: Transaction): Promise<Pre
       throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this upgrade needs the name of`, {
         hint: 'Nothing was stopped. Is it of an earlier deployment here? Rename or drop it by hand, when nobody needs it.',
       });
-  const code = codeOfBoth(site, record, target.manifest);
+  const code = codeContainersOf(site, record, target.manifest);
   const containers = await site.docker.containers({ project: site.project });
   const services: QuiesceDetail['services'] = {};
   for (const one of containers)
@@ -38,7 +38,7 @@ async function prepare({ site, record, plan, target }: Transaction): Promise<Pre
 
 /** Their containers are removed: stopped ones with `restart: always` come back when the engine restarts (docs/FACTS.md "Stopped and removed containers"). */
 async function run({ site, record, target, signal }: Transaction): Promise<string> {
-  await takeAwayCode(site, codeOfBoth(site, record, target.manifest));
+  await removeCodeContainers(site, codeContainersOf(site, record, target.manifest));
   const server = await postgresServerOf(site, record, signal);
   await fence(server, server.database);
   const services = Object.keys(quiesceOf(site, record.id)?.services ?? {});

@@ -35,11 +35,16 @@ async function run({ site, record, plan, signal }: Transaction, progress: Progre
   if (!id) throw new AirdockError('INTERNAL', 'a restore needs a backup');
   const server = await postgresServerOf(site, record, signal);
   const backup = await checkedBackup(site, await readBackup(path.join(backupsFolder(site), id)), signal);
-  const { found } = await restoreAndCompare(site, { ...server, database: maintenanceOf(server.database) }, backup, {
-    name: nextName(record.id),
-    applicationName: server.applicationName,
-    signal,
-    onProgress: progress,
-  });
+  const { restoredFingerprint: found } = await restoreAndCompare(
+    site,
+    { ...server, database: maintenanceOf(server.database) },
+    backup,
+    {
+      name: nextName(record.id),
+      applicationName: server.applicationName,
+      signal,
+      onProgress: progress,
+    },
+  );
   return `${id} is restored beside the live database, and equal: ${Object.keys(found.tables).length} tables`;
 }

@@ -1,7 +1,7 @@
 import { fence, unfence } from '../../../data/postgres/swap/admin.ts';
 import { postgresServerOf, quiesceOf, swapOf } from '../../database/swap-record.ts';
 import { waitForDatabase } from '../../database/wait.ts';
-import { bringUp, takeAway } from '../../services/bring-up.ts';
+import { bringUp, removeServices } from '../../services/bring-up.ts';
 import type { ManagedSite } from '../../site/site.ts';
 import type { TransactionRecord } from '../../state/journal.ts';
 import { shutServices } from '../shut-services.ts';
@@ -21,7 +21,7 @@ async function run(transaction: Transaction): Promise<string> {
   const scale = quiesceOf(site, record.id)?.services ?? {};
   await openDatabase(site, record);
   const services = await bringUp(site, await site.compose(), target.manifest, { without: closed, scale, signal });
-  if (plan.removed.length > 0) await takeAway(site, plan.removed);
+  if (plan.removed.length > 0) await removeServices(site, plan.removed);
   const shut = closed.length === 0 ? '' : `, not yet ${closed.join(', ')}`;
   return `${services.length} services${shut}${plan.removed.length === 0 ? '' : `, removed ${plan.removed.join(', ')}`}`;
 }

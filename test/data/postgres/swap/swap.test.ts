@@ -4,7 +4,7 @@ import type { DatabaseId } from '../../../../src/data/postgres/swap/admin.ts';
 import type { LiveNameHolder } from '../../../../src/data/postgres/swap/swap.ts';
 import { isAirdockError } from '../../../../src/errors.ts';
 import { bringDatabaseBack, swapIn } from '../../../../src/kubernetes/steps/swap.ts';
-import { databaseInPlace } from '../../../../src/vm/database/assert-swapped.ts';
+import { liveDatabase } from '../../../../src/vm/database/assert-swapped.ts';
 import { swapOf } from '../../../../src/vm/database/swap-record.ts';
 import type { Plan } from '../../../../src/vm/plan/document.ts';
 import { swap } from '../../../../src/vm/transaction/steps/swap.ts';
@@ -194,6 +194,6 @@ describe('swapped back', () => {
       expect(await side(new FakePostgres(structuredClone(one.databases)), one), side.name).toMatchObject(expected);
     await using vm = await vmSide(new FakePostgres(one.databases));
     quiesced(vm, one.swapped);
-    expect(await databaseInPlace(vm.site, vm.record)).toBe(one.swapped ? one.inPlace : 'none');
+    expect(await liveDatabase(vm.site, vm.record)).toBe(one.swapped ? one.inPlace : 'none');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { codeOfBoth } from '../../../../src/vm/services/code-containers.ts';
+import { codeContainersOf } from '../../../../src/vm/services/code-containers.ts';
 import { checkShut } from '../../../../src/vm/plan/preflight/swap.ts';
 import type { State } from '../../../../src/vm/state/state.ts';
 import { asideName } from '../../../../src/data/postgres/swap/swap-names.ts';
@@ -42,7 +42,7 @@ describe('services that are not to open traffic early', () => {
 describe('code that must not meet another schema', () => {
   const container = (service: string, image: string) => ({ service, image }) as ContainerInfo;
   const state = { release: () => undefined } as unknown as State;
-  const code = codeOfBoth({ state }, { from: null, to: '0.4.0' }, manifest);
+  const code = codeContainersOf({ state }, { from: null, to: '0.4.0' }, manifest);
   const [own] = manifest.images;
   test('is every writer and traffic service, and whatever runs an image of the release', () => {
     expect(code.includes(container('frontend', 'anything:1'))).toBe(true);
