@@ -118,10 +118,10 @@ export type ErrorCode = keyof typeof exitCodes;
 
 export type AirdockErrorOptions = {
   /** What to do next, one or more sentences in the words of the documentation. */
-  hint?: string;
+  hint?: string | undefined;
   cause?: unknown;
   /** Facts for `--json`; never secrets. */
-  details?: Record<string, unknown>;
+  details?: Record<string, unknown> | undefined;
 };
 
 /** @example throw new AirdockError('LOCKED', 'another airdock works on /opt/nodepad', { hint: 'Wait for it to end.' }) */
@@ -131,7 +131,7 @@ export class AirdockError extends Error {
   readonly details: Record<string, unknown> | undefined;
 
   constructor(code: ErrorCode, message: string, options: AirdockErrorOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : {});
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'AirdockError';
     this.code = code;
     this.hint = options.hint;

@@ -11,7 +11,7 @@ import { rehash, takeOver } from './partial-blob.ts';
 export type CacheStatistics = { blobs: number; fromCache: number; fetchedBytes: number };
 
 type BlobKey = { digest: Digest; size: number };
-type Options = { what?: string; signal?: AbortSignal };
+type Options = { what?: string; signal?: AbortSignal | undefined };
 
 /**
  * Blobs by digest, shared by all builds of a user. A finished blob is never fetched twice; a partial one is kept and

@@ -98,7 +98,7 @@ function invalid(path: string, error: z.ZodError): AirdockError {
   });
 }
 
-type Problem = { key: string; text: string; line?: number };
+type Problem = { key: string; text: string; line?: number | undefined };
 
 function problem(path: string, keys: readonly PropertyKey[], why: string): Problem {
   const key = keys
@@ -109,7 +109,7 @@ function problem(path: string, keys: readonly PropertyKey[], why: string): Probl
   return {
     key,
     text: `${path}${line === undefined ? '' : `:${line}`} ${key || 'default export'}: ${why}`,
-    ...(line === undefined ? {} : { line }),
+    line,
   };
 }
 

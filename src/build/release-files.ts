@@ -16,11 +16,14 @@ import type { LoadedConfig } from './load-config.ts';
 /** The small files of a release, and the images that they name. */
 export type ReleaseFiles = {
   compose: ComposeFile;
-  chart?: {
-    images: RequestedImage[];
-    rendered: number;
-    /** The version of helm; undefined without helm. */ helm: string | undefined;
-  };
+  chart:
+    | {
+        images: RequestedImage[];
+        rendered: number;
+        /** The version of helm; undefined without helm. */
+        helm: string | undefined;
+      }
+    | undefined;
   files: ReadonlyMap<string, Buffer>;
   records: FileRecord[];
 };
@@ -57,7 +60,7 @@ export async function readRelease(loaded: LoadedConfig, options: ReleaseOptions)
   const values = { ...envDefaults(env.toString('utf8')), VERSION: options.version };
   return {
     compose: readCompose(compose.toString('utf8'), relativeTo(directory, composePath), values),
-    ...(chart ? { chart } : {}),
+    chart,
     files: new Map([...contents.values()].map(({ path, bytes }) => [path, bytes])),
     records: records.toSorted((a, b) => byTable(a.path, b.path)),
   };

@@ -79,7 +79,7 @@ export async function collectImages(
 function withLocation(error: unknown, where: string): unknown {
   if (!isAirdockError(error)) return error;
   return new AirdockError(error.code, `${error.message} (used by ${where})`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     details: { ...error.details, askedBy: where },
     cause: error.cause,
   });

@@ -16,7 +16,7 @@ export type Front = {
   sumsBytes: Buffer;
   slotBytes: Buffer;
   /** `trust.json`, which says whose signature is accepted. */
-  trustBytes?: Buffer;
+  trustBytes: Buffer | undefined;
 };
 
 export async function readFront(source: Source): Promise<Front> {
@@ -34,7 +34,7 @@ export async function readFront(source: Source): Promise<Front> {
   sameTime(slot, sums);
   const [sumsBytes, slotBytes] = await Promise.all([source.read(sums.offset, sums.size), source.read(slot.offset, slot.size)]);
   const trustBytes = await readTrust(source, await endOf(source, slot));
-  return { sums, slot, sumsBytes, slotBytes, ...(trustBytes ? { trustBytes } : {}) };
+  return { sums, slot, sumsBytes, slotBytes, trustBytes };
 }
 
 /** The bytes of `trust.json`, when it comes next. Any other entry is left to readEntries. */

@@ -28,7 +28,7 @@ export function needsPassphrase(privatePem: string): boolean {
 /** @throws KEY_UNREADABLE */
 export function readPrivateKey(pem: string, passphrase?: string): KeyObject {
   try {
-    return onlyP256(createPrivateKey({ key: pem, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) }));
+    return onlyP256(createPrivateKey({ key: pem, format: 'pem', passphrase }));
   } catch (cause) {
     if (cause instanceof AirdockError) throw cause;
     const hint = needsPassphrase(pem)

@@ -19,7 +19,7 @@ export type VerifyReport = {
   /** Fingerprint of the key that signed. */
   key?: string;
   /** Digest of the executable that was compared with the bundle, if any. */
-  executable?: Digest;
+  executable?: Digest | undefined;
   leftOut: readonly string[];
   findings: readonly Finding[];
 };
@@ -54,7 +54,7 @@ export async function verifyBundle(path: string, options: VerifyOptions): Promis
     product,
     version,
     key: bundle.signer.fingerprint,
-    ...(options.executable ? { executable: options.executable.digest } : {}),
+    executable: options.executable?.digest,
     leftOut: bundle.leftOut,
     findings,
   };

@@ -34,10 +34,10 @@ export async function bundleOptions(context: CliContext, bundle: string, flags: 
     bundle: at(context, bundle),
     trust: await namedTrust(context, flags),
     inputs: await envInputs(context, flags),
-    ...(flags.project === undefined ? {} : { project: flags.project }),
-    ...(flags.allowDowngrade ? { allowDowngrade: true } : {}),
-    ...(flags.dataIsSavedElsewhere ? { dataIsSavedElsewhere: true } : {}),
-    ...(flags.discardLocal ? { discardLocal: true } : {}),
+    project: flags.project,
+    allowDowngrade: flags.allowDowngrade,
+    dataIsSavedElsewhere: flags.dataIsSavedElsewhere,
+    discardLocal: flags.discardLocal,
     rehearse: flags.rehearsal,
   };
 }

@@ -22,7 +22,7 @@ export async function runCommand(args: readonly string[], runtime: Runtime): Pro
   const context: CliContext = {
     ...runtime,
     stderr: { write: (text) => renderer.write(text) },
-    ...(runtime.prompt ? { prompt: afterDrawing(runtime.prompt, renderer) } : {}),
+    prompt: runtime.prompt && afterDrawing(runtime.prompt, renderer),
     json,
     debug,
     listener: renderer.listener,

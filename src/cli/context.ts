@@ -26,7 +26,7 @@ export type Runtime = {
   /** Aborted by SIGINT and SIGTERM. SIGHUP is ignored: a dropped session does not end a transaction. */
   readonly signal: AbortSignal;
   readonly now: () => Date;
-  readonly prompt?: Prompt;
+  readonly prompt?: Prompt | undefined;
   /** The whole standard input, for an option that reads from there. */
   readonly stdin: () => Promise<string>;
   /** The running program. */

@@ -20,9 +20,10 @@ export function processRuntime(start: Pick<Runtime, 'env' | 'self'>): Runtime {
     isTTY: process.stderr.isTTY,
     signal: interruption.signal,
     now: () => new Date(),
-    ...(process.stdin.isTTY && process.stderr.isTTY
-      ? { prompt: terminalPrompt(process.stdin, process.stderr, interruption.signal) }
-      : {}),
+    prompt:
+      process.stdin.isTTY && process.stderr.isTTY
+        ? terminalPrompt(process.stdin, process.stderr, interruption.signal)
+        : undefined,
     stdin: () => text(process.stdin),
     tools: async () => ({ ...(await import('../io/process.ts')), ...(await import('../io/helm.ts')) }),
     io: async () => ({

@@ -36,10 +36,11 @@ export async function pusherOf(
     async push(bundle, onProgress) {
       const [host = ''] = target.text.split('/');
       const writer = await openRegistryWriter(context, {
-        ...(options.plainHttp ? { insecure: [host] } : {}),
+        insecure: options.plainHttp ? [host] : [],
+        caFile: options.caFile,
         // a CA means TLS, also on a loopback address (the end of a tunnel)
-        ...(options.caFile === undefined ? {} : { caFile: options.caFile, secure: [host] }),
-        ...(credentials ? { credentials } : {}),
+        secure: options.caFile === undefined ? [] : [host],
+        credentials,
         writes: repositoriesOf(target, bundle.manifest),
       });
       const { chart } = options;

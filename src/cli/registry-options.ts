@@ -10,7 +10,7 @@ import { httpTransport, readCertificates } from '../images/transport.ts';
 import type { CliContext } from './context.ts';
 
 /** The options of every command that talks to a registry. */
-export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; secure?: string[]; caFile?: string };
+export type RegistryFlags = { mirror?: Map<string, URL>; insecure?: string[]; secure?: string[]; caFile?: string | undefined };
 
 export function addRegistryOptions(command: Command): Command {
   return command
@@ -32,10 +32,10 @@ export async function openRegistry(context: CliContext, flags: RegistryFlags): P
 /** `credentials` replace those that `docker login` stored; `writes` are the repositories that are pushed to. */
 export async function openRegistryWriter(
   context: CliContext,
-  { writes, credentials, ...flags }: RegistryFlags & { writes: readonly string[]; credentials?: CredentialSource },
+  { writes, credentials, ...flags }: RegistryFlags & { writes: readonly string[]; credentials?: CredentialSource | undefined },
 ): Promise<{ registry: RegistryWriter; close(): void }> {
   const options = await registryOptions(context, flags);
-  const registry = new RegistryWriter({ ...options, ...(credentials ? { credentials } : {}), writes });
+  const registry = new RegistryWriter({ ...options, credentials: credentials ?? options.credentials, writes });
   return { registry, close: () => options.transport.close() };
 }
 

@@ -35,7 +35,7 @@ export type AuthRequest = {
   /** Request `scopes` even if the challenge names another scope. Set for pushes. */
   overrideScope?: boolean;
   what: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
 
 /**
@@ -81,21 +81,20 @@ async function fetchToken(request: AuthRequest): Promise<string> {
     form.set('refresh_token', refresh);
     form.set('client_id', 'airdock');
   }
-  const signal = request.signal ? { signal: request.signal } : {};
   const response = await transport
     .send(
       refresh === undefined
         ? {
             url,
             headers: credentials && !('identityToken' in credentials) ? { authorization: basic(credentials) } : {},
-            ...signal,
+            signal: request.signal,
           }
         : {
             url,
             method: 'POST',
             headers: { 'content-type': 'application/x-www-form-urlencoded' },
             body: form.toString(),
-            ...signal,
+            signal: request.signal,
           },
     )
     .catch((error: unknown) => {

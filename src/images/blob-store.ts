@@ -13,8 +13,8 @@ export type BlobStore = {
   fetch(
     expected: { digest: Digest; size: number },
     open: (offset: number) => AsyncIterable<Buffer>,
-    options: { what: string; signal?: AbortSignal },
+    options: { what: string; signal?: AbortSignal | undefined },
   ): Promise<StoredBlob>;
   /** A computed blob; `key` identifies its input. */
-  derive(key: string, make: () => AsyncIterable<Buffer>, options: { signal?: AbortSignal }): Promise<StoredBlob>;
+  derive(key: string, make: () => AsyncIterable<Buffer>, options: { signal?: AbortSignal | undefined }): Promise<StoredBlob>;
 };

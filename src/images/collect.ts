@@ -22,9 +22,9 @@ import { hasRawImages, type Blob, type ImageSource } from './source.ts';
 export type ResolvedImage = {
   name: ImageName;
   source: ImageSource;
-  indexDigest?: Digest;
+  indexDigest?: Digest | undefined;
   /** Undefined when airdock has to make one. */
-  manifest?: ManifestBytes;
+  manifest?: ManifestBytes | undefined;
   config: Buffer;
   layers: PendingLayer[];
 };
@@ -76,9 +76,9 @@ export async function resolveImage(
   return {
     name,
     source,
-    ...(indexDigest === undefined ? {} : { indexDigest }),
+    indexDigest,
     // A layer that must be compressed changes the manifest, so a new one is made.
-    ...(layers.some((layer) => layer.kind === 'raw') ? {} : { manifest: { ...found, mediaType: parsed.mediaType } }),
+    manifest: layers.some((layer) => layer.kind === 'raw') ? undefined : { ...found, mediaType: parsed.mediaType },
     config: configBytes,
     layers,
   };
@@ -92,7 +92,7 @@ export async function collectImage(
   limit: <T>(work: () => Promise<T>) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<Collected> {
-  const options = signal ? { signal } : {};
+  const options = { signal };
   const got = await Promise.all(
     image.layers.map((layer) => limit(() => collectLayer(image.source, image.name, layer, store, options))),
   );
@@ -142,7 +142,7 @@ async function readConfig(
 ): Promise<Buffer> {
   if (expected.size > configLimit) throw corrupt(where, `its configuration is too large: ${expected.size} bytes`);
   const chunks: Buffer[] = [];
-  for await (const chunk of source.blob(name, expected, signal ? { signal } : {})) chunks.push(Buffer.from(chunk));
+  for await (const chunk of source.blob(name, expected, { signal })) chunks.push(Buffer.from(chunk));
   const bytes = Buffer.concat(chunks);
   expectDigest(bytes, expected.digest, `${where}, configuration`);
   return bytes;

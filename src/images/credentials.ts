@@ -96,7 +96,7 @@ async function askHelper(helper: string, key: string, env: Env, run: Run): Promi
   const failed = (why: string, cause?: unknown): AirdockError =>
     new AirdockError('REGISTRY_UNAUTHORIZED', `the credential helper ${program} gave no login for ${key}: ${why}`, {
       hint: `Run: echo ${key} | ${program} get`,
-      ...(cause === undefined ? {} : { cause }),
+      cause,
     });
   if (!/^[\w.-]+$/.test(helper)) throw failed('this is not a valid program name');
   const answer = await run(program, ['get'], {

@@ -44,7 +44,7 @@ export function pendingLayer(
       },
     );
   }
-  const open = () => inflated(source.blob(name, descriptor, signal ? { signal } : {}));
+  const open = () => inflated(source.blob(name, descriptor, { signal }));
   return { kind: 'raw', diffId, open };
 }
 
@@ -54,7 +54,7 @@ export async function collectLayer(
   name: ImageName,
   layer: PendingLayer,
   store: BlobStore,
-  options: { signal?: AbortSignal },
+  options: { signal?: AbortSignal | undefined },
 ): Promise<{ record: LayerRecord; blob: StoredBlob }> {
   if (layer.kind === 'stored') {
     const { digest, size, mediaType } = layer.descriptor;

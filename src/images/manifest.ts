@@ -114,7 +114,7 @@ export function expectDigest(bytes: Buffer, expected: Digest, what: string): voi
 export function corrupt(what: string, why: string, cause?: unknown): AirdockError {
   return new AirdockError('SOURCE_CORRUPT', `${what}: ${why}`, {
     hint: 'The source returned unusable data. Try again; if the error comes back, push or export the image again.',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 

@@ -12,8 +12,8 @@ export type ImageName = {
   readonly registry: string;
   /** `library/postgres` */
   readonly repository: string;
-  readonly tag?: string;
-  readonly digest?: Digest;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
 };
 
 // distribution/reference, regexp.go; OCI distribution-spec "Pulling manifests"
@@ -54,8 +54,8 @@ export function parseReference(text: string, usedBy?: string): ImageName {
     canonical: `${registry}/${repository}${suffix}` as Reference,
     registry,
     repository,
-    ...(tag === undefined ? {} : { tag }),
-    ...(digest === undefined ? {} : { digest }),
+    tag,
+    digest,
   };
 }
 

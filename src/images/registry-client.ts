@@ -117,7 +117,7 @@ export class RegistryClient {
       login: credentialHost,
       ...this.#scopes(repositoryPath(base, request.name)),
       what: request.what,
-      ...(request.signal ? { signal: request.signal } : {}),
+      signal: request.signal,
     });
   }
 
@@ -137,10 +137,10 @@ export class RegistryClient {
       const own = url.origin === base.origin && authorization !== undefined ? { authorization } : {};
       const response = await this.#options.transport.send({
         url,
-        ...(request.method ? { method: request.method } : {}),
+        method: request.method,
         headers: { ...request.headers, ...own },
-        ...(request.body === undefined ? {} : { body: request.body }),
-        ...(request.signal ? { signal: request.signal } : {}),
+        body: request.body,
+        signal: request.signal,
       });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return response;
@@ -173,7 +173,7 @@ function whyRefused({ status, headers }: HttpResponse): string {
 function asksToWait(failed: AirdockError, milliseconds: number): AirdockError {
   const seconds = Math.ceil(milliseconds / 1000);
   return new AirdockError(failed.code, `${failed.message}; the registry asks to wait ${seconds} s`, {
-    ...(failed.hint === undefined ? {} : { hint: failed.hint }),
+    hint: failed.hint,
     details: { ...failed.details, retryAfterSeconds: seconds },
   });
 }

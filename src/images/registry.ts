@@ -80,7 +80,7 @@ export class Registry implements ImageSource {
       name,
       path: `blobs/${expected.digest}`,
       what,
-      ...(from > 0 ? { headers: { range: `bytes=${from}-` } } : {}),
+      headers: from > 0 ? { range: `bytes=${from}-` } : {},
       signal,
     });
     const protocol = (why: string) =>

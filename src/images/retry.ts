@@ -16,7 +16,7 @@ export const patient: RetryPolicy = {
   pauseMs: 500,
   longestMs: 60_000,
   sleep: async (ms, signal) => {
-    await delay(ms, undefined, signal ? { signal } : {});
+    await delay(ms, undefined, { signal });
   },
 };
 

@@ -8,7 +8,7 @@ export type Origin = ImageRecord['origin'];
 /** Bytes known by their digest. `open` may be called more than once. */
 export type Blob = { digest: Digest; size: number; open(): AsyncIterable<Buffer> };
 
-export type BlobOptions = { offset?: number; signal?: AbortSignal };
+export type BlobOptions = { offset?: number; signal?: AbortSignal | undefined };
 
 /**
  * A source of images: a registry, an OCI layout, an archive. Its data is not trusted: manifests are compared with the

@@ -12,10 +12,10 @@ export type Upload = { size: number; open(): AsyncIterable<Buffer> };
 /** One HTTP exchange: no redirects, no retries, no cookies. The body must be read or destroyed. */
 export type HttpRequest = {
   url: URL;
-  method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  method?: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | undefined;
   headers?: Record<string, string>;
-  body?: string | Buffer | Upload;
-  signal?: AbortSignal;
+  body?: string | Buffer | Upload | undefined;
+  signal?: AbortSignal | undefined;
 };
 export type HttpResponse = { status: number; headers: http.IncomingHttpHeaders; body: IncomingMessage };
 export type Transport = { send(request: HttpRequest): Promise<HttpResponse>; close(): void };
@@ -58,7 +58,7 @@ export function httpTransport(options: TransportOptions): Transport {
           agent,
           // this timeout also covers a proxy that does not answer CONNECT, when the request has no socket yet
           timeout: idle,
-          ...(signal ? { signal } : {}),
+          signal,
         });
         request.on('timeout', () => request.destroy(new Error(`no answer for ${idle / 1000} s`)));
         const fail = (error: Error): void => reject(proxy ? proxyFailure(error, proxy, url) : error);

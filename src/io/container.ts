@@ -18,7 +18,7 @@ export type ContainerInfo = {
   state: string;
   health: ContainerHealth;
   /** Exit code of the last run, once it has ended. */
-  exitCode?: number;
+  exitCode?: number | undefined;
   configHash: string;
   workingDir: string;
   configFiles: string[];
@@ -46,7 +46,7 @@ export function containerInfo(inspected: ContainerInspectInfo): ContainerInfo {
     imageId: inspected.Image,
     state: state.Status,
     health: healthOf(state.Health?.Status),
-    ...(state.Status === 'exited' || state.Status === 'dead' ? { exitCode: state.ExitCode } : {}),
+    exitCode: state.Status === 'exited' || state.Status === 'dead' ? state.ExitCode : undefined,
     configHash: labels[`${label}config-hash`] ?? '',
     workingDir: labels[`${label}project.working_dir`] ?? '',
     configFiles: (labels[`${label}project.config_files`] ?? '').split(',').filter((name) => name !== ''),

@@ -24,8 +24,8 @@ async function run(context: CliContext, flags: Flags): Promise<void> {
   const options = {
     directory: directoryOf(context, flags.dir),
     trust: await namedTrust(context, flags),
-    ...(flags.project === undefined ? {} : { project: flags.project }),
-    ...(flags.bundle === undefined ? {} : { bundle: at(context, flags.bundle) }),
+    project: flags.project,
+    bundle: flags.bundle === undefined ? undefined : at(context, flags.bundle),
   };
   const done = await adopt(await hostOf(context), options, (found) => consent(context, foundText(found), 'Adopt?', flags.yes));
   const name = done.product ?? done.project;

@@ -63,7 +63,7 @@ async function list(context: CliContext, flags: Flags): Promise<void> {
 }
 
 async function verify(context: CliContext, id: string | undefined, flags: Flags & IdentityFlags): Promise<void> {
-  const options = { ...where(context, flags), ...(await identitiesOf(context, flags)), ...(id === undefined ? {} : { id }) };
+  const options = { ...where(context, flags), ...(await identitiesOf(context, flags)), id };
   const done = await verifyBackup(await hostOf(context), options);
   context.result(done, `${backupText(done.backup)}\n`);
 }

@@ -91,8 +91,9 @@ async function run(context: CliContext, options: Options): Promise<void> {
     created: created(context),
     builder: `airdock ${airdockVersion}`,
     installers: options.installer ? installersOf(context, options.installers) : undefined,
-    ...(key ? { sign: signWith(key), signer: signerOf(key) } : {}),
-    ...(options.trustChain === undefined ? {} : { trust: await readTrustFile(context, options.trustChain) }),
+    sign: key && signWith(key),
+    signer: key && signerOf(key),
+    trust: options.trustChain === undefined ? undefined : await readTrustFile(context, options.trustChain),
   };
   const result = await build(buildOptions, host).finally(() => connection.close());
   const fingerprint = key ? signerOf(key).fingerprint : null;

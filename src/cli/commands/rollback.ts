@@ -37,11 +37,11 @@ async function run(context: CliContext, version: string | undefined, flags: Flag
   const options = {
     directory: directoryOf(context, flags.dir),
     ...(await identitiesOf(context, flags)),
-    ...(flags.bundle === undefined ? {} : { bundle: at(context, flags.bundle) }),
-    ...(version === undefined ? {} : { version }),
-    ...(flags.discardLocal ? { discardLocal: true } : {}),
-    ...(flags.restoreDatabase ? { restoreDatabase: true } : {}),
-    ...(flags.dataIsSavedElsewhere ? { dataIsSavedElsewhere: true } : {}),
+    bundle: flags.bundle === undefined ? undefined : at(context, flags.bundle),
+    version,
+    discardLocal: flags.discardLocal,
+    restoreDatabase: flags.restoreDatabase,
+    dataIsSavedElsewhere: flags.dataIsSavedElsewhere,
   };
   const result = await rollback(await hostOf(context), options, (plan) =>
     consent(context, planText(plan), 'Go back?', flags.yes),

@@ -18,8 +18,8 @@ export function errorDocument(error: unknown): ErrorDocument {
     code,
     exitCode,
     message,
-    ...(hint === undefined ? {} : { hint }),
-    ...(details === undefined ? {} : { details }),
+    hint,
+    details,
   };
 }
 

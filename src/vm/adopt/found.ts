@@ -23,7 +23,7 @@ export type FoundStack = {
 };
 
 export function refused(message: string, hint: string, details?: Record<string, unknown>): AirdockError {
-  return new AirdockError('ADOPTION_REFUSED', message, { hint, ...(details ? { details } : {}) });
+  return new AirdockError('ADOPTION_REFUSED', message, { hint, details });
 }
 
 /** The compose project of the directory: by its name, or else by the label of containers (after `name:` or `-p`). */

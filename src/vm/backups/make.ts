@@ -30,11 +30,11 @@ export async function makeBackup(site: ManagedSite, target: DatabaseTarget, opti
     directory: path.join(folder, id),
     applicationName,
     keys: site.keys,
-    ...(beside ? { beside } : {}),
-    ...(release === null ? {} : { release }),
-    ...(schemaRelease === null ? {} : { schemaRelease }),
-    ...(signal ? { signal } : {}),
-    ...(onProgress ? { onProgress } : {}),
+    beside,
+    release: release ?? undefined,
+    schemaRelease: schemaRelease ?? undefined,
+    signal,
+    onProgress,
   });
   return { ...backup, id };
 }

@@ -23,7 +23,7 @@ export async function saveRedis(
   const compose = await site.compose();
   const written = await files.stream('redis.rdb', async (sink) => {
     const stdout = withoutEndMarker();
-    const options = { env: password(redis, env), stdout, ...(signal ? { signal } : {}) };
+    const options = { env: password(redis, env), stdout, signal };
     const [result] = await Promise.all([
       compose.exec(redis.service, ['redis-cli', '--rdb', '-'], options),
       pipeline(stdout, sink),

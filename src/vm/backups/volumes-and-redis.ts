@@ -18,11 +18,10 @@ export function besideDatabase(site: Site, manifest: Manifest, env: EnvFile, sig
     const volumes: NonNullable<BackupMetadata['volumes']> = [];
     for (const { name, volume } of await volumesHere(site, manifest)) {
       const image = await anyImage(site);
-      const take = (tar: NodeJS.ReadableStream) =>
-        files.stream(`volume-${name}.tar`, (sink) => pipeline(tar, sink, signal ? { signal } : {}));
+      const take = (tar: NodeJS.ReadableStream) => files.stream(`volume-${name}.tar`, (sink) => pipeline(tar, sink, { signal }));
       volumes.push({ name, ...(await site.docker.readVolume(volume, image, take)) });
     }
-    return { ...(redis ? { redis } : {}), ...(volumes.length > 0 ? { volumes } : {}) };
+    return { redis, volumes: volumes.length > 0 ? volumes : undefined };
   };
 }
 

@@ -27,8 +27,8 @@ import { readStoredRelease } from '../store/release.ts';
  */
 export type AdoptOptions = {
   directory: string;
-  project?: string;
-  bundle?: string;
+  project?: string | undefined;
+  bundle?: string | undefined;
   trust: NamedTrust;
 };
 
@@ -45,9 +45,7 @@ export async function adopt(
       : await openTrusted(host, { bundle: options.bundle, trust: options.trust }, pinnedKeys(airdock));
   try {
     const project = options.project ?? (await projectOf(host, options.directory));
-    return await changeSite(host, { directory: options.directory, ...(project === undefined ? {} : { project }) }, (site) =>
-      adoptSite(site, bundle, consent),
-    );
+    return await changeSite(host, { directory: options.directory, project }, (site) => adoptSite(site, bundle, consent));
   } finally {
     await bundle?.close();
   }

@@ -16,6 +16,7 @@ import { makeBackup } from '../backups/make.ts';
 import { backupSession } from '../backups/make.ts';
 import { databaseAccess } from '../database/access.ts';
 import { databaseTarget } from '../database/target.ts';
+import { lookAtDatabase } from '../plan/looks/database.ts';
 import { checkDatabase } from '../plan/preflight/database.ts';
 import { checkedBackup, proveIn } from '../../data/postgres/backup/prove.ts';
 import { recover } from '../transaction/recover.ts';
@@ -25,7 +26,7 @@ import { changeSite, lookAtSite, taggedSite, readEnvOrEmpty, type ManagedSite } 
 import { asStep } from '../../events.ts';
 
 /** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
-type Where = { directory: string; identities?: readonly string[] };
+type Where = { directory: string; identities?: readonly string[] | undefined };
 
 /** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
 export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
@@ -35,8 +36,9 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!release) throw noDatabase('nothing is installed here');
     const env = await readEnvOrEmpty(site.directory);
     const containers = await site.docker.containers({ project: site.project });
-    const { database, findings } = await checkDatabase(site, release.manifest, env, containers, false);
-    assertNoFinding(findings);
+    const found = await lookAtDatabase(site, release.manifest, env, containers, false);
+    assertNoFinding(checkDatabase({ database: found, release }));
+    const { database } = found;
     const access = databaseAccess(release.manifest, env);
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
@@ -61,7 +63,7 @@ export async function listBackups(host: Host, where: Where): Promise<BackupList>
 }
 
 /** The newest one unless one is named. @throws AirdockError BACKUP_DAMAGED, BACKUP_UNPROVEN, SCRATCH_FAILED, DISK_FULL */
-export async function verifyBackup(host: Host, where: Where & { id?: string }): Promise<BackupVerified> {
+export async function verifyBackup(host: Host, where: Where & { id?: string | undefined }): Promise<BackupVerified> {
   return changing(host, where, async (site) => {
     const id = where.id ?? (await readBackups(site)).at(-1)?.id;
     if (id === undefined) throw unknownBackup('there is no backup here', 'Make one: airdock backup create');

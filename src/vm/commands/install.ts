@@ -23,16 +23,16 @@ import { discardLocal } from '../staging/discard-local.ts';
 /** First installs and upgrades from a bundle. */
 export type BundleOptions = {
   directory: string;
-  project?: string;
+  project?: string | undefined;
   bundle: string;
   trust: NamedTrust;
   inputs: EnvInputs;
-  allowDowngrade?: boolean;
+  allowDowngrade?: boolean | undefined;
   /** The operator backs the data up, where airdock does not. */
-  dataIsSavedElsewhere?: boolean;
-  discardLocal?: boolean;
+  dataIsSavedElsewhere?: boolean | undefined;
+  discardLocal?: boolean | undefined;
   /** False with `--no-rehearsal`. */
-  rehearse?: boolean;
+  rehearse?: boolean | undefined;
 };
 
 export type InstallResult = {
@@ -135,10 +135,10 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     inputs: options.inputs,
     missingBlobs: async (blobs) => (records ? (await openStore(site.airdock)).missing(blobs) : [...blobs]),
     inBundle: (digest) => bundle.leftOut.every((name) => bundle.sums.get(name) !== digest),
-    ...(options.allowDowngrade === undefined ? {} : { allowDowngrade: options.allowDowngrade }),
-    dataIsSavedElsewhere: options.dataIsSavedElsewhere ?? false,
-    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
-    ...(options.rehearse === undefined ? {} : { rehearse: options.rehearse }),
+    allowDowngrade: options.allowDowngrade,
+    dataIsSavedElsewhere: options.dataIsSavedElsewhere,
+    discardLocal: options.discardLocal,
+    rehearse: options.rehearse,
   });
   const adoption = deployment ? [] : await adoptionFindings(site);
   // whatever else is found of a deployment that is not ours, its own ports and images for one, follows from that

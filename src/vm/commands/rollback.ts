@@ -25,17 +25,17 @@ import { readStoredRelease } from '../store/release.ts';
 /** Back to a release that the store keeps, without a network. */
 export type RollbackOptions = {
   directory: string;
-  version?: string;
-  discardLocal?: boolean;
-  restoreDatabase?: boolean;
+  version?: string | undefined;
+  discardLocal?: boolean | undefined;
+  restoreDatabase?: boolean | undefined;
   /** The operator has put the data back, where airdock has none of it. */
-  dataIsSavedElsewhere?: boolean;
+  dataIsSavedElsewhere?: boolean | undefined;
   /** `backup restore`: this backup, under the release that is current. */
-  backup?: string;
+  backup?: string | undefined;
   /** age identities, to read an encrypted backup. */
-  identities?: readonly string[];
+  identities?: readonly string[] | undefined;
   /** A file that has blobs which the store lost: of this or of another release of the product. */
-  bundle?: string;
+  bundle?: string | undefined;
 };
 export type RollbackResult = {
   version: string;
@@ -70,7 +70,7 @@ export async function rollback(
         await assertReadable(await readBackup(path.join(backupsFolder(site), plan.restore.backup)), site.keys);
       if (!(await consent(plan))) throw consentRefused();
       if (options.discardLocal) await discardLocal(site);
-      const transaction = await beginTransaction(site, { facts, plan, release, ...(bundle ? { bundle } : {}) });
+      const transaction = await beginTransaction(site, { facts, plan, release, bundle });
       const finished = await runForward(
         transaction,
         plan.steps.map((step) => step.id),
@@ -114,9 +114,9 @@ async function factsOf(
     missingBlobs: (blobs) => site.store.missing(blobs),
     inBundle: (digest) => carried.has(digest),
     restore,
-    restoreDatabase: options.restoreDatabase ?? false,
-    dataIsSavedElsewhere: options.dataIsSavedElsewhere ?? false,
-    ...(options.discardLocal === undefined ? {} : { discardLocal: options.discardLocal }),
+    restoreDatabase: options.restoreDatabase,
+    dataIsSavedElsewhere: options.dataIsSavedElsewhere,
+    discardLocal: options.discardLocal,
   });
 }
 

@@ -71,7 +71,7 @@ export async function postgresServerOf(
     ...(await databaseTarget(site, access)),
     elsewhere: access.elsewhere !== undefined,
     applicationName: sessionName(id),
-    ...(signal ? { signal } : {}),
+    signal,
   };
 }
 

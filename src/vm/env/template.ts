@@ -7,7 +7,7 @@ export type TemplateKey = {
   required: boolean;
   secret: boolean;
   /** The KIND of `generate=KIND`. */
-  generate?: string;
+  generate?: string | undefined;
   default: string;
   comments: string[];
   /** The assignment as the template has it. */
@@ -57,7 +57,7 @@ export function templateKeys(bytes: Uint8Array): TemplateKey[] {
       key,
       required: words.includes('required'),
       secret: words.includes('secret'),
-      ...(generate === undefined ? {} : { generate }),
+      generate,
       default: file.get(key) ?? '',
       comments,
       line: file.line(key) ?? '',

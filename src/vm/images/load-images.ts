@@ -98,8 +98,8 @@ export type LoadOptions = {
   archive: ArchiveOf;
   /** See `planLoad`. */
   known?: readonly ImageRecord[];
-  signal?: AbortSignal;
-  onProgress?: (bytes: number, total: number) => void;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((bytes: number, total: number) => void) | undefined;
 };
 
 /**

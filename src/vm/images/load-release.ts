@@ -20,8 +20,8 @@ export async function loadRelease(
     docker: site.docker,
     known: knownImages(site),
     archive: (chosen, omit) => archiveOf(site, chosen, omit),
-    ...(options.signal ? { signal: options.signal } : {}),
-    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    signal: options.signal,
+    onProgress: options.onProgress,
   });
 }
 

@@ -43,6 +43,6 @@ export function restoreOf({ id, release, schemaRelease, createdAt, state, encryp
     at: createdAt ?? '',
     proven: state === 'proven',
     encrypted,
-    ...(restoredBytes === null ? {} : { bytes: restoredBytes }),
+    bytes: restoredBytes ?? undefined,
   };
 }

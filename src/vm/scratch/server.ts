@@ -45,7 +45,7 @@ export async function withScratch<T>(site: Site, options: Options, work: (scratc
   try {
     const compose = await writeFiles(site, options);
     const started = [options.service, ...Object.keys(options.dependencies ?? {})];
-    await compose.up(started, { noDeps: true, ...(options.signal ? { signal: options.signal } : {}) }).catch((error: unknown) => {
+    await compose.up(started, { noDeps: true, signal: options.signal }).catch((error: unknown) => {
       throw isAirdockError(error, 'UP_FAILED') ? scratchFailed(error.message, '', error) : error;
     });
     const server = { tools: compose, service: options.service, user: scratchUser, database: scratchUser };
@@ -132,11 +132,7 @@ async function writeFiles(
 async function waitReady(site: Site, { tools, service }: DatabaseTarget, started: string[], signal?: AbortSignal): Promise<void> {
   const probe = ['pg_isready', '-q', '-h', '127.0.0.1', '-U', scratchUser, '-d', scratchUser];
   let missing = 'it did not start';
-  for (
-    const end = performance.now() + readyTimeout;
-    performance.now() < end;
-    await sleep(200, undefined, signal ? { signal } : {})
-  ) {
+  for (const end = performance.now() + readyTimeout; performance.now() < end; await sleep(200, undefined, { signal })) {
     const containers = await ownContainers(site);
     for (const name of started) {
       const container = containers.find((one) => one.service === name);
@@ -153,7 +149,7 @@ async function waitReady(site: Site, { tools, service }: DatabaseTarget, started
         ? `not healthy: ${unwell.map((one) => one.service).join(', ')}`
         : `${service} does not accept connections`;
     if (unwell.length > 0) continue;
-    if ((await tools.exec(service, probe, { timeoutMs: 10_000, ...(signal ? { signal } : {}) })).exitCode === 0) return;
+    if ((await tools.exec(service, probe, { timeoutMs: 10_000, signal })).exitCode === 0) return;
   }
   const [unready] = (await ownContainers(site)).filter((one) => one.service === service);
   throw scratchFailed(

@@ -42,9 +42,9 @@ export type ManagedSite = Site & Records & { store: Store; keys: BackupKeys };
 
 export type SiteOptions = {
   directory: string;
-  project?: string;
+  project?: string | undefined;
   /** age identities, to read encrypted backups. */
-  identities?: readonly string[];
+  identities?: readonly string[] | undefined;
 };
 
 async function openSite(host: Host, options: SiteOptions, recorded?: Deployment): Promise<Site> {

@@ -93,6 +93,6 @@ function parseIndex(text: Buffer, version: string): z.infer<typeof releaseIndex>
 function corrupt(version: string, name: string, cause?: unknown): AirdockError {
   return new AirdockError('STORE_CORRUPT', `${name} of the stored release ${version} is damaged`, {
     hint: 'Install from the bundle of that release again: it puts the file back.',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }

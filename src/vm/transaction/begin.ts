@@ -20,7 +20,7 @@ import { undo } from './undo.ts';
  */
 export async function beginTransaction(
   site: ManagedSite,
-  options: { facts: Facts; plan: Plan; release: Release; bundle?: OpenBundle },
+  options: { facts: Facts; plan: Plan; release: Release; bundle?: OpenBundle | undefined },
 ): Promise<Transaction> {
   const { facts, plan, release, bundle } = options;
   const { staged } = facts;
@@ -50,6 +50,6 @@ export async function beginTransaction(
     target: release,
     names: facts.names,
     signal: site.host.signal,
-    ...(bundle ? { bundle } : {}),
+    bundle,
   };
 }

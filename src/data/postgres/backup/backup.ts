@@ -24,15 +24,15 @@ export type BackupOptions = DatabaseTarget & {
   directory: string;
   /** application_name of the sessions, by which recovery ends them after airdock was killed. */
   applicationName: string;
-  release?: string;
-  schemaRelease?: string;
+  release?: string | undefined;
+  schemaRelease?: string | undefined;
   /** Writes what else belongs to the backup, after the dump. */
-  beside?: (files: BackupWriter) => Promise<Pick<BackupMetadata, 'redis' | 'volumes'>>;
+  beside?: ((files: BackupWriter) => Promise<Pick<BackupMetadata, 'redis' | 'volumes'>>) | undefined;
   /** Without keys the backup is not encrypted. */
   keys?: BackupKeys;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Bytes of the dump so far. */
-  onProgress?: (bytes: number) => void;
+  onProgress?: ((bytes: number) => void) | undefined;
 };
 
 export type Backup = {
@@ -95,9 +95,9 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
     serverVersion: await serverVersion(options),
     databaseBytes: await databaseSize(options),
     locale: await readLocale(options),
-    ...(release === undefined ? {} : { release }),
-    ...(schemaRelease === undefined ? {} : { schemaRelease }),
-    ...(keys.recipients.length === 0 ? {} : { encryptedTo: [...keys.recipients] }),
+    release,
+    schemaRelease,
+    encryptedTo: keys.recipients.length === 0 ? undefined : [...keys.recipients],
     dump,
     fingerprint: await files.text('fingerprint.json', `${JSON.stringify(fingerprint.parse(taken), undefined, 1)}\n`),
     roles: { ...(await files.text('roles.sql', sql)), passwords },
@@ -138,7 +138,7 @@ async function roles(options: BackupOptions): Promise<{ sql: string; passwords: 
 }
 
 function common({ applicationName, signal }: BackupOptions): ExecOptions {
-  return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
+  return { env: { PGAPPNAME: applicationName }, signal };
 }
 
 function asBackupFailure(error: unknown, path: string): unknown {

@@ -60,14 +60,14 @@ export async function restoreAndCompare(
 ): Promise<Proof> {
   const { metadata } = backup;
   try {
-    const asked = { applicationName, ...(signal ? { signal } : {}) };
+    const asked = { applicationName, signal };
     const stored = await storedFingerprint(backup);
     const { target } = await restoreBackup({
       ...asked,
       server,
       backup,
       name,
-      ...(onProgress ? { onProgress: (bytes) => onProgress(bytes, metadata.dump.bytes) } : {}),
+      onProgress: onProgress && ((bytes) => onProgress(bytes, metadata.dump.bytes)),
     });
     const found = await takeFingerprint(target, asked);
     const differences = compareFingerprints(stored, found);

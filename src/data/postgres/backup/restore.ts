@@ -13,9 +13,9 @@ export type RestoreOptions = {
   name: string;
   /** application_name of the sessions, by which recovery ends them after airdock was killed. */
   applicationName: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Gets the bytes of the dump that were read so far. */
-  onProgress?: (bytes: number) => void;
+  onProgress?: ((bytes: number) => void) | undefined;
 };
 
 /**
@@ -105,5 +105,5 @@ async function statement(options: RestoreOptions, sql: string, variables: Record
 }
 
 function common({ applicationName, signal }: RestoreOptions): ExecOptions {
-  return { env: { PGAPPNAME: applicationName }, ...(signal ? { signal } : {}) };
+  return { env: { PGAPPNAME: applicationName }, signal };
 }

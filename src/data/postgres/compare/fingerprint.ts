@@ -67,7 +67,7 @@ export async function takeFingerprint(
     input: Buffer.from(sql),
     stdout: new JsonLines((line) => builder.add(row.parse(line))),
     env: { PGAPPNAME: applicationName },
-    ...(signal ? { signal } : {}),
+    signal,
   };
   await psql(target, 'BACKUP_FAILED', session, snapshot === undefined ? {} : { snapshot });
   return builder.fingerprint();

@@ -14,8 +14,8 @@ export async function readOnly(target: PostgresServer, statements: readonly stri
     const { stdout } = await runTool(target, 'STEP_FAILED', command, {
       input: Buffer.from([...session, ...statements, 'COMMIT;'].join('\n')),
       env: { PGAPPNAME: target.applicationName },
-      ...(sink ? { stdout: sink } : {}),
-      ...(target.signal ? { signal: target.signal } : {}),
+      stdout: sink,
+      signal: target.signal,
     });
     return stdout;
   } catch (error) {

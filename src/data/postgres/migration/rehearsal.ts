@@ -35,7 +35,7 @@ export async function migrateCopy(
       exitCode,
       on: 'rehearsal',
       more: log && `Its output is in ${log}.`,
-      details: { rehearsal: true, ...(log === undefined ? {} : { log }) },
+      details: { rehearsal: true, log },
     });
   const changes = shapeChanges(before, await shapeOf(copy));
   return [

@@ -7,7 +7,7 @@ import { isUserObject, sessionSettings } from './session.ts';
 export type SessionOptions = {
   /** application_name of the session, by which recovery ends it after airdock was killed. */
   applicationName: string;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 };
 
 /**

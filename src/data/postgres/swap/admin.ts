@@ -7,7 +7,7 @@ import { databaseSettings } from '../server/settings.ts';
  * maintenance database, because the live database may be fenced. It carries the transaction's application_name, so that recovery
  * can end it.
  */
-export type PostgresServer = DatabaseTarget & { applicationName: string; signal?: AbortSignal };
+export type PostgresServer = DatabaseTarget & { applicationName: string; signal?: AbortSignal | undefined };
 
 /** A database and its OID, which a rename does not change. */
 export type DatabaseId = { name: string; oid: number };
@@ -139,7 +139,7 @@ async function statements(
   const options = {
     input: Buffer.from(sql),
     env: { PGAPPNAME: server.applicationName },
-    ...(server.signal ? { signal: server.signal } : {}),
+    signal: server.signal,
   };
   const { stdout } = await psql({ ...server, database: maintenanceOf(server.database) }, code, options, variables);
   return stdout.split('\n').filter((line) => line !== '');

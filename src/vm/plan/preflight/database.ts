@@ -1,96 +1,23 @@
-import type { BundleManifest } from '../../../bundle/manifest.ts';
-import { querySession } from '../../../data/postgres/server/query-session.ts';
-import type { ContainerInfo } from '../../../io/container.ts';
-import type { Session } from '../../../io/postgres.ts';
-import { databaseAccess, databaseUrlKey, type DatabaseAccess } from '../../database/access.ts';
-import { databaseAddress, databaseTarget } from '../../database/target.ts';
-import type { EnvFile } from '../../env/file.ts';
-import { findingOf, type Finding } from '../../../policy/finding.ts';
-import type { Site } from '../../site/site.ts';
-import { checkSwap } from './swap.ts';
+import type { Finding } from '../../../policy/finding.ts';
+import type { Context } from '../context.ts';
 
-/** `service`: or `HOST:PORT` of one elsewhere. */
-export type DatabaseFacts = { service: string; name: string; server: string; bytes: number };
-
-export type DatabaseStanding = {
-  database: DatabaseFacts | null;
-  elsewhere: boolean;
-  /** What the write-ahead log may grow to before it is used anew (`max_wal_size`). */
-  walBytes: number;
-  findings: Finding[];
-};
-
-export async function checkDatabase(
-  site: Site,
-  manifest: BundleManifest,
-  env: EnvFile,
-  containers: readonly ContainerInfo[],
-  swaps: boolean,
-): Promise<DatabaseStanding> {
-  const nothing = (finding?: Finding) => ({ database: null, elsewhere: false, walBytes: 0, findings: finding ? [finding] : [] });
-  try {
-    const access = databaseAccess(manifest, env);
-    const key = databaseUrlKey(manifest, env);
-    if (!access && key !== undefined)
-      return nothing({
-        code: 'DATABASE_ELSEWHERE',
-        text: `${key} in .env names a database elsewhere, and the release has no PostgreSQL image whose tools could back it up`,
-        fix: 'Ask the vendor to declare database.service.',
-      });
-    if (!access) return nothing();
-    const address = databaseAddress(containers, access.service);
-    if (address === undefined && !access.elsewhere)
-      return nothing({
-        code: 'DATABASE_UNREACHABLE',
-        text: `the database service ${access.service} is not running`,
-        fix: `Start it: docker compose up -d ${access.service}`,
-      });
-    const session = await login(site, access, address);
-    try {
-      const elsewhere = access.elsewhere !== undefined;
-      return { ...(await standing(session, access, manifest.requires.postgres, swaps)), elsewhere };
-    } finally {
-      await session.close();
-    }
-  } catch (error) {
-    return nothing(findingOf(error));
-  }
-}
-
-/** With the credentials of `.env`, over TCP. */
-async function login(site: Site, access: DatabaseAccess, address = ''): Promise<Session> {
-  if (access.elsewhere) return querySession(await databaseTarget(site, access), placeOf(access));
-  const { user, password, name: database } = access;
-  return site.host.connect({ host: address, port: 5432, user, password, database, applicationName: 'airdock' });
-}
-
-async function standing(
-  session: Session,
-  access: DatabaseAccess,
-  wanted: number | undefined,
-  swaps: boolean,
-): Promise<Omit<DatabaseStanding, 'elsewhere'>> {
-  const [row] = await session.query<{ version: string; bytes: string; wal: string }>(
-    `SELECT current_setting('server_version') AS version, pg_database_size(current_database())::text AS bytes,
-      pg_size_bytes(current_setting('max_wal_size'))::text AS wal`,
-  );
-  const server = row?.version ?? '';
-  const database = {
-    service: placeOf(access),
-    name: access.name,
-    server: `PostgreSQL ${server}`,
-    bytes: Number(row?.bytes ?? 0),
-  };
-  const findings = swaps ? await checkSwap(session) : [];
-  if (wanted !== undefined && server.split('.')[0] !== String(wanted))
-    findings.push({
+/** The live database can be looked at, and its server is the one that the release is made for. */
+export function checkDatabase({
+  database: found,
+  release,
+}: {
+  database: Context['database'];
+  release: Pick<Context['release'], 'manifest'>;
+}): Finding[] {
+  if (found?.failure) return [found.failure];
+  const wanted = release.manifest.requires.postgres;
+  if (!found?.database || wanted === undefined) return [];
+  if (found.version.split('.')[0] === String(wanted)) return [];
+  return [
+    {
       code: 'POSTGRES_MAJOR',
-      text: `the database runs PostgreSQL ${server}, the release is made for ${wanted}`,
+      text: `the database runs PostgreSQL ${found.version}, the release is made for ${wanted}`,
       fix: 'A change of the major version is a move of its own: follow the vendor, dump and restore.',
-    });
-  return { database, walBytes: Number(row?.wal ?? 0), findings };
-}
-
-function placeOf({ service, elsewhere }: DatabaseAccess): string {
-  return elsewhere ? `${elsewhere.host}:${elsewhere.port}` : service;
+    },
+  ];
 }

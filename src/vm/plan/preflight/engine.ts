@@ -1,24 +1,24 @@
 import semver from 'semver';
-import type { BundleManifest } from '../../../bundle/manifest.ts';
-import type { Compose } from '../../../io/compose.ts';
-import type { EngineInfo } from '../../../io/docker.ts';
 import { findingOf, type Finding } from '../../../policy/finding.ts';
+import type { Context } from '../context.ts';
 
 /** Versions of Docker Engine and of the compose plugin against what the release requires. */
-export async function checkVersions(manifest: BundleManifest, engine: EngineInfo, compose: Compose): Promise<Finding[]> {
+export async function checkVersions({ site, engine, release }: Pick<Context, 'site' | 'engine' | 'release'>): Promise<Finding[]> {
+  const { requires } = release.manifest;
+  const compose = await site.compose();
   const findings: Finding[] = [];
-  if (!satisfies(engine.serverVersion, manifest.requires.engine))
+  if (!satisfies(engine.serverVersion, requires.engine))
     findings.push({
       code: 'ENGINE_TOO_OLD',
-      text: `Docker Engine is ${engine.serverVersion}, the release needs ${manifest.requires.engine}`,
+      text: `Docker Engine is ${engine.serverVersion}, the release needs ${requires.engine}`,
       fix: 'Upgrade Docker Engine on this machine.',
     });
   try {
     const version = await compose.version();
-    if (!satisfies(version, manifest.requires.compose))
+    if (!satisfies(version, requires.compose))
       findings.push({
         code: 'COMPOSE_TOO_OLD',
-        text: `the compose plugin is ${version}, the release needs ${manifest.requires.compose}`,
+        text: `the compose plugin is ${version}, the release needs ${requires.compose}`,
         fix: 'Install a newer docker compose plugin.',
       });
   } catch (error) {

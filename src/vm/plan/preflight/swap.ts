@@ -1,36 +1,10 @@
-import type { BundleManifest } from '../../../bundle/manifest.ts';
-import type { ComposeModel } from '../../../io/compose.ts';
-import type { Session } from '../../../io/postgres.ts';
 import type { Finding, FindingCode } from '../../../policy/finding.ts';
+import type { Context } from '../context.ts';
+import type { SwapStanding } from '../looks/swap.ts';
 
 /** What would make a swap of databases fail once the old version has stopped (docs/adr/0008-irreversible.md): said before. */
-type Row = {
-  user: string;
-  database: string;
-  may_create: boolean;
-  owns: boolean;
-  superuser: boolean;
-  prepared: number;
-  slots: number;
-  recorded: string | null;
-  actual: string | null;
-};
-
-/** In a session of the application's own user. */
-export async function checkSwap(session: Session): Promise<Finding[]> {
-  const [version] = await session.query<{ number: number }>(`SELECT current_setting('server_version_num')::int AS number`);
-  // the database's own collation version is on record since PostgreSQL 15
-  const collation =
-    (version?.number ?? 0) >= 150_000
-      ? 'd.datcollversion AS recorded, pg_database_collation_actual_version(d.oid) AS actual'
-      : 'NULL::text AS recorded, NULL::text AS actual';
-  const [row] = await session.query<Row>(`
-    SELECT current_user AS user, d.datname AS database, r.rolcreatedb AS may_create, r.rolsuper AS superuser,
-      pg_has_role(current_user, d.datdba, 'USAGE') AS owns, ${collation},
-      (SELECT count(*)::int FROM pg_prepared_xacts x WHERE x.database = d.datname) AS prepared,
-      (SELECT count(*)::int FROM pg_replication_slots s WHERE s.database = d.datname) AS slots
-    FROM pg_database d, pg_roles r WHERE d.datname = current_database() AND r.rolname = current_user`);
-  return row ? findingsOf(row) : [];
+export function checkSwap({ database }: Pick<Context, 'database'>): Finding[] {
+  return database?.swap ? findingsOf(database.swap) : [];
 }
 
 function findingsOf({
@@ -43,7 +17,7 @@ function findingsOf({
   slots,
   recorded,
   actual,
-}: Row): Finding[] {
+}: SwapStanding): Finding[] {
   const findings: Finding[] = [];
   const add = (code: FindingCode, text: string, fix: string): void => void findings.push({ code, text, fix });
   if (!superuser && !(mayCreate && owns))
@@ -71,27 +45,4 @@ function findingsOf({
       `REINDEX DATABASE "${database}"; ALTER DATABASE "${database}" REFRESH COLLATION VERSION;`,
     );
   return findings;
-}
-
-/** Services that would be started while users are not to come in, and that compose would start a traffic service for. */
-export function checkShut(model: ComposeModel, manifests: readonly BundleManifest[]): Finding[] {
-  const shut = new Set(manifests.flatMap((manifest) => manifest.traffic));
-  return Object.entries(model.services).flatMap(([service, { depends_on: needs = {}, ports = [] }]) => {
-    if (shut.has(service)) return [];
-    const opens = Object.keys(needs).filter((needed) => shut.has(needed));
-    if (opens.length > 0)
-      return {
-        code: 'TRAFFIC_DEPENDENCY',
-        text: `${service} depends on ${opens.join(', ')}, which lets users in: it could not be tried before they come`,
-        fix: 'Take the dependency out of your override, or ask the vendor to declare the service under traffic.',
-      };
-    const published = manifests.some(({ writers }) => writers.includes(service)) && ports.length > 0;
-    return published
-      ? {
-          code: 'TRAFFIC_PORT',
-          text: `${service} writes and publishes a port itself: users could come in before the upgrade is known to be good`,
-          fix: 'Take the port out of your override, or ask the vendor to declare the service under traffic.',
-        }
-      : [];
-  });
 }

@@ -56,7 +56,7 @@ async function run({ site, record, plan, target, signal }: Transaction): Promise
       labels: transactionLabel(record.id),
       name: `airdock-${site.project}-${record.id}-migrate-${attempt}`,
       env: { PGAPPNAME: sessionName(record.id), PGOPTIONS: `-c lock_timeout=${lockTimeout}`, ...onCopy },
-      ...(signal ? { signal } : {}),
+      signal,
     });
     const output = result.stdout + result.stderr;
     await replaceFile(log, output, { mode: 0o600 });
@@ -65,7 +65,7 @@ async function run({ site, record, plan, target, signal }: Transaction): Promise
       return applied.length === 0 ? 'done' : `${applied.length} applied`;
     }
     if (attempt < attempts && /lock timeout|LockNotAvailable|deadlock detected/i.test(output)) {
-      await sleep(1000 * attempt, undefined, signal ? { signal } : {});
+      await sleep(1000 * attempt, undefined, { signal });
       continue;
     }
     throw migrationFailed({

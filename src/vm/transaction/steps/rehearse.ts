@@ -64,7 +64,7 @@ async function onCopy(transaction: Transaction, scratch: Scratch, database: Data
     const { exitCode, stdout, stderr } = await scratch.compose.run(service, command, {
       labels: transactionLabel(record.id),
       env: { PGAPPNAME: sessionName(record.id) },
-      ...(signal ? { signal } : {}),
+      signal,
     });
     await replaceFile(log, stdout + stderr, { mode: 0o600 });
     site.journal.setRehearsed(record.id);

@@ -1,0 +1,40 @@
+import type { Finding } from '../../policy/finding.ts';
+import type { Context } from './context.ts';
+import { checkCompose } from './preflight/compose.ts';
+import { checkDatabase } from './preflight/database.ts';
+import { checkDrift } from './preflight/drift.ts';
+import { checkVersions } from './preflight/engine.ts';
+import { checkEnv } from './preflight/env.ts';
+import { checkImageNames } from './preflight/image-names.ts';
+import { checkImages } from './preflight/images.ts';
+import { checkLeftOut } from './preflight/left-out.ts';
+import { checkPorts } from './preflight/ports.ts';
+import { checkRunning } from './preflight/running.ts';
+import { checkShut } from './preflight/shut.ts';
+import { checkSwap } from './preflight/swap.ts';
+
+/** One thing that may stand against a plan: looks, changes nothing, and returns what it found. */
+type Check = (context: Context) => Finding[] | Promise<Finding[]>;
+
+/** Every check, in the order in which the operator reads the findings. The path and the disk follow: plan.ts. */
+const checks: readonly Check[] = [
+  checkImageNames,
+  checkEnv,
+  checkCompose,
+  checkVersions,
+  checkImages,
+  checkPorts,
+  checkRunning,
+  checkDrift,
+  checkShut,
+  checkSwap,
+  checkDatabase,
+  checkLeftOut,
+];
+
+/** What all of them found: the first one does not end it. */
+export async function preflight(context: Context): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const check of checks) findings.push(...(await check(context)));
+  return findings;
+}

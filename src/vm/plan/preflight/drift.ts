@@ -1,0 +1,11 @@
+import type { Finding } from '../../../policy/finding.ts';
+import { driftFixes, findDrift } from '../drift.ts';
+import type { Context } from '../context.ts';
+
+/** Nobody changed files or containers of the installed release by hand, unless the plan puts that right. */
+export async function checkDrift({ site, deployment, installed, containers, engine, discardLocal }: Context): Promise<Finding[]> {
+  if (!deployment) return [];
+  const { directory, docker } = site;
+  const found = await findDrift({ directory, deployment, release: installed, containers, engine, docker });
+  return discardLocal ? [] : found.map(({ what, text }) => ({ code: 'DRIFT', text, fix: driftFixes[what] }));
+}
