@@ -62,18 +62,18 @@ export const findingSchema = z.strictObject({
   text: z.string(),
   fix: z.string(),
 });
-/** What stands against a plan, and how to settle it. */
+/** A reason why a plan cannot be carried out, and its remedy. */
 export type Finding = z.infer<typeof findingSchema>;
 
-/** Of an error that was met while looking. @throws that error, when no finding may have its code */
+/** Makes a finding of an error in a check. @throws the error, when no finding may have its code */
 export function findingOf(error: unknown): Finding {
   if (!isAirdockError(error) || !isFindingCode(error.code)) throw error;
   return { code: error.code, text: error.message, fix: error.hint ?? '' };
 }
 
 /**
- * With what a plan is refused: the code that all of its findings have, where it has an exit code of its own, else PREFLIGHT_FAILED.
- * @returns undefined when nothing was found
+ * The error code of a refused plan: the common code of all findings, if it has an exit code of its own, or else PREFLIGHT_FAILED.
+ * @returns undefined when there are no findings
  */
 export function refusalCode(findings: readonly Pick<Finding, 'code'>[]): ErrorCode | undefined {
   const [first] = findings;
@@ -82,9 +82,9 @@ export function refusalCode(findings: readonly Pick<Finding, 'code'>[]): ErrorCo
 }
 
 /**
- * Every finding in one error.
- * @param facts for `--json`, beside the findings
- * @throws what `refusalCode` says
+ * Throws all findings in one error.
+ * @param facts further details for `--json`
+ * @throws AirdockError with the code of `refusalCode`
  */
 export function assertNoFinding(findings: readonly Finding[], facts: Record<string, unknown> = {}): void {
   const code = refusalCode(findings);

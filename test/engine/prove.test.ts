@@ -14,7 +14,7 @@ import { backupKeys, noKeys, type BackupKeys } from '../../src/data/postgres/bac
 import { readBackup } from '../../src/data/postgres/backup/stored-backup.ts';
 import type { Host as Outside } from '../../src/vm/site/host.ts';
 import { checkedBackup, proveIn, type Proof } from '../../src/data/postgres/backup/prove.ts';
-import { whyUnfit } from '../../src/vm/transaction/check-database-image.ts';
+import { reasonsAgainst } from '../../src/vm/transaction/check-database-image.ts';
 import { withScratch } from '../../src/vm/scratch/server.ts';
 import type { Site } from '../../src/vm/site/site.ts';
 import { type Compose, type ComposeOptions, openCompose } from '../../src/io/compose.ts';
@@ -372,7 +372,7 @@ describe('another image of the database', () => {
     const live = { tools: compose, service: 'db', user: 'app', database: 'shop' };
     const unfit = (other?: string) =>
       withScratch(site, { service: 'db', ...(other === undefined ? {} : { image: other }) }, ({ server }) =>
-        whyUnfit(live, server),
+        reasonsAgainst(live, server),
       );
     expect(await unfit()).toEqual([]);
     expect(await unfit('trimmed:1')).toEqual(['it lacks the extension pg_trgm']);

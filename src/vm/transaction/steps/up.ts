@@ -26,7 +26,7 @@ async function run(transaction: Transaction): Promise<string> {
   return `${services.length} services${shut}${plan.removed.length === 0 ? '' : `, removed ${plan.removed.join(', ')}`}`;
 }
 
-/** The files name the code that belongs to it now (docs/adr/0008-irreversible.md). */
+/** Opens the swapped database: the files now name the release that it belongs to (docs/adr/0008-irreversible.md). */
 async function openDatabase(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const swap = swapOf(site, record.id);
   if (!swap) return;

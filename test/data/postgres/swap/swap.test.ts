@@ -8,7 +8,7 @@ import { liveDatabase } from '../../../../src/vm/database/assert-swapped.ts';
 import { swapOf } from '../../../../src/vm/database/swap-record.ts';
 import type { Plan } from '../../../../src/vm/plan/document.ts';
 import { swap } from '../../../../src/vm/transaction/steps/swap.ts';
-import { databaseBack } from '../../../../src/vm/transaction/undo-database.ts';
+import { swapDatabaseBack } from '../../../../src/vm/transaction/undo-database.ts';
 import { kubernetesSide, release, vmSide, type VmSide } from '../../../helpers/database-sides.ts';
 import { FakePostgres, type FakeDatabase } from '../../../helpers/fake-postgres.ts';
 
@@ -101,7 +101,7 @@ describe('swapped back', () => {
   const onVm = async (server: FakePostgres, { swapped }: Case): Promise<Outcome> => {
     await using side = await vmSide(server);
     quiesced(side, swapped);
-    return await outcome(server, databaseBack(side.site, side.record));
+    return await outcome(server, swapDatabaseBack(side.site, side.record));
   };
   const onKubernetes = async (server: FakePostgres, { swapped }: Case): Promise<Outcome> => {
     const { running, database } = kubernetesSide(server, { live: old, ...(swapped ? written : {}) });
