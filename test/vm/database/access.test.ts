@@ -18,13 +18,13 @@ function attempt(work: () => unknown): unknown {
 }
 
 describe('where the database is', () => {
-  test('no URL, or an empty one: the service, with the single values', () => {
+  test('without a URL, or with an empty one: the service, with the single values', () => {
     const single = { service: 'db', user: 'u', password: 'p', name: 'n' };
     expect(access('U=u\nP=p\nN=n\n')).toEqual(single);
     expect(access('U=u\nP=p\nN=n\nDB_URL=\n')).toEqual(single);
   });
 
-  test('a URL: its values, decoded, and what libpq is told', () => {
+  test('a URL: its values, decoded, and the variables for libpq', () => {
     const text =
       'postgresql://app%40site:p%2Fw%3A%25@db.example:6432/Notes%20db?sslmode=verify-full&connect_timeout=3&application_name=x';
     expect(access(`DB_URL='${text}'\n`)).toEqual({
@@ -43,7 +43,7 @@ describe('where the database is', () => {
     expect(access('DB_URL=postgres://u:p@[fd00::5]/n\n')).toMatchObject({ elsewhere: { host: 'fd00::5', port: 5432 } });
   });
 
-  test('a URL that names the service itself: nothing is elsewhere', () => {
+  test('a URL that names the service itself: the database is not on another server', () => {
     const found = access('DB_URL=postgres://u:p@db/n\n');
     expect(found).toMatchObject({ service: 'db', user: 'u', password: 'p', name: 'n' });
     expect(found).not.toHaveProperty('elsewhere');
@@ -64,7 +64,7 @@ describe('where the database is', () => {
     expect(inspect(refusal)).not.toContain('secret');
   });
 
-  test('the migration is led to a copy: of the same server, of another one', () => {
+  test('the migration gets the URL of a copy: on the same server, on another one', () => {
     const at = access('DB_URL=postgresql://u:p%3A@h:6432/n?sslmode=require\n')!;
     expect(environmentOf(manifest, at, 'airdock 7')).toEqual({
       DB_URL: 'postgresql://u:p%3A@h:6432/airdock%207?sslmode=require',

@@ -67,7 +67,7 @@ test.each(['1.4.0', '1.3.9'])(
   },
 );
 
-test('nothing is interrupted: nothing is put there', async () => {
+test('nothing is interrupted: no program is put in place', async () => {
   expect(await recover(site)).toBeUndefined();
   expect(existsSync(place())).toBe(false);
 });

@@ -91,7 +91,7 @@ describe('a comparison', () => {
     ['an invalid index', { invalidIndexes: ['public.notes_slug'] }, ['index public.notes_slug: invalid after the restore']],
   ])('tells of %s', (_, after, lines) => expect(compare(after)).toEqual(lines));
 
-  test('takes for granted that a dump leaves out invalid indexes', () => {
+  test('accepts that a dump leaves out invalid indexes', () => {
     expect(compare({}, { invalidIndexes: ['public.broken'] })).toEqual([]);
   });
 
@@ -101,13 +101,13 @@ describe('a comparison', () => {
     ]);
   });
 
-  test('stands the way through JSON', () => {
+  test('survives JSON', () => {
     expect(compareFingerprints(base, fingerprint.parse(JSON.parse(JSON.stringify(base))))).toEqual([]);
   });
 });
 
 /** Each pair was printed by PostgreSQL 15, before and after a dump and restore. */
-describe('SQL as it is after it was read again', () => {
+describe('SQL as the server prints it after parsing it again', () => {
   test.each([
     [
       `((s)::text = ANY ((ARRAY['a'::character varying, 'it''s [c], ('::character varying])::text[]))`,
@@ -151,7 +151,7 @@ describe('SQL as it is after it was read again', () => {
   ])('%s stays', (sql) => expect(asReadAgain(sql)).toBe(sql));
 });
 
-test('JSON lines come in any pieces, and are parted by nothing but newlines', async () => {
+test('JSON lines may arrive in any pieces, and only newlines separate them', async () => {
   const rows: unknown[] = [];
   const read = (text: string) =>
     pipeline(Readable.from([...Buffer.from(text)].map((byte) => Buffer.of(byte))), new JsonLines((row) => rows.push(row)));

@@ -92,7 +92,7 @@ describe.each(outputs)('%s', (_what, output, { failed, reason, name, applied }) 
       });
   });
 
-  test('in a rehearsal, which both sides run by one function', async () => {
+  test('in a rehearsal, which VM and Kubernetes run by one function', async () => {
     const server = new FakePostgres(databases);
     const copy = { tools: server, service: 'db', user: 'app', database: 'airdock_scratch' };
     const error = await thrown(migrateCopy(copy, '0.4.0', async () => ({ exitCode: 1, output }), '/x/rehearse.log'));
