@@ -24,7 +24,7 @@ export async function hostOf(context: CliContext): Promise<Host> {
     program: {
       version: airdockVersion,
       executable: context.self.executable,
-      ask: (executable) => askVersion(io.run, executable),
+      versionsOf: (executable) => askVersion(io.run, executable),
     },
     operator: context.env['SUDO_USER'] ?? userInfo().username,
     listener: context.listener,

@@ -1,18 +1,18 @@
 import semver from 'semver';
 
-/** What a deployment on a VM, or a release on Kubernetes, has reached. */
+/** The limits that a deployment has reached, on a VM or on Kubernetes. */
 export type Reached = {
   /** The highest release whose migrations the live database may have. */
   schemaRelease: string | null;
-  /** The highest release that ran well: an older one is a downgrade. */
+  /** The highest release that was good here; to install an older one is a downgrade. */
   highestGood: string | null;
-  /** Nothing below it is installed or gone back to. */
+  /** No release below it may be installed or be the target of a rollback. */
   securityFloor: string | null;
 };
 
 /**
- * What is reached once a release was found to run well, whether it was installed, upgraded to, adopted or gone back to. Nothing is
- * taken back by an older release. After a way back that brought another database in, `known` has that database's schema.
+ * The limits after a release became good, by an install, an upgrade, an adoption or a rollback. An older release never lowers them.
+ * After a rollback that put another database in place, `known` has that database's schema.
  */
 export function reachedAfter(
   known: Reached | undefined,
@@ -26,7 +26,7 @@ export function reachedAfter(
   };
 }
 
-/** What was reached stays reached: a downgrade that was allowed takes nothing back of it. */
+/** The higher of two versions: an allowed downgrade never lowers a limit. */
 export function higherVersion(known: string | null, reached: string): string {
   return known !== null && semver.gt(known, reached) ? known : reached;
 }

@@ -5,14 +5,14 @@ const secretWords = /^(PASS|PWD|PW|PIN|TOKENS?|DSNS?|SALTS?|PEPPER|CREDS?|BEARER
 /** Two words written as one. */
 const joinedWords =
   /^(\w*(API|ACCESS|MASTER|PRIVATE|SIGN|SIGNING|ENCRYPT|ENCRYPTION|LICEN[CS]E|ADMIN|SERVICE|SHARED|CLIENT|APP|AUTH|SESSION|REFRESH|ID)(TOKENS?|KEYS?|PWD|PW)|(DB|PG|SQL|USER|ROOT|ADMIN|REQUIRE|MAIL|SMTP|FTP|KEY)PASS)$/;
-/** Those of everyday use as well: a plain word, a path or an address under such a name is no secret. */
+/** Words with other meanings too: under such a name, a plain word, a path or an address is not a secret. */
 const everydayWords = /^(KEYS?|PRIVATE|(?!O)\w*AUTH)$/;
 const publicKeys = /^(PUBLIC|PUB|PUBLISHABLE|PRIMARY|FOREIGN|SORT|PARTITION|ROUTING|SITE|HOT|HOST)$/;
-/** What the last word says about a secret is not the secret itself. */
+/** Last words of names that describe a secret, and do not hold one. */
 const aboutSecrets =
   /^(TTL|AGE|EXPIRY|EXPIRES|EXPIRATION|LIFETIME|TIMEOUT|DAYS|HOURS|MINUTES|SECONDS|LEN|LENGTH|SIZE|COUNT|LIMIT|ROUNDS|ENABLED?|DISABLED?|REQUIRED|SECURE|HTTPONLY|SAMESITE|TYPE|METHODS?|MODE|ALG|ALGORITHMS?|HASHERS|VALIDATORS|BACKENDS?|CLASS|CLASSES|POLICY|PROVIDERS?|PLUGIN|ISSUER|AUDIENCE|REALM|SCOPES?|HEADER|PREFIX|NAME|USER|USERNAME|EMAIL|FILE|PATH|DIR|DIRECTORY|HOSTS?|HOSTNAME|PORT|ADDR|ADDRESS|SERVER|SERVICE|UPSTREAM|ENDPOINT|URL|URI|DOMAIN|NETWORK|SUBNET|IP|CIDR|REGION|VERSION|ALIAS|SOCK)$/;
 
-/** `secret`, or `perhaps`: then the value decides. */
+/** Judges a name. `perhaps`: the value decides. */
 export function kindOfName(name: string): 'secret' | 'perhaps' | 'plain' {
   const words = wordsOf(name);
   if (words.some((word) => /WEBHOOK/.test(word))) return 'secret';
@@ -23,12 +23,12 @@ export function kindOfName(name: string): 'secret' | 'perhaps' | 'plain' {
   return words.some((word) => everydayWords.test(word)) ? 'perhaps' : 'plain';
 }
 
-/** Its values are often `USER:PASSWORD`. */
+/** Whether values under the name are often `USER:PASSWORD`. */
 export function speaksOfLogins(name: string): boolean {
   return wordsOf(name).some((word) => /AUTH(?!OR)|^(USERS|LOGINS?|ACCOUNTS)$/.test(word));
 }
 
-/** `smtpPassword2` is SMTP and PASSWORD. */
+/** The words of a name: `smtpPassword2` gives SMTP and PASSWORD. */
 function wordsOf(name: string): string[] {
   return name
     .replaceAll(/([a-z\d])([A-Z])/g, '$1 $2')

@@ -1,45 +1,45 @@
 import { kindOfName, speaksOfLogins } from './secret-names.ts';
 
 /**
- * What of a deployment's settings nobody may see who does not need it: said once, for all that shows settings on a screen, writes
- * them into a report or sends them to somebody. In doubt it is a secret: what is hidden too much can be looked up in the file.
+ * The one rule for which settings are secrets, for everything that shows settings, writes them into a report or sends them to
+ * somebody. In doubt a value counts as a secret: the operator can still look it up in the file.
  */
 
 /**
- * @param name of the setting; the last word of a path
- * @param value as a program gets it: without variables, each `$` once
- * @param marked names that the release says are secret
- * @returns the value and the secrets in it, as they may turn up elsewhere; empty when anybody may see it
+ * @param name of the setting; of a path, the last part
+ * @param value as a program gets it, with variables replaced and `$$` as `$`
+ * @param marked names that the release marks as secret
+ * @returns the value and the secrets in it, in the forms in which they may appear elsewhere; empty when the value is not secret
  */
 export function secretsIn(name: string, value: string, marked: ReadonlySet<string> = new Set()): string[] {
   const parts = partsOf(name, value);
-  const isOne = (marked.has(name) && value.trim() !== '') || isSecret(name, value);
-  if (!isOne && parts.length === 0) return [];
-  return [...new Set([value, ...[...(isOne ? [value] : []), ...parts].flatMap(piecesOf)])];
+  const isWhole = (marked.has(name) && value.trim() !== '') || isSecret(name, value);
+  if (!isWhole && parts.length === 0) return [];
+  return [...new Set([value, ...[...(isWhole ? [value] : []), ...parts].flatMap(piecesOf)])];
 }
 
 const switches = /^(true|false|yes|no|on|off|none|null|0|1)?$/i;
-const placeOfOne =
+const secretPath =
   /^(\/run\/secrets\/[\w.-]+|(\.{0,2}|~)(\/[\w.@-]+)+\.(pem|key|crt|cer|p12|pfx|jks|json|ya?ml|txt|conf|env|pub)|[A-Z][A-Z\d_]*_FILE)$/;
-/** How somebody logs in, an address, a folder. */
-const everyday =
+/** Values that are not secret under an everyday name: a way to log in, an address, a folder. */
+const everydayValues =
   /^(plain|login|basic|digest|md5|cram-md5|scram-sha-\d+|ldap|oidc|saml|jwt|oauth2?|bearer|trust|peer|ident|local|internal|external|ntlm|kerberos|https?:\/\/[^\s@?]+|(\.{0,2}|~)(\/[\w.@-]+)+\/?)$/i;
 
 function isSecret(name: string, value: string): boolean {
   const kind = kindOfName(name);
   const text = value.trim();
-  if (kind === 'plain' || switches.test(text) || placeOfOne.test(text)) return false;
-  return kind === 'secret' || !everyday.test(text);
+  if (kind === 'plain' || switches.test(text) || secretPath.test(text)) return false;
+  return kind === 'secret' || !everydayValues.test(text);
 }
 
-/** Secrets that a value has in it, whatever its own name: each pattern captures one. */
+/** Secrets inside a value, whatever its name: each pattern captures one. */
 const patterns: readonly RegExp[] = [
-  // a URL with a password; digits and a slash are a port
+  // a URL with a password; digits before a slash are a port
   /(?<![\w+.-])[a-z][\w+.-]*:\/\/[^\s/@:"'[\]]*:(?!\d+[/?#])([^\s@"']+)@/gi,
-  // one with a token in place of the user (a DSN); of these schemes it is a user's name
+  // a URL with a token as the user (a DSN); with the excluded schemes it is a user's name
   /(?<![\w+.-])(?!(?:ssh|git|git\+ssh|svn\+ssh|sftp|ftps?|rsync|postgres|postgresql|mysql|mariadb|mongodb|mongodb\+srv|amqps?|ldaps?|smb|cifs|imaps?|smtps?):)[a-z][\w+.-]*:\/\/([^\s/@:"'?#[\]]+)@/gi,
   /authorization["']?\s*[:=]\s*["']?(?:\w+\s+)?([^\s"']+)/gi,
-  // curl -u, of which a number is a user's id
+  // curl -u; a number is a user's id
   /(?:^|\s)(?:-u|--user|--proxy-user)[\s=]+[^\s:"']+:(?!\d+(?:\s|$))([^\s"']+)/g,
   /\b(?:mysql\w*|mariadb[\w-]*)\s(?:.*\s)?-p([^\s"']+)/g,
   /\b(?:redis-cli\s(?:.*\s)?-a|sshpass\s(?:.*\s)?-p)\s*([^\s"']+)/g,
@@ -69,12 +69,12 @@ function partsOf(name: string, value: string): string[] {
   return found.filter((part) => part !== '');
 }
 
-/** As a log may have it: one of several, one line of a key, without the scheme before it. */
+/** Forms in which a log may have the secret: decoded, or one word or line of it. */
 function piecesOf(secret: string): string[] {
   return [secret, decoded(secret), ...secret.split(/[\s,]+/).filter((piece) => piece.length >= 10)];
 }
 
-/** In a URL, `%40` is `@`. */
+/** Decodes `%40` and the like, as in a URL. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

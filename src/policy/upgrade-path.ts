@@ -4,13 +4,13 @@ import type { Finding } from './finding.ts';
 import { runsOn, type KnownMigration } from './migrations.ts';
 import { higherVersion } from './reached.ts';
 
-/** What forbids an upgrade or a first install by its path alone, wherever the release runs. */
+/** The rules for the path of an upgrade or a first install, on a VM and on Kubernetes. */
 
-/** What is here, what is to come, and what the operator allowed. */
+/** The state of the deployment, the target, and what the operator allowed. */
 export type UpgradePath = {
   /** The product that is installed here; null before the first install. */
   product: string | null;
-  /** Of the machine; undefined where several kinds of machines may be. */
+  /** The machine's platform; undefined when there may be machines of several platforms. */
   platform?: string | undefined;
   /** The release that runs; null before the first install. */
   from: string | null;
@@ -18,7 +18,7 @@ export type UpgradePath = {
   /** The highest release whose migrations the database may have. */
   schemaRelease: string | null;
   securityFloor: string | null;
-  /** Of everything that is known, the target's bundle included. */
+  /** All known migrations, those of the target's bundle included. */
   migrations: readonly KnownMigration[];
   pathClass: MigrationClass | 'unknown';
   target: Pick<BundleManifest, 'product' | 'version' | 'platform' | 'upgrade' | 'traffic' | 'database'>;
@@ -26,9 +26,9 @@ export type UpgradePath = {
   dataIsSavedElsewhere: boolean;
 };
 
-/** How an operator says things here: the commands in the fixes. */
+/** The commands that fixes name, on a VM or on Kubernetes. */
 export type Commands = {
-  /** What holds one product. */
+  /** What a product is installed in: a deployment, or a helm release. */
   place: string;
   anotherPlace: string;
   install: string;
@@ -39,7 +39,7 @@ export type Commands = {
 export const restoreFlag = '--restore-database';
 export const savedElsewhereFlag = '--data-is-saved-elsewhere';
 
-/** @returns all that stands against the path, at most one finding of each rule */
+/** @returns at most one finding of each rule */
 export function pathFindings(path: UpgradePath, commands: Commands): Finding[] {
   return [productFinding, platformFinding, downgradeFinding, rangeFinding, stopFinding, trafficFinding, dataFinding].flatMap(
     (rule) => rule(path, commands) ?? [],
@@ -64,8 +64,8 @@ export function platformFinding({ platform, target }: Pick<UpgradePath, 'platfor
 }
 
 /**
- * Below the security floor, or on a schema that its code does not run on, nothing is installed, whatever is allowed. One finding: the
- * fix of a weaker rule would lead into the stronger one.
+ * A release below the security floor, or whose code does not run on the schema, is refused even with `--allow-downgrade`. Only the
+ * strongest rule gives a finding, because the fix of a weaker rule would only lead to the stronger one.
  */
 function downgradeFinding(path: UpgradePath, commands: Commands): Finding | undefined {
   const { from, securityFloor, migrations, allowDowngrade, target } = path;
@@ -104,7 +104,7 @@ function downgradeFinding(path: UpgradePath, commands: Commands): Finding | unde
 
 function rangeFinding({ from, target: { version, upgrade } }: UpgradePath): Finding | undefined {
   if (from === null || semver.satisfies(from, upgrade.from, { includePrerelease: true })) return undefined;
-  const stop = upgrade.stops.find((one) => semver.gt(one, from));
+  const stop = upgrade.stops.find((candidate) => semver.gt(candidate, from));
   return {
     code: 'UPGRADE_PATH_REFUSED',
     text: `${version} upgrades from ${upgrade.from} only, ${from} runs here`,
@@ -113,7 +113,7 @@ function rangeFinding({ from, target: { version, upgrade } }: UpgradePath): Find
 }
 
 function stopFinding({ from, target: { version, upgrade } }: UpgradePath): Finding | undefined {
-  const stop = upgrade.stops.find((one) => from !== null && semver.gt(one, from) && semver.lt(one, version));
+  const stop = upgrade.stops.find((candidate) => from !== null && semver.gt(candidate, from) && semver.lt(candidate, version));
   if (stop === undefined) return undefined;
   return {
     code: 'UPGRADE_PATH_REFUSED',
@@ -131,7 +131,7 @@ function trafficFinding({ pathClass, target: { version, database, traffic } }: U
   };
 }
 
-/** A way that cannot be taken back, over data of which airdock makes no copy. */
+/** Whether the path has an irreversible migration, and airdock makes no copy of the data. */
 export function leavesDataUnsaved({ pathClass, target }: Pick<UpgradePath, 'pathClass' | 'target'>): boolean {
   return pathClass === 'irreversible' && target.database === 'none';
 }
@@ -146,6 +146,6 @@ function dataFinding(path: UpgradePath): Finding | undefined {
   };
 }
 
-function higherOf(one: string | null, other: string | null): string | null {
-  return other === null ? one : higherVersion(one, other);
+function higherOf(first: string | null, second: string | null): string | null {
+  return second === null ? first : higherVersion(first, second);
 }

@@ -4,24 +4,24 @@ import type { Finding } from './finding.ts';
 import { runsOn, type KnownMigration } from './migrations.ts';
 import { restoreFlag, savedElsewhereFlag, type Commands } from './upgrade-path.ts';
 
-/** What a way back takes besides the code, and what forbids it, wherever the release runs. */
+/** The rules for a way back, on a VM and on Kubernetes. */
 
 /**
- * `code`: the older code runs on the data that is here. `database`: an older database has to come back with it. `own-data`: the same,
- * and airdock has none: the release declares no database.
+ * What a way back needs. `code`: only the code, which runs on the current data. `database`: also an older database. `own-data`: also
+ * older data, of which airdock has no copy, because the release declares no database.
  */
-export type Takes = 'code' | 'database' | 'own-data';
+export type WayBackTakes = 'code' | 'database' | 'own-data';
 
 export function wayBackTakes(
   migrations: readonly KnownMigration[],
   { version, database }: { version: string; database: BundleManifest['database'] | undefined },
   schemaRelease: string,
-): Takes {
+): WayBackTakes {
   if (runsOn(migrations, version, schemaRelease)) return 'code';
   return database === 'none' ? 'own-data' : 'database';
 }
 
-/** The youngest one whose schema the code of that version runs on. */
+/** The newest entry whose schema the code of the version runs on. */
 export function youngestFitting<T extends { schemaRelease: string }>(
   migrations: readonly KnownMigration[],
   oldestFirst: readonly T[],
@@ -30,7 +30,7 @@ export function youngestFitting<T extends { schemaRelease: string }>(
   return oldestFirst.findLast(({ schemaRelease }) => runsOn(migrations, version, schemaRelease));
 }
 
-/** The youngest proven backup that fits, else the youngest that fits. */
+/** The newest proven backup that fits, or else the newest that fits. */
 export function fittingBackup<T extends { schemaRelease: string | null; proven: boolean }>(
   migrations: readonly KnownMigration[],
   oldestFirst: readonly T[],
@@ -43,25 +43,25 @@ export function fittingBackup<T extends { schemaRelease: string | null; proven: 
 export type WayBack = {
   from: string;
   version: string;
-  /** Of the release that it goes to; undefined where the records do not say. */
+  /** The database that the target declares; undefined when the records do not have it. */
   database: BundleManifest['database'] | undefined;
-  /** Services that let users in last; undefined where a way back tries nothing before users come in. */
+  /** The target's traffic services; undefined when the way back does not test the release before users come in. */
   traffic: readonly string[] | undefined;
   schemaRelease: string;
   securityFloor: string | null;
   migrations: readonly KnownMigration[];
-  /** What would come back; null when nothing would. */
-  comes: { backup: string | null; schemaRelease: string } | null;
+  /** The database that would be put in place; null when the database stays. */
+  incoming: { backup: string | null; schemaRelease: string } | null;
   restoreDatabase: boolean;
   dataIsSavedElsewhere: boolean;
 };
 
 /**
- * @param says what comes back and what is left aside, where the operator did not ask for it yet
- * @returns what stands against it; what the operator has to agree to comes alone, when nothing else does
+ * @param restoreText describes which database comes back and which is put aside, for a finding that asks for consent
+ * @returns the findings; one that asks for consent comes alone, when there are no others
  */
-export function wayBackFindings(way: WayBack, commands: Commands, says: () => string): Finding[] {
-  const { from, version, migrations, schemaRelease: schema, securityFloor: floor, comes, traffic } = way;
+export function wayBackFindings(way: WayBack, commands: Commands, restoreText: () => string): Finding[] {
+  const { from, version, migrations, schemaRelease: schema, securityFloor: floor, incoming: comes, traffic } = way;
   if (floor !== null && semver.lt(version, floor))
     return [
       {
@@ -116,16 +116,16 @@ export function wayBackFindings(way: WayBack, commands: Commands, says: () => st
   if (findings.length === 0 && takes === 'database' && !way.restoreDatabase)
     findings.push({
       code: 'RESTORE_DATABASE_NEEDED',
-      text: `${crossing}. The database must go back too${says()}`,
+      text: `${crossing}. The database must go back too${restoreText()}`,
       fix: `To go on: ${commands.rollback(version, restoreFlag)}`,
     });
   return findings;
 }
 
-/** Undefined when the code of that version runs on what comes back. */
+/** A finding when the code of the version does not run on the backup's schema. */
 export function unfitBackup(
   { migrations, version }: Pick<WayBack, 'migrations' | 'version'>,
-  { backup, schemaRelease }: NonNullable<WayBack['comes']>,
+  { backup, schemaRelease }: NonNullable<WayBack['incoming']>,
 ): Pick<Finding, 'code' | 'text'> | undefined {
   if (runsOn(migrations, version, schemaRelease)) return undefined;
   return {

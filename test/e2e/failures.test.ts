@@ -53,7 +53,7 @@ describe('of the release', () => {
     });
     expect(result.json['message']).toContain('meeting-2024');
     // 1.1.0's own was applied before: the old code runs on it, and the next install continues
-    expect(result.json['message']).toMatch(/Applied before it, and there to stay: 002_note_pinned\./);
+    expect(result.json['message']).toMatch(/Applied before it, and not undone: 002_note_pinned\./);
     expect(result.json['message']).toContain('1.0.0 is serving, untouched');
     expectUntouched(seen, '1.0.0');
     expect(await look()).toEqual(before);

@@ -14,7 +14,7 @@ import { backupKeys, noKeys, type BackupKeys } from '../../src/data/postgres/bac
 import { readBackup } from '../../src/data/postgres/backup/stored-backup.ts';
 import type { Host as Outside } from '../../src/vm/site/host.ts';
 import { checkedBackup, proveIn, type Proof } from '../../src/data/postgres/backup/prove.ts';
-import { whyUnfit } from '../../src/vm/transaction/check-database-image.ts';
+import { reasonsAgainst } from '../../src/vm/transaction/check-database-image.ts';
 import { withScratch } from '../../src/vm/scratch/server.ts';
 import type { Site } from '../../src/vm/site/site.ts';
 import { type Compose, type ComposeOptions, openCompose } from '../../src/io/compose.ts';
@@ -147,7 +147,7 @@ describe('proven', () => {
   test('a backup that was restored and is equal', async () => {
     const folder = await backup();
     expect((await metadataOf(folder)).proven).toBe(false);
-    const { found, metadata } = await prove(folder);
+    const { restoredFingerprint: found, metadata } = await prove(folder);
     expect(metadata).toMatchObject({ proven: true, provenAt: '2026-11-22T02:14:00Z' });
     expect(await metadataOf(folder)).toEqual(metadata);
     expect(found.tables['public.note']).toMatchObject({ rows: 3000 });
@@ -178,7 +178,7 @@ test('proven, with more large objects than the server can hold locks', async () 
   await sql('CREATE DATABASE many', 'postgres');
   // 64 locks for each of 50 connections (max_locks_per_transaction), and some more
   await sql("SELECT count(lo_from_bytea(0, 'x')) FROM generate_series(1, 20000)", 'many');
-  const { found } = await prove(await backup('many'));
+  const { restoredFingerprint: found } = await prove(await backup('many'));
   expect(found.largeObjects.count).toBe(20_000);
   await sql('DROP DATABASE many', 'postgres');
 });
@@ -372,7 +372,7 @@ describe('another image of the database', () => {
     const live = { tools: compose, service: 'db', user: 'app', database: 'shop' };
     const unfit = (other?: string) =>
       withScratch(site, { service: 'db', ...(other === undefined ? {} : { image: other }) }, ({ server }) =>
-        whyUnfit(live, server),
+        reasonsAgainst(live, server),
       );
     expect(await unfit()).toEqual([]);
     expect(await unfit('trimmed:1')).toEqual(['it lacks the extension pg_trgm']);

@@ -75,7 +75,7 @@ export class Vendor {
       program: {
         version: '1.0.0',
         executable,
-        ask: async (file) => ({ version: readFileSync(file, 'utf8').slice(8), stateSchema: migrations.length }),
+        versionsOf: async (file) => ({ version: readFileSync(file, 'utf8').slice(8), stateSchema: migrations.length }),
       },
       listener: () => {},
       signal: new AbortController().signal,

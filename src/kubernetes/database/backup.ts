@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { BundleManifest } from '../../bundle/manifest.ts';
 import { backupDatabase, type Backup } from '../../data/postgres/backup/backup.ts';
 import { checkedBackup, proveIn } from '../../data/postgres/backup/prove.ts';
-import { letIn, migrateCopy } from '../../data/postgres/migration/rehearsal.ts';
+import { setPassword, migrateCopy } from '../../data/postgres/migration/rehearsal.ts';
 import type { DatabaseTarget } from '../../data/postgres/server/server.ts';
 import { readBackup } from '../../data/postgres/backup/stored-backup.ts';
 import { interpolate } from '../../io/compose-interpolation.ts';
@@ -81,7 +81,7 @@ async function onCopy(
 ): Promise<string> {
   if (manifest.database === 'none') return 'no database';
   const password = randomBytes(24).toString('hex');
-  await letIn(server, user, password);
+  await setPassword(server, user, password);
   const { userKey, passwordKey, nameKey } = manifest.database;
   const known: Record<string, string> = { [userKey]: user, [passwordKey]: password, [nameKey]: copy.database };
   const declared = Object.entries(manifest.rehearsal?.env ?? {}).map(

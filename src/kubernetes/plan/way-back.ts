@@ -70,7 +70,7 @@ export function wayBack(
         schemaRelease,
         securityFloor,
         migrations,
-        comes,
+        incoming: comes,
         restoreDatabase,
         dataIsSavedElsewhere,
       },

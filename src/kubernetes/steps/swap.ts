@@ -3,7 +3,7 @@ import {
   databases,
   dropDatabase,
   fence,
-  found,
+  databaseNamed,
   swapDatabases,
   unfence,
   type PostgresServer,
@@ -47,7 +47,7 @@ export async function quiesce(
     replicas[key(workload)] = count > 0 ? count : (stopped[key(workload)] ?? 0);
   }
   const cluster = postgresServerOf(target, running);
-  const live = found(await databases(cluster), target.database);
+  const live = databaseNamed(await databases(cluster), target.database);
   await note(site, running, { undo: { replicas, live, next: null, aside: null } });
   await stopWriters(site, writers);
   await fence(cluster, live.name);

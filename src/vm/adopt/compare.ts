@@ -1,22 +1,22 @@
 import { isNull, mapOf, override, plain, sameRaw, servicesOf, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
 import { removed, set, type ComposeEdit, type Edits } from './edits.ts';
 
-/** What makes the operator's file of the release's, as an overlay for compose. */
+/** The operator's changes to the release's compose file: an overlay that compose merges over it, and a list for people. */
 export type Comparison = { overlay: RawMap; edits: ComposeEdit[] };
 
-/** Members of a service that are lists of `key=value` or of names as well as maps. */
+/** Members of a service that may be a map, a list of `key=value`, or a list of names. */
 const keyed = ['environment', 'labels', 'depends_on', 'networks'];
-/** In these compose does not simply merge maps: as a whole or not at all. */
+/** Members whose maps compose does not simply merge: the overlay replaces them as a whole. */
 const whole = ['logging', 'extends', 'build', 'ulimits'];
 const topLevel = ['volumes', 'networks', 'secrets', 'configs'];
 
-/** @param marked keys of `.env` that the release marks as secret, or generates */
-export function compareCompose(operator: RawMap, release: RawMap, marked: ReadonlySet<string> = new Set()): Comparison {
-  const edits: Edits = { found: [], marked };
+/** @param secretKeys keys of `.env` that the release marks as secret, or generates */
+export function compareCompose(operator: RawMap, release: RawMap, secretKeys: ReadonlySet<string> = new Set()): Comparison {
+  const edits: Edits = { list: [], secretKeys };
   const overlay = mapOf();
   const name = operator.entries.get('name');
   const sections: [string, Raw | undefined][] = [['services', services(operator, release, edits)]];
-  // What only the release has there stays: unused, it does nothing, and a later release may use it.
+  // Entries that only the release has stay: unused, they do nothing, and a later release may use them.
   for (const key of topLevel) sections.push([key, section(operator.entries.get(key), release.entries.get(key), key, edits)]);
   const include = operator.entries.get('include');
   if (include && !same(include, release.entries.get('include')))
@@ -25,7 +25,7 @@ export function compareCompose(operator: RawMap, release: RawMap, marked: Readon
     sections.push(['name', set(edits, { value: name, path: 'name', key: 'name' })]);
   for (const [key, value] of sections)
     if (value && !(value.kind === 'map' && value.entries.size === 0)) overlay.entries.set(key, value);
-  return { overlay, edits: edits.found };
+  return { overlay, edits: edits.list };
 }
 
 function services(operator: RawMap, release: RawMap, edits: Edits): RawMap {
@@ -34,7 +34,7 @@ function services(operator: RawMap, release: RawMap, edits: Edits): RawMap {
   for (const [name, own] of servicesOf(operator)) {
     const base = declared.get(name);
     if (base === undefined) {
-      edits.found.push({ path: name, change: 'set', value: 'a service of your own' });
+      edits.list.push({ path: name, change: 'set', value: 'a service of your own' });
       overlay.entries.set(name, override(own));
     } else if (own.kind === 'map' && base.kind === 'map') {
       const changes = compareMaps(own, base, name, edits, true);
@@ -53,11 +53,11 @@ function section(own: Raw | undefined, base: Raw | undefined, path: string, edit
     const at = `${path}.${key}`;
     if (other === undefined || (isNull(other) && !isNull(value))) overlay.entries.set(key, set(edits, { value, path: at, key }));
     else if (value.kind === 'map' && other.kind === 'map') {
-      // Not as a whole: compose merges labels before it looks at `!override` above them, and then refuses the result.
+      // Member by member: compose merges labels before it applies `!override` of their parent, and then refuses the result.
       const changes = compareMaps(value, other, at, edits, true);
       if (changes.entries.size > 0) overlay.entries.set(key, changes);
     } else if (!sameRaw(value, other))
-      overlay.entries.set(key, set(edits, { value: override(value), path: at, key, instead: other }));
+      overlay.entries.set(key, set(edits, { value: override(value), path: at, key, replaced: other }));
   }
   return overlay;
 }
@@ -91,7 +91,7 @@ function changed(key: string, value: Raw, other: Raw, at: string, edits: Edits, 
   if (value.kind === 'map' && other.kind === 'map' && !(isService && whole.includes(key)))
     return compareMaps(value, other, at, edits);
   const kept = value.kind === 'scalar' && other.kind === 'scalar' ? value : override(value);
-  return set(edits, { value: kept, path: at, key, instead: other });
+  return set(edits, { value: kept, path: at, key, replaced: other });
 }
 
 function asMap(key: string, raw: Raw): RawMap {
@@ -113,7 +113,7 @@ function same(a: Raw, b: Raw | undefined): boolean {
   return b !== undefined && sameRaw(a, b);
 }
 
-/** One overlay for two: what stood on top stays on top. */
+/** Merges two overlays into one; entries of `above` take precedence. */
 export function mergeOverlays(below: RawMap, above: RawMap): RawMap {
   const merged = mapOf(below.entries);
   for (const [key, value] of above.entries) {

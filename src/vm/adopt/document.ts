@@ -3,20 +3,20 @@ import { composeEdit } from './edits.ts';
 
 export const adoptDocument = z.strictObject({
   schema: z.literal('airdock.adopt/1'),
-  /** Null when adopted without a bundle: nothing on the host says it. */
+  /** Null when adopted without a bundle, because nothing on the host names the product. */
   product: z.string().nullable(),
   version: z.string(),
   project: z.string(),
-  /** False when it was managed already, and nothing differed. */
+  /** False when the deployment was airdock's already, and nothing differed. */
   changed: z.boolean(),
-  /** They are the same before and after. */
+  /** The running containers; an adoption does not change them. */
   containers: z.array(z.strictObject({ service: z.string(), id: z.string(), image: z.string() })),
   volumes: z.array(z.string()),
   /** Where the operator's compose file differs from the release's; kept in compose.adopted.yaml. */
   edits: z.array(composeEdit),
   /** What compose reads from now on, in order. */
   files: z.array(z.string()),
-  /** The release in the store: from a bundle with that signer, or exported from the engine. */
+  /** Where the release in the store comes from: the bundle with that signer, or the engine. */
   source: z.enum(['bundle', 'engine']),
   signer: z.string().nullable(),
   warnings: z.array(z.string()),

@@ -17,9 +17,9 @@ import type { Store } from '../store/store.ts';
 import type { Progress } from '../../events.ts';
 
 /**
- * A release out of what runs, for adoption without a bundle: each image by its id, since a name may have moved on, into the
- * store; a manifest with what can be known. Its migrations are unknown, so it has none.
- * @throws ADOPTION_REFUSED when the engine gives an image out only in part
+ * Makes a release from the running containers, for adoption without a bundle. Each image is saved by its id, because its name may
+ * mean another image by now. The manifest has what can be found out; it has no migrations, because they are unknown.
+ * @throws ADOPTION_REFUSED when the engine saves an image only in part
  */
 export async function exportRelease(
   site: ManagedSite,
@@ -32,9 +32,9 @@ export async function exportRelease(
   const images: ImageRecord[] = [];
   await ensureDirectory(scratch);
   try {
-    for (const [imageId, containers] of Map.groupBy(stack.containers, (one) => one.imageId)) {
+    for (const [imageId, containers] of Map.groupBy(stack.containers, (container) => container.imageId)) {
       const exported = await exportImage(site, imageId, containers, platform, scratch);
-      for (const record of exported) if (!images.some((one) => one.reference === record.reference)) images.push(record);
+      for (const record of exported) if (!images.some((image) => image.reference === record.reference)) images.push(record);
       progress(sizeOf(images));
     }
   } finally {
@@ -47,7 +47,7 @@ function sizeOf(images: readonly ImageRecord[]): number {
   return blobsOf(images).reduce((sum, blob) => sum + blob.size, 0);
 }
 
-/** One record for each name under which it runs. */
+/** Exports an image. @returns a record for each name under which containers run it */
 async function exportImage(
   site: ManagedSite,
   imageId: string,
@@ -56,22 +56,22 @@ async function exportImage(
   scratch: string,
 ): Promise<ImageRecord[]> {
   const { signal } = site.host;
-  const usedBy = containers.map((one) => `compose ${one.service}`);
-  const names = [...new Set(containers.map((one) => one.image))].map((name) => nameOf(name, usedBy));
+  const usedBy = containers.map((container) => `compose ${container.service}`);
+  const names = [...new Set(containers.map((container) => container.image))].map((name) => nameOf(name, usedBy));
   const [name] = names;
   if (!name) return [];
-  const what = `the image of ${usedBy.join(', ').replaceAll('compose ', '')}`;
-  const there = await site.docker.inspectImage(imageId);
-  if (!there)
+  const description = `the image of ${usedBy.join(', ').replaceAll('compose ', '')}`;
+  const engineImage = await site.docker.inspectImage(imageId);
+  if (!engineImage)
     throw refused(
-      `${what} is not on the engine any more`,
+      `${description} is no longer on the engine`,
       'Load it again (docker load), or adopt with the bundle of this version.',
     );
   let record: ImageRecord;
   try {
-    const archive = await archiveFromStream(await site.docker.saveImage(imageId, signal), what, scratch);
+    const archive = await archiveFromStream(await site.docker.saveImage(imageId, signal), description, scratch);
     try {
-      // In the archive it has no name.
+      // The archive does not name the image.
       const { digest: _, ...unnamed } = name;
       const resolved = await resolveImage(archive, unnamed, platform, signal);
       const collected = await collectImage(resolved, blobStore(site.store, scratch), usedBy, (work) => work(), signal);
@@ -83,17 +83,20 @@ async function exportImage(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw incomplete(what, error);
+    throw incomplete(description, error);
   }
-  if (record.layers.length !== there.diffIds.length || record.layers.some((layer, i) => layer.diffId !== there.diffIds[i]))
-    throw incomplete(what);
-  return names.map((one) => ({ ...record, reference: one.canonical }));
+  if (
+    record.layers.length !== engineImage.diffIds.length ||
+    record.layers.some((layer, i) => layer.diffId !== engineImage.diffIds[i])
+  )
+    throw incomplete(description);
+  return names.map((imageName) => ({ ...record, reference: imageName.canonical }));
 }
 
-function incomplete(what: string, cause?: unknown): Error {
+function incomplete(description: string, cause?: unknown): Error {
   const why = cause instanceof Error ? `: ${cause.message}` : '';
   return Object.assign(
-    refused(`the engine does not give ${what} out in full (docker save)${why}`, 'Adopt with the bundle of this version.'),
+    refused(`docker save does not give the whole content of ${description}${why}`, 'Adopt with the bundle of this version.'),
     { cause },
   );
 }
@@ -105,12 +108,12 @@ function nameOf(image: string, usedBy: readonly string[]): ImageName {
   } catch {
     throw refused(
       `${usedBy.join(', ')} runs ${image}, an image without a name`,
-      'Give it one (docker tag), run docker compose up -d, and adopt again.',
+      'Name the image (docker tag), run docker compose up -d, and adopt again.',
     );
   }
 }
 
-/** The store keeps blobs by their digest; one that has to be compressed first gets it in a scratch file. */
+/** Writes blobs into the store. A blob that must be compressed first is written to a scratch file, which gives its digest. */
 function blobStore(store: Store, scratch: string): BlobStore {
   const derived = new Map<string, Promise<StoredBlob>>();
   const stored = (digest: Digest, size: number): StoredBlob => ({
@@ -146,9 +149,9 @@ function blobStore(store: Store, scratch: string): BlobStore {
       return stored(digest, size);
     },
     derive(key, make) {
-      const found = derived.get(key) ?? derive(make);
-      derived.set(key, found);
-      return found;
+      const existing = derived.get(key) ?? derive(make);
+      derived.set(key, existing);
+      return existing;
     },
   };
 }
@@ -169,11 +172,11 @@ function manifestOf(
   images: readonly ImageRecord[],
   platform: Platform,
 ): BundleManifest {
-  const services = [...new Set(containers.map((one) => one.service))].toSorted();
+  const services = [...new Set(containers.map((container) => container.service))].toSorted();
   return {
     schema: 'airdock.bundle/1',
     format: 1,
-    // A placeholder until a bundle says it (steps/good.ts).
+    // A placeholder until a bundle names the product (steps/good.ts).
     product:
       site.state.deployment()?.product ??
       (site.project
@@ -194,7 +197,7 @@ function manifestOf(
     requires: { engine: '>=20.10', compose: '>=2.24', disk: 0 },
     upgrade: { from: '*', stops: [] },
     migrations: [],
-    // Never run: without a database there is no migration.
+    // Never run, because a release without a database has no migration.
     migration: { service: services[0] ?? 'none', command: ['true'] },
     database: 'none',
     writers: [],

@@ -10,27 +10,27 @@ import { filesByHand } from '../compose-files/find.ts';
 import { override, parseRaw, writeRaw, type Raw, type RawMap } from '../compose-files/raw-yaml.ts';
 import type { Site } from '../site/site.ts';
 
-/** What the directory is to hold. Undefined: as it is. */
+/** The files to write into the directory. Undefined: the file does not change. */
 export type AdoptedFiles = {
   'compose.yaml': Buffer | undefined;
   'compose.adopted.yaml': Buffer | undefined;
   '.env': Buffer | undefined;
   edits: ComposeEdit[];
-  /** Services with a fixed image that is not the signed one, which goes on running under its name. */
+  /** Services with a fixed image that is not the signed one; they keep their image. */
   pinned: string[];
-  /** The files of the stack, in order, as compose will read them. */
+  /** The compose files, in the order in which compose will read them. */
   names: string[];
 };
 
-/** The release's compose.yaml with the names that its images have here, and as it came; keys of `.env` that it marks as secret. */
+/** The release's compose.yaml with the image names of this engine (`compose`) and as delivered (`unnamed`); its secret keys of `.env`. */
 type Base = { compose: Buffer; unnamed: Buffer; secrets: ReadonlySet<string> };
 
 const overlayName = 'compose.adopted.yaml';
 const comment = ` What this deployment has changed in the release's compose.yaml, kept by \`airdock adopt\`.
- It stands between compose.yaml and your own override files (COMPOSE_FILE in .env). It is yours: edit it, or move
- it into compose.override.yaml. !override replaces a value, !reset takes it away (Docker Compose >= 2.24).`;
+ Compose reads it after compose.yaml and before your own override files (COMPOSE_FILE in .env). It is yours: edit it, or
+ move its content into compose.override.yaml. !override replaces a value, !reset removes it (Docker Compose >= 2.24).`;
 
-/** The stack as it is, with this `compose.yaml` under it: the operator's own file when nobody knows the release's. */
+/** Plans the files of an adopted deployment, with the release's `compose.yaml` as the base, or without `base` the operator's own. */
 export async function planFiles(site: Site, stack: FoundStack, base: Base | undefined): Promise<AdoptedFiles> {
   const overlayFile = path.join(site.directory, overlayName);
   const others = stack.files.slice(1).filter((file) => file !== overlayFile);
@@ -63,7 +63,7 @@ export async function planFiles(site: Site, stack: FoundStack, base: Base | unde
   }
   if (differing.length === 0) return planned;
   throw refused(
-    `the edits of ${stack.main.name} cannot be kept as an overlay: ${differing.join(', ')} would mean something else`,
+    `the edits of ${stack.main.name} cannot be kept as an overlay: ${differing.join(', ')} would change`,
     'Move your changes from the compose file into compose.override.yaml, run docker compose up -d, and adopt again.',
     { services: differing },
   );
@@ -81,11 +81,11 @@ function compared(stack: FoundStack, base: Base): Comparison & { renamed: Set<st
     const image = textOf(service.entries.get('image'));
     const declared = written.get(name);
     if (image === undefined || declared?.kind !== 'map' || textOf(declared.entries.get('image')) !== image) continue;
-    if (stack.containers.some((one) => one.service === name)) {
+    if (stack.containers.some((container) => container.service === name)) {
       pinned.push(name);
       continue;
     }
-    // The release's image under a name of airdock's own: where nothing runs, nothing is to be kept.
+    // The only change is airdock's own name for the release's image: without a container there is nothing to keep.
     renamed.add(name);
     service.entries.delete('image');
     if (service.entries.size === 0) overlays.delete(name);
@@ -102,7 +102,7 @@ function textOf(raw: Raw | undefined): string | undefined {
   return raw?.kind === 'scalar' ? raw.text : undefined;
 }
 
-/** What member by member does not give the same: the operator's service in place of the release's. */
+/** For services whose overlay does not give the operator's configuration: the operator's whole service replaces the release's. */
 function keptWhole({ overlay }: Comparison, stack: FoundStack, names: readonly string[]): RawMap {
   const own = servicesOf(parseRaw(stack.main.bytes, stack.main.name));
   const services = servicesOf(overlay);
@@ -113,7 +113,7 @@ function keptWhole({ overlay }: Comparison, stack: FoundStack, names: readonly s
   return overlay;
 }
 
-/** Undefined when compose by hand reads these files already. */
+/** `.env` with COMPOSE_FILE; undefined when compose by hand reads these files already. */
 async function envFor(directory: string, { env, main }: FoundStack, files: readonly string[]): Promise<Buffer | undefined> {
   const byHand = main.name === 'compose.yaml' ? await filesByHand(directory, env) : undefined;
   if (byHand && byHand.join('\n') === files.join('\n')) return undefined;
@@ -121,7 +121,9 @@ async function envFor(directory: string, { env, main }: FoundStack, files: reado
   return (
     env.lines('COMPOSE_FILE').length > 0
       ? env.set('COMPOSE_FILE', value)
-      : env.append([{ key: 'COMPOSE_FILE', value, comments: ['# The files of this stack, in order (airdock adopt).'] }])
+      : env.append([
+          { key: 'COMPOSE_FILE', value, comments: ['# The compose files of this deployment, in order (set by airdock adopt).'] },
+        ])
   ).toBytes();
 }
 
@@ -130,7 +132,7 @@ function nameIn(directory: string, file: string): string {
   return relative.startsWith('..') ? file : relative;
 }
 
-/** Services that compose would see as changed; looked at in a folder of its own, before anything is written. */
+/** Services that compose would see as changed. The planned files are tried in a temporary folder, before anything is written. */
 async function differingServices(
   site: Site,
   stack: FoundStack,

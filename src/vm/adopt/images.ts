@@ -9,8 +9,8 @@ import { runsImage } from '../images/names.ts';
 import type { Site } from '../site/site.ts';
 
 /**
- * The services that are the product's must run the very images that the bundle has. Fixed ones (a database) may be the
- * operator's own. @throws ADOPTION_REFUSED listing every difference
+ * The services of the product must run exactly the images of the bundle. Fixed images (of a database) may be the operator's own.
+ * @throws ADOPTION_REFUSED listing every difference
  */
 export async function assertSameImages(site: Site, stack: FoundStack, manifest: BundleManifest, release: RawMap): Promise<void> {
   const { store } = await site.docker.info();
@@ -18,10 +18,10 @@ export async function assertSameImages(site: Site, stack: FoundStack, manifest: 
   for (const [service, raw] of servicesOf(release)) {
     const declared = raw.kind === 'map' ? raw.entries.get('image') : undefined;
     if (declared?.kind !== 'scalar') continue;
-    const wanted = interpolate(declared.text, (key) => stack.env.get(key));
-    const image = recordOf(manifest, wanted, declared.text);
+    const reference = interpolate(declared.text, (key) => stack.env.get(key));
+    const image = recordOf(manifest, reference, declared.text);
     for (const container of stack.containers.filter((one) => one.service === service)) {
-      if (image === 'foreign') differences.push(`${service} wants ${wanted}, which the bundle does not have`);
+      if (image === 'foreign') differences.push(`${service} uses ${reference}, which the bundle does not have`);
       if (typeof image !== 'object') continue;
       if (!(await runsImage(container, image, store, site.docker)))
         differences.push(
@@ -33,15 +33,15 @@ export async function assertSameImages(site: Site, stack: FoundStack, manifest: 
   }
   if (differences.length === 0) return;
   throw refused(
-    `what runs here is not ${manifest.product} ${manifest.version} of the bundle:\n${differences.join('\n')}`,
-    'Adopt with the bundle of the version that runs, put the image right (docker tag, image: in the compose file, docker compose up -d), or adopt without a bundle.',
+    `the running containers are not ${manifest.product} ${manifest.version} of the bundle:\n${differences.join('\n')}`,
+    'Adopt with the bundle of the version that runs, correct the image (docker tag, image: in the compose file, docker compose up -d), or adopt without a bundle.',
     { differences },
   );
 }
 
-/** Undefined for a fixed image; `foreign` when the setting in `.env` leads away from the bundle's product images. */
-function recordOf(manifest: BundleManifest, wanted: string, written: string): ImageRecord | 'foreign' | undefined {
-  const found = manifest.images.find((image) => image.reference === canonicalName(wanted));
-  if (found) return carriesVersion(found.reference, manifest.version) ? found : undefined;
+/** The bundle's image; undefined for a fixed image; `foreign` when a variable of `.env` gives an image that the bundle does not have. */
+function recordOf(manifest: BundleManifest, reference: string, written: string): ImageRecord | 'foreign' | undefined {
+  const record = manifest.images.find((image) => image.reference === canonicalName(reference));
+  if (record) return carriesVersion(record.reference, manifest.version) ? record : undefined;
   return written.includes('$') ? 'foreign' : undefined;
 }

@@ -7,7 +7,7 @@ import { isAirdockError } from '../../errors.ts';
 import { databaseAccess } from '../database/access.ts';
 import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 
-/** The backups of a deployment, as their folders in `.airdock/backups` tell it. */
+/** The backups of a deployment, read from `.airdock/backups`. */
 
 export const backupEntry = z.strictObject({
   id: z.string(),
@@ -15,17 +15,17 @@ export const backupEntry = z.strictObject({
   createdAt: z.string().nullable(),
   /** The release that wrote the data. */
   release: z.string().nullable(),
-  /** The highest release whose migrations its schema may have. */
+  /** The highest release whose migrations the schema may have. */
   schemaRelease: z.string().nullable(),
   database: z.string().nullable(),
-  /** Of all its files. */
+  /** Size of all files. */
   bytes: z.int(),
-  /** What its database takes when it is restored; an estimate in backups of an older airdock. Null when `metadata.json` cannot be read. */
+  /** Size of the restored database; an estimate for backups of an older airdock. Null when `metadata.json` cannot be read. */
   restoredBytes: z.int().nullable(),
-  /** `proven`: it was restored on another server, and was equal. `damaged`: its files are not what was written. */
+  /** `proven`: restored on another server, and equal to the original. `damaged`: its files were changed. */
   state: z.enum(['proven', 'unproven', 'damaged']),
   provenAt: z.string().nullable(),
-  /** To recipients of age (`airdock backup recipients`). */
+  /** Encrypted to age recipients (`airdock backup recipients`). */
   encrypted: z.boolean(),
 });
 export type BackupEntry = z.infer<typeof backupEntry>;
@@ -34,7 +34,7 @@ export function backupsFolder({ airdock }: { airdock: string }): string {
   return path.join(airdock, 'backups');
 }
 
-/** Oldest first. Sizes are compared with what was recorded, contents are not read. */
+/** All backups, oldest first. Only sizes are compared with the recorded ones; contents are not read. */
 export async function readBackups(site: { airdock: string }): Promise<BackupEntry[]> {
   const folder = backupsFolder(site);
   const entries: BackupEntry[] = [];
@@ -42,7 +42,7 @@ export async function readBackups(site: { airdock: string }): Promise<BackupEntr
   return entries;
 }
 
-/** Less the dumps of databases that were put aside: what is in there may be nowhere else (docs/adr/0008-irreversible.md). */
+/** Backups of the live database, without the dumps of kept databases, whose content may exist nowhere else (docs/adr/0008-irreversible.md). */
 export async function liveBackups(site: ManagedSite): Promise<BackupEntry[]> {
   const current = site.state.deployment()?.current;
   const release = current ? site.state.release(current) : undefined;
@@ -77,7 +77,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
         ),
       ),
     );
-    const whole = metadata.damagedAt === undefined && files.every(({ bytes }, index) => sizes[index] === bytes);
+    const complete = metadata.damagedAt === undefined && files.every(({ bytes }, index) => sizes[index] === bytes);
     return {
       id,
       createdAt: metadata.createdAt,
@@ -86,7 +86,7 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
       database: metadata.database,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       restoredBytes: restoredBytes(metadata),
-      state: !whole ? 'damaged' : metadata.proven ? 'proven' : 'unproven',
+      state: !complete ? 'damaged' : metadata.proven ? 'proven' : 'unproven',
       provenAt: metadata.provenAt ?? null,
       encrypted: metadata.encryptedTo !== undefined,
     };
@@ -108,8 +108,8 @@ async function entryOf(folder: string, id: string): Promise<BackupEntry> {
 }
 
 /**
- * Which to remove so that the last few stay. Damaged ones do not count as kept, and go with those that are as old. The last
- * one that is proven stays whatever its age: nothing else is known to restore.
+ * The backups to remove so that the newest `keep` stay. Damaged backups do not count, and are removed with those of the same age.
+ * The last proven backup always stays, because no other is known to be restorable.
  */
 export function backupsToDrop(oldestFirst: readonly BackupEntry[], keep: number): string[] {
   const good = oldestFirst.filter(({ state }) => state !== 'damaged');

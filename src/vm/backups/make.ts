@@ -9,20 +9,20 @@ type Options = {
   applicationName: string;
   /** The release that wrote the data. */
   release: string | null;
-  /** The highest one whose migrations it may have. */
+  /** The highest release whose migrations the database may have. */
   schemaRelease: string | null;
   signal?: AbortSignal | undefined;
   onProgress?: (bytes: number) => void;
   beside?: BackupOptions['beside'];
 };
 
-/** That database under the next free id. @throws what `backupDatabase` does */
+/** Backs up a database under the next free id. @throws what `backupDatabase` throws */
 export async function makeBackup(site: ManagedSite, target: DatabaseTarget, options: Options): Promise<Backup & { id: string }> {
   const { applicationName, release, schemaRelease, signal, onProgress, beside } = options;
   const folder = backupsFolder(site);
   await ensureDirectory(folder);
   const id = await nextBackupId(folder, site.host.clock());
-  const made = await backupDatabase({
+  const backup = await backupDatabase({
     tools: target.tools,
     service: target.service,
     user: target.user,
@@ -36,7 +36,7 @@ export async function makeBackup(site: ManagedSite, target: DatabaseTarget, opti
     signal,
     onProgress,
   });
-  return { ...made, id };
+  return { ...backup, id };
 }
-/** Name of the database sessions of a backup that is part of no transaction. */
+/** application_name of the database sessions of a backup outside a transaction. */
 export const backupSession = 'airdock-backup';

@@ -7,11 +7,11 @@ import { runningImage } from '../database/target.ts';
 import type { EnvFile } from '../env/file.ts';
 import type { Site } from '../site/site.ts';
 
-/** Redis, as the release declares it: state that a backup takes along, or a cache (docs/adr/0011-redis-and-volumes.md). */
+/** Redis, as the release declares it: state that is part of a backup, or a cache (docs/adr/0011-redis-and-volumes.md). */
 
 type Redis = NonNullable<BundleManifest['redis']>;
 
-/** What Redis sends to a replica. */
+/** Saves the state of Redis as an RDB file, as Redis sends it to a replica. Undefined when Redis does not run. */
 export async function saveRedis(
   site: Site,
   redis: Redis,
@@ -22,9 +22,12 @@ export async function saveRedis(
   if (!(await runningImage(site, redis.service))) return undefined;
   const compose = await site.compose();
   const written = await files.stream('redis.rdb', async (sink) => {
-    const stdout = withoutMark();
-    const asked = { env: password(redis, env), stdout, signal };
-    const [result] = await Promise.all([compose.exec(redis.service, ['redis-cli', '--rdb', '-'], asked), pipeline(stdout, sink)]);
+    const stdout = withoutEndMarker();
+    const options = { env: password(redis, env), stdout, signal };
+    const [result] = await Promise.all([
+      compose.exec(redis.service, ['redis-cli', '--rdb', '-'], options),
+      pipeline(stdout, sink),
+    ]);
     if (result.exitCode !== 0) throw unsaved(redis, result.stderr.trim() || `exit code ${result.exitCode}`);
   });
   await assertRdb(redis, files, written);
@@ -32,10 +35,10 @@ export async function saveRedis(
 }
 
 /**
- * A server that sends without a file (repl-diskless-sync) ends with a mark of 40 hex digits, which redis-cli cuts off a file
- * and leaves on stdout. No RDB file ends so: nine bytes before its end is 0xff.
+ * Removes the end marker of 40 hex digits. A server that sends without a file (repl-diskless-sync) appends it; redis-cli
+ * removes it from a file, but not from stdout. No RDB file ends like that: nine bytes before its end there is 0xff.
  */
-function withoutMark(): Transform {
+function withoutEndMarker(): Transform {
   let held = Buffer.alloc(0);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -49,7 +52,7 @@ function withoutMark(): Transform {
   });
 }
 
-/** `REDIS`, a version of four digits; the opcode of the end and a checksum of eight bytes (rdb.h, RDB_OPCODE_EOF). */
+/** An RDB file begins with `REDIS` and a version of four digits; it ends with an opcode and a checksum of eight bytes (rdb.h, RDB_OPCODE_EOF). */
 async function assertRdb(redis: Redis, files: BackupWriter, written: Written): Promise<void> {
   let head = Buffer.alloc(0);
   let tail = Buffer.alloc(0);
@@ -59,7 +62,7 @@ async function assertRdb(redis: Redis, files: BackupWriter, written: Written): P
     tail = Buffer.concat([tail, bytes]).subarray(-9);
   }
   if (!/^REDIS\d{4}$/.test(head.toString('latin1')) || tail.length < 9 || tail[0] !== 0xff)
-    throw unsaved(redis, 'what redis-cli --rdb gave is no whole RDB file');
+    throw unsaved(redis, 'the output of redis-cli --rdb is not a complete RDB file');
 }
 
 function unsaved({ service }: Redis, why: string): AirdockError {
@@ -68,18 +71,18 @@ function unsaved({ service }: Redis, why: string): AirdockError {
   });
 }
 
-/** A cache holds what is of the database that goes: emptied while no code runs. @throws AirdockError STEP_FAILED */
+/** Empties a cache while no code runs, because it has data of the database that is put aside. @throws AirdockError STEP_FAILED */
 export async function emptyCache(site: Site, { redis }: Pick<BundleManifest, 'redis'>, env: EnvFile): Promise<string> {
   if (redis?.kind !== 'cache' || !(await runningImage(site, redis.service))) return '';
   const compose = await site.compose();
   const result = await compose.exec(redis.service, ['redis-cli', 'FLUSHALL'], { env: password(redis, env) });
-  if (result.exitCode === 0 && result.stdout.trim() === 'OK') return `; ${redis.service} is empty, it is a cache`;
+  if (result.exitCode === 0 && result.stdout.trim() === 'OK') return `; ${redis.service}, a cache, was emptied`;
   throw new AirdockError('STEP_FAILED', `${redis.service} could not be emptied: ${(result.stderr || result.stdout).trim()}`, {
-    hint: `It is a cache of the database that goes. Look at docker compose logs ${redis.service}.`,
+    hint: `It is a cache with data of the database that is replaced. Look at docker compose logs ${redis.service}.`,
   });
 }
 
-/** By the environment: never an argument. */
+/** The password as an environment variable: arguments of a process are public. */
 function password({ passwordKey }: Redis, env: EnvFile): Record<string, string> {
   const value = passwordKey === undefined ? undefined : env.get(passwordKey);
   return value ? { REDISCLI_AUTH: value } : {};

@@ -7,11 +7,11 @@ import type { EnvFile } from '../env/file.ts';
 import { saveRedis } from './redis.ts';
 import type { Site } from '../site/site.ts';
 
-/** What a product keeps besides its database: the state of Redis, declared volumes (docs/adr/0011-redis-and-volumes.md). */
+/** The parts of a backup besides the database: the state of Redis, declared volumes (docs/adr/0011-redis-and-volumes.md). */
 
 type Manifest = Pick<BundleManifest, 'redis' | 'volumes' | 'database'>;
 
-/** Writes them into the backup that is being made. */
+/** Returns a function that writes them into a backup. */
 export function besideDatabase(site: Site, manifest: Manifest, env: EnvFile, signal?: AbortSignal) {
   return async (files: BackupWriter): Promise<Pick<BackupMetadata, 'redis' | 'volumes'>> => {
     const redis = manifest.redis?.kind === 'state' ? await saveRedis(site, manifest.redis, env, files, signal) : undefined;
@@ -25,16 +25,16 @@ export function besideDatabase(site: Site, manifest: Manifest, env: EnvFile, sig
   };
 }
 
-/** Declared volumes that are there, by the name in the compose file and that of the engine. */
+/** Declared volumes that exist, with their names in the compose file and on the engine. */
 export async function volumesHere(site: Site, manifest: Manifest): Promise<{ name: string; volume: string }[]> {
   if (manifest.volumes.length === 0) return [];
   const { volumes = {} } = await (await site.compose()).config();
-  const named = manifest.volumes.map((name) => ({ name, volume: volumes[name]?.name ?? `${site.project}_${name}` }));
-  const there = await site.docker.volumeNames();
-  return named.filter(({ volume }) => there.includes(volume));
+  const declared = manifest.volumes.map((name) => ({ name, volume: volumes[name]?.name ?? `${site.project}_${name}` }));
+  const existing = await site.docker.volumeNames();
+  return declared.filter(({ volume }) => existing.includes(volume));
 }
 
-/** A container needs one; it never runs. */
+/** Any image of the project, for a container that is never started. */
 async function anyImage(site: Site): Promise<string> {
   const [container] = await site.docker.containers({ project: site.project });
   if (container) return container.imageId;

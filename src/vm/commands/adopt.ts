@@ -22,8 +22,8 @@ import type { Deployment } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
 
 /**
- * Takes over a deployment that was made by hand, or edits that were made by hand since: files and records change, no
- * container does (ADR 1, "Adoption").
+ * Takes over a deployment that was made by hand, or later edits of one that airdock knows. Files and records change; no container
+ * does (ADR 1, "Adoption").
  */
 export type AdoptOptions = {
   directory: string;
@@ -32,7 +32,7 @@ export type AdoptOptions = {
   trust: NamedTrust;
 };
 
-/** @param consent shown what was found; false ends it without a change */
+/** @param consent gets what was found; false ends the command without a change */
 export async function adopt(
   host: Host,
   options: AdoptOptions,
@@ -63,17 +63,17 @@ async function adoptSite(
   await recover(site);
   const deployment = site.state.deployment();
   const stack = await findStack(site);
-  const news = deployment?.current ? await whatIsNew(site, deployment, stack, bundle) : 'unmanaged';
+  const change = deployment?.current ? await changeOf(site, deployment, stack, bundle) : 'unmanaged';
   const release = await releaseOf(site, stack, bundle);
-  const files = news === 'nothing' ? asTheyAre(site, stack) : await filesFor(site, stack, release);
-  const found = await adoptionOf(site, { stack, files, bundle, release, changed: news !== 'nothing' });
-  if (news === 'nothing') return found;
-  if (!(await consent(found))) throw consentRefused();
+  const files = change === 'nothing' ? asTheyAre(site, stack) : await filesFor(site, stack, release);
+  const adoption = await adoptionOf(site, { stack, files, bundle, release, changed: change !== 'nothing' });
+  if (change === 'nothing') return adoption;
+  if (!(await consent(adoption))) throw consentRefused();
   const transaction = await carryOutAdoption(site, { stack, files, bundle, release });
-  return { ...found, transaction };
+  return { ...adoption, transaction };
 }
 
-/** The release whose compose.yaml the operator's is compared with; undefined when nobody knows it. */
+/** The release whose compose.yaml the operator's is compared with; undefined when it is unknown. */
 async function releaseOf(site: ManagedSite, stack: FoundStack, bundle: OpenBundle | undefined): Promise<Release | undefined> {
   const stored = site.state.deployment()?.current === stack.version ? site.state.release(stack.version) : undefined;
   if (!bundle) return stored && stored.origin === 'bundle' ? readStoredRelease(site.store, stored) : undefined;
@@ -81,7 +81,7 @@ async function releaseOf(site: ManagedSite, stack: FoundStack, bundle: OpenBundl
   const product = site.state.deployment()?.product ?? manifest.product;
   if (product !== manifest.product)
     throw new AirdockError('PRODUCT_MISMATCH', `this deployment is ${product}, the bundle is ${manifest.product}`, {
-      hint: 'Use the bundle of the product that runs here.',
+      hint: 'Use a bundle of the product that runs here.',
     });
   const engine = await site.docker.info();
   if (`${engine.os}/${engine.architecture}` !== manifest.platform)
@@ -101,8 +101,8 @@ async function releaseOf(site: ManagedSite, stack: FoundStack, bundle: OpenBundl
   return bundle;
 }
 
-/** A deployment that airdock knows: edits of its compose file are adopted, other differences are for `--discard-local`. */
-async function whatIsNew(
+/** What changed in a deployment that airdock knows. Edits of the compose file can be adopted; for other differences there is `--discard-local`. */
+async function changeOf(
   site: ManagedSite,
   deployment: Deployment,
   stack: FoundStack,
@@ -111,11 +111,11 @@ async function whatIsNew(
   const release = deployment.current === null ? undefined : site.state.release(deployment.current);
   const [engine, containers] = [await site.docker.info(), stack.containers];
   const drift = await findDrift({ directory: site.directory, deployment, release, containers, engine, docker: site.docker });
-  const others = drift.filter((one) => one.what !== 'compose.yaml' || one.text.endsWith('gone'));
+  const others = drift.filter((one) => one.what !== 'compose.yaml' || one.text.endsWith('missing'));
   if (others.length > 0)
     throw refused(
       others.map((one) => one.text).join('\n'),
-      'Put it back with --discard-local at the next airdock install or rollback; containers with docker compose up -d.',
+      'Undo this with --discard-local at the next airdock install or rollback; recreate containers with docker compose up -d.',
     );
   if (bundle && release?.origin === 'adopted') return 'bundle';
   return drift.length > 0 ? 'compose' : 'nothing';
@@ -127,7 +127,7 @@ async function filesFor(site: ManagedSite, stack: FoundStack, release: Release |
   return planFiles(site, stack, { compose, unnamed: releaseFile(release, 'compose.yaml'), secrets: secretKeysOf(release.files) });
 }
 
-/** A name of airdock's own only where it is there, or where it tells a running container's image from the signed one. */
+/** Image names; a name of airdock's own only if the engine has it, or if a container runs another image under the release's name. */
 async function namesInUse(site: ManagedSite, stack: FoundStack, release: Release): Promise<NamedImage[]> {
   const running = new Set(stack.containers.map((container) => canonicalName(container.image)));
   const names: NamedImage[] = [];
@@ -170,7 +170,7 @@ async function adoptionOf(
   const main =
     stack.main.name === 'compose.yaml'
       ? []
-      : [`${stack.main.name} stays, and is not read any more: compose.yaml is in its place`];
+      : [`${stack.main.name} stays, but compose reads compose.yaml instead of it from now on`];
   return {
     schema: 'airdock.adopt/1',
     product,
@@ -196,7 +196,7 @@ async function adoptionOf(
 }
 
 const pinnedText = (service: string): string =>
-  `${service}: its image is not the very one that the release was signed with; it is kept, now and at upgrades, until you take ${service}.image out of compose.adopted.yaml`;
+  `${service}: the container runs another image than the signed one of the release; airdock keeps that image, at upgrades too, until you remove ${service}.image from compose.adopted.yaml`;
 
 const unknownRelease =
   'without a bundle airdock cannot tell your edits from the vendor’s compose file: the next upgrade replaces compose.yaml (the store keeps this one for a rollback). Move your edits into compose.override.yaml first, or adopt with the bundle of this version.';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { backupEntry } from '../backups/list.ts';
 
-/** What `airdock backup …` answers. */
+/** The JSON documents of `airdock backup …`. */
 export const backupCreateDocument = z.strictObject({
   schema: z.literal('airdock.backup-create/1'),
   backup: backupEntry,
-  /** Dump and reading back. */
+  /** Duration of dump and read-back. */
   seconds: z.number(),
 });
 export type BackupCreated = z.infer<typeof backupCreateDocument>;
@@ -20,10 +20,10 @@ export type BackupList = z.infer<typeof backupListDocument>;
 export const backupVerifyDocument = z.strictObject({
   schema: z.literal('airdock.backup-verify/1'),
   backup: backupEntry,
-  /** Of the restored database, equal to the backed up one. */
+  /** Numbers of the restored database, which equals the original. */
   tables: z.int(),
   rows: z.int(),
-  /** From the start of the throwaway server to its verdict. */
+  /** From the start of the throwaway server to the result. */
   seconds: z.number(),
 });
 export type BackupVerified = z.infer<typeof backupVerifyDocument>;
@@ -31,9 +31,9 @@ export type BackupVerified = z.infer<typeof backupVerifyDocument>;
 export const backupRestoreDocument = z.strictObject({
   schema: z.literal('airdock.backup-restore/1'),
   backup: backupEntry,
-  /** The release that serves, as before. */
+  /** The release, which did not change. */
   current: z.string(),
-  /** The database that was live until then. */
+  /** Name of the database that was live before. */
   keptAs: z.string().nullable(),
   transaction: z.int(),
   /** Measured seconds by step. */

@@ -25,10 +25,10 @@ import { withScratch } from '../scratch/server.ts';
 import { changeSite, lookAtSite, taggedSite, readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { asStep } from '../../events.ts';
 
-/** `airdock backup create | list | verify | recipients | prune`. All but `list` work under the lock, after what was interrupted is put right. */
+/** `airdock backup create | list | verify | recipients | prune`. All but `list` take the lock, and first recover an interrupted transaction. */
 type Where = { directory: string; identities?: readonly string[] | undefined };
 
-/** @throws what stands against it as `install` would say it; DISK_FULL, BACKUP_FAILED */
+/** @throws the findings of the database check, as `install` does; DISK_FULL, BACKUP_FAILED */
 export async function createBackup(host: Host, where: Where): Promise<BackupCreated> {
   return changing(host, where, async (site) => {
     const { current = null, schemaRelease = null } = site.state.deployment() ?? {};
@@ -36,9 +36,9 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
     if (!release) throw noDatabase('nothing is installed here');
     const env = await readEnvOrEmpty(site.directory);
     const containers = await site.docker.containers({ project: site.project });
-    const found = await lookAtDatabase(site, release.manifest, env, containers, false);
-    assertNoFinding(checkDatabase({ database: found, release }));
-    const { database } = found;
+    const standing = await lookAtDatabase(site, release.manifest, env, containers, false);
+    assertNoFinding(checkDatabase({ database: standing, release }));
+    const { database } = standing;
     const access = databaseAccess(release.manifest, env);
     if (!access || !database) throw noDatabase(`${release.manifest.product} ${release.version} has no database`);
     await assertFree(site.directory, { what: 'backup', bytes: database.bytes });
@@ -47,14 +47,14 @@ export async function createBackup(host: Host, where: Where): Promise<BackupCrea
       const marked = taggedSite(site, 'backup');
       const beside = besideDatabase(marked, release.manifest, env, signal);
       const options = { applicationName: backupSession, release: current, schemaRelease, signal, onProgress, beside };
-      const made = await makeBackup(marked, await databaseTarget(marked, access), options);
-      return { ...made, summary: `${made.id}: ${bytesText(made.bytes)}, read back in full` };
+      const backup = await makeBackup(marked, await databaseTarget(marked, access), options);
+      return { ...backup, summary: `${backup.id}: ${bytesText(backup.bytes)}, read back in full` };
     });
     return { schema: 'airdock.backup-create/1', backup: await entryOf(site, id), seconds };
   });
 }
 
-/** Takes no lock. */
+/** Lists the backups. Takes no lock. */
 export async function listBackups(host: Host, where: Where): Promise<BackupList> {
   return lookAtSite(host, where, async (site, records) => {
     if (!records) throw notADeployment(site.directory);
@@ -62,27 +62,30 @@ export async function listBackups(host: Host, where: Where): Promise<BackupList>
   });
 }
 
-/** The newest one unless one is named. @throws AirdockError BACKUP_DAMAGED, BACKUP_UNPROVEN, SCRATCH_FAILED, DISK_FULL */
+/** Proves a backup, by default the newest. @throws AirdockError BACKUP_DAMAGED, BACKUP_UNPROVEN, SCRATCH_FAILED, DISK_FULL */
 export async function verifyBackup(host: Host, where: Where & { id?: string | undefined }): Promise<BackupVerified> {
   return changing(host, where, async (site) => {
     const id = where.id ?? (await readBackups(site)).at(-1)?.id;
-    if (id === undefined) throw unknownBackup('there is no backup here', 'Make one: airdock backup create');
-    await entryOf(site, id); // it is there
+    if (id === undefined) throw unknownBackup('there is no backup here', 'Make a backup: airdock backup create');
+    await entryOf(site, id); // throws when there is no such backup
     const stored = await readBackup(path.join(backupsFolder(site), id));
     const { signal } = host;
     const { metadata } = stored;
     await assertDiskToProve(site, metadata);
     const { backup } = await asStep(host.listener, 'check', async () => {
       const checked = await checkedBackup(site, stored, signal);
-      return { backup: checked, summary: `${id}: every file is what was written` };
+      return { backup: checked, summary: `${id}: every file has its recorded hash` };
     });
     const started = performance.now();
     const { tables, rows } = await asStep(host.listener, 'verify', (onProgress) =>
       withScratch(site, { service: metadata.service, signal }, async (scratch) => {
-        const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
-        const counted = Object.values(found.tables);
+        const { restoredFingerprint: fingerprint } = await proveIn(site, scratch, backup, { signal, onProgress });
+        const counted = Object.values(fingerprint.tables);
         const sum = { tables: counted.length, rows: counted.reduce((all, table) => all + table.rows, 0) };
-        return { ...sum, summary: `${id}: restored on a server of its own, and equal: ${sum.tables} tables, ${sum.rows} rows` };
+        return {
+          ...sum,
+          summary: `${id}: restored on a throwaway server, and equal to the original: ${sum.tables} tables, ${sum.rows} rows`,
+        };
       }),
     );
     const seconds = Math.round((performance.now() - started) / 100) / 10;
@@ -90,25 +93,25 @@ export async function verifyBackup(host: Host, where: Where & { id?: string | un
   });
 }
 
-/** Who can read the backups that are made from then on; those that are there stay as they are. Asked without recipients, it only tells. */
+/** Sets the recipients of later backups; existing backups do not change. Without `recipients` it only returns the current ones. */
 export async function backupRecipients(
   host: Host,
   { recipients, ...where }: Where & { recipients?: readonly string[] },
 ): Promise<BackupRecipients> {
-  const told = (list: readonly string[]) => ({ schema: 'airdock.backup-recipients/1' as const, recipients: [...list] });
+  const documentOf = (list: readonly string[]) => ({ schema: 'airdock.backup-recipients/1' as const, recipients: [...list] });
   if (!recipients)
     return lookAtSite(host, where, async (site, records) => {
       if (!records) throw notADeployment(site.directory);
-      return told(records.state.backupRecipients());
+      return documentOf(records.state.backupRecipients());
     });
   for (const recipient of recipients) await assertRecipient(recipient);
   return changing(host, where, async ({ state }) => {
     state.commit(() => state.setBackupRecipients([...new Set(recipients)], host.clock().toISOString()));
-    return told(state.backupRecipients());
+    return documentOf(state.backupRecipients());
   });
 }
 
-/** Removes older ones of the live database; never the last that is proven. */
+/** Removes older backups of the live database, but never the last proven one. */
 export async function pruneBackups(host: Host, where: Where & { keep: number }): Promise<BackupPruned> {
   return changing(host, where, async (site) => {
     const removed = backupsToDrop(await liveBackups(site), where.keep);
@@ -127,9 +130,9 @@ async function changing<T>(host: Host, where: Where, work: (site: ManagedSite) =
 
 async function entryOf(site: ManagedSite, id: string): Promise<BackupEntry> {
   const entries = await readBackups(site);
-  const found = entries.find((entry) => entry.id === id);
-  if (found) return found;
-  throw unknownBackup(`there is no backup ${id} here`, `There are: ${entries.map((entry) => entry.id).join(', ') || 'none'}.`);
+  const backup = entries.find((entry) => entry.id === id);
+  if (backup) return backup;
+  throw unknownBackup(`there is no backup ${id} here`, `Backups here: ${entries.map((entry) => entry.id).join(', ') || 'none'}.`);
 }
 
 function unknownBackup(message: string, hint: string): AirdockError {
@@ -138,6 +141,6 @@ function unknownBackup(message: string, hint: string): AirdockError {
 
 function noDatabase(message: string): AirdockError {
   return new AirdockError('PREFLIGHT_FAILED', `${message}: there is nothing to back up`, {
-    hint: 'Name the directory of a deployment with a database: --dir.',
+    hint: 'Give the directory of a deployment with a database: --dir.',
   });
 }

@@ -19,7 +19,7 @@ export const historyDocument = z.strictObject({
       endedAt: z.string().nullable(),
       outcome: z.enum(['done', 'undone', 'rolled-back', 'open']),
       backup: z.string().nullable(),
-      /** Of that backup, while it is kept. */
+      /** State of the backup; null when it was removed. */
       backupState: z.enum(['proven', 'unproven', 'damaged']).nullable(),
       operator: z.string(),
       rehearsed: z.boolean(),

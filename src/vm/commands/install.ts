@@ -28,7 +28,7 @@ export type BundleOptions = {
   trust: NamedTrust;
   inputs: EnvInputs;
   allowDowngrade?: boolean | undefined;
-  /** The operator backs the data up, where airdock does not. */
+  /** The operator's consent when airdock saves no data: they back the data up. */
   dataIsSavedElsewhere?: boolean | undefined;
   discardLocal?: boolean | undefined;
   /** False with `--no-rehearsal`. */
@@ -38,12 +38,12 @@ export type BundleOptions = {
 export type InstallResult = {
   plan: Plan | undefined;
   recovered: Recovered | undefined;
-  /** Undefined when the release is current already. */
+  /** Undefined when the release was current already. */
   finished: Finished | undefined;
   version: string;
 };
 
-/** The plan of an install, without acting. */
+/** The plan of an install; changes nothing. */
 export async function planInstall(host: Host, options: BundleOptions): Promise<Plan> {
   return lookAtSite(host, options, async (site, records) => {
     const open = records?.journal.open();
@@ -62,8 +62,8 @@ export async function planInstall(host: Host, options: BundleOptions): Promise<P
 }
 
 /**
- * Verifies, asks, carries out.
- * @param consent shown the plan; false ends it without a change
+ * Verifies the bundle, makes the plan, asks, and carries the plan out.
+ * @param consent gets the plan; false ends the command without a change
  */
 export async function install(
   host: Host,
@@ -94,14 +94,14 @@ export async function install(
   }
 }
 
-/** A release has one content for ever: a rebuilt one under the same version would move names that running containers have. */
+/** A version must always have the same content: a rebuilt release would move image names that running containers use. */
 async function assertSameRelease(site: ManagedSite, bundle: OpenBundle): Promise<void> {
   const { version } = bundle.manifest;
   if (site.state.release(version)?.origin !== 'bundle') return;
   const installed = (await site.store.readRelease(version)).get(sumsName);
   if (installed?.equals(bundle.sumsBytes)) return;
   throw new AirdockError('UPGRADE_PATH_REFUSED', `another ${version} is installed here: the two bundles differ in content`, {
-    hint: 'Ask the vendor which one is right; a changed release should have a version of its own.',
+    hint: 'Ask the vendor which one is right; a changed release should have a new version.',
   });
 }
 
@@ -116,10 +116,15 @@ async function verified(host: Host, options: BundleOptions): Promise<OpenBundle>
 
 async function preflight(site: ManagedSite, bundle: OpenBundle, options: BundleOptions): Promise<{ plan: Plan; facts: Facts }> {
   const { plan, facts } = await asStep(site.host.listener, 'preflight', async () => {
-    const found = await factsOf(site, site, bundle, options);
-    const made = makePlan(found, steps);
-    const ok = made.findings.length === 0;
-    return { plan: made, facts: found, ok, summary: ok ? 'nothing stands against it' : `${made.findings.length} to settle` };
+    const gathered = await factsOf(site, site, bundle, options);
+    const planned = makePlan(gathered, steps);
+    const ok = planned.findings.length === 0;
+    return {
+      plan: planned,
+      facts: gathered,
+      ok,
+      summary: ok ? 'no findings' : `${planned.findings.length} ${planned.findings.length === 1 ? 'finding' : 'findings'}`,
+    };
   });
   assertClear(plan);
   return { plan, facts };
@@ -141,28 +146,30 @@ async function factsOf(site: Site, records: Records | undefined, bundle: OpenBun
     rehearse: options.rehearse,
   });
   const adoption = deployment ? [] : await adoptionFindings(site);
-  // whatever else is found of a deployment that is not ours, its own ports and images for one, follows from that
+  // other findings, such as used ports, only follow from a deployment that airdock did not make
   return adoption.length > 0 ? { ...facts, findings: adoption } : facts;
 }
 
-/** A deployment made by hand is taken over by `adopt`, never by an install that finds it (docs/OPERATIONS.md section 3). */
+/** Only `adopt` takes over a deployment that was made by hand; `install` refuses (docs/OPERATIONS.md section 3). */
 async function adoptionFindings(site: Site): Promise<Facts['findings']> {
   const containers = await site.docker.containers({ project: site.project });
   const volumes = await site.docker.volumes(site.project);
   const compose = await readIfExists(path.join(site.directory, 'compose.yaml'));
-  const found = [
+  const traces = [
     ...(containers.length > 0 ? [`${containers.length} containers`] : []),
     ...(volumes.length > 0 ? [`the volumes ${volumes.map((volume) => volume.name).join(', ')}`] : []),
     ...(compose ? [`a compose.yaml`] : []),
   ];
-  if (found.length === 0) return [];
-  const elsewhere = containers.find((one) => one.workingDir !== '' && path.resolve(one.workingDir) !== site.directory);
+  if (traces.length === 0) return [];
+  const elsewhere = containers.find(
+    (container) => container.workingDir !== '' && path.resolve(container.workingDir) !== site.directory,
+  );
   return [
     {
       code: 'ADOPTION_NEEDED',
       text: elsewhere
         ? `the project ${site.project} belongs to ${elsewhere.workingDir}, not to ${site.directory}`
-        : `the project ${site.project} has ${found.join(' and ')} that airdock did not make`,
+        : `the project ${site.project} has ${traces.join(' and ')} that airdock did not make`,
       fix: elsewhere
         ? 'Choose another --dir or --project.'
         : `Take it over first: airdock adopt --dir ${site.directory} --bundle BUNDLE-OF-THE-RUNNING-VERSION`,

@@ -7,8 +7,8 @@ import { rollback } from './rollback.ts';
 import { lookAtSite } from '../site/site.ts';
 
 /**
- * `airdock backup restore`: a rollback of the database alone, to a backup, under the release that is current. The live one is
- * never dropped: the backup is restored beside it and compared, then they change names, and it is kept.
+ * `airdock backup restore` puts the database of a backup in place; the release stays. The backup is restored beside the live database
+ * and compared, then the two are swapped. The database that was live is kept.
  * @throws AirdockError ROLLBACK_REFUSED when the release does not run on the schema of the backup; what a rollback throws
  */
 export async function restoreBackup(
@@ -19,7 +19,7 @@ export async function restoreBackup(
   const { version: current, finished } = await rollback(host, { ...where, backup: id, restoreDatabase: true }, consent);
   return lookAtSite(host, where, async (site, records) => {
     const backup = (await readBackups(site)).find((entry) => entry.id === id);
-    if (!backup || !finished) throw new AirdockError('INTERNAL', `the backup ${id} went away while it was restored`);
+    if (!backup || !finished) throw new AirdockError('INTERNAL', `the backup ${id} disappeared while it was restored`);
     const { transaction, seconds } = finished;
     const kept = records?.state.keptDatabases().find((one) => one.transaction === transaction);
     return { schema: 'airdock.backup-restore/1', backup, current, keptAs: kept?.name ?? null, transaction, seconds };

@@ -10,7 +10,7 @@ import { discardLocal } from '../staging/discard-local.ts';
 import { gatherFacts, type Facts } from '../plan/facts.ts';
 import { restoreFor, restoreOf } from '../kept-databases/choose.ts';
 import type { Host } from '../site/host.ts';
-import { countAside, lookAside, removeSpool } from '../kept-databases/rows-left-aside.ts';
+import { countAfterSwap, countBeforeSwap, removeSpool } from '../kept-databases/rows-left-aside.ts';
 import { openTrusted } from '../site/open-trusted.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Plan } from '../plan/document.ts';
@@ -22,28 +22,28 @@ import { changeSite, notADeployment, type ManagedSite } from '../site/site.ts';
 import { rollbackTargets, type State, type StoredRelease } from '../state/state.ts';
 import { readStoredRelease } from '../store/release.ts';
 
-/** Back to a release that the store keeps, without a network. */
+/** Goes back to a release in the store, without a network. */
 export type RollbackOptions = {
   directory: string;
   version?: string | undefined;
   discardLocal?: boolean | undefined;
   restoreDatabase?: boolean | undefined;
-  /** The operator has put the data back, where airdock has none of it. */
+  /** The operator's consent when airdock has none of the data: they have restored the data. */
   dataIsSavedElsewhere?: boolean | undefined;
-  /** `backup restore`: this backup, under the release that is current. */
+  /** The backup that `backup restore` puts in place; the release stays. */
   backup?: string | undefined;
   /** age identities, to read an encrypted backup. */
   identities?: readonly string[] | undefined;
-  /** A file that has blobs which the store lost: of this or of another release of the product. */
+  /** A bundle, of this or another release of the product, that has blobs which the store lost. */
   bundle?: string | undefined;
 };
 export type RollbackResult = {
   version: string;
   plan: Plan | undefined;
   recovered: Recovered | undefined;
-  /** Undefined when that release is current already. */
+  /** Undefined when the release was current already. */
   finished: Finished | undefined;
-  /** Rows of the database that was put aside, compared with the one that came back; null when none was, or nobody could count. */
+  /** How the rows of the database put aside differ from the one that came back; null when none was put aside, or the count failed. */
   leftAside: TableDifference[] | null;
 };
 
@@ -63,7 +63,7 @@ export async function rollback(
     const release = await readStoredRelease(site.store, stored);
     const bundle = options.bundle === undefined ? undefined : await openOwn(site, options.bundle);
     try {
-      const { facts, spool } = await withAside(site, await factsOf(site, release, options, bundle));
+      const { facts, spool } = await countedFacts(site, await factsOf(site, release, options, bundle));
       const plan = makePlan(facts, steps);
       assertClear(plan);
       if (plan.restore?.backup)
@@ -75,7 +75,7 @@ export async function rollback(
         transaction,
         plan.steps.map((step) => step.id),
       );
-      const leftAside = spool ? await countAside(site, finished.transaction, spool) : null;
+      const leftAside = spool ? await countAfterSwap(site, finished.transaction, spool) : null;
       return { version: plan.to, plan, recovered, finished, leftAside };
     } finally {
       await bundle?.close();
@@ -84,11 +84,11 @@ export async function rollback(
   });
 }
 
-/** Counting takes a while: only for what can go on, if the operator says so. */
-async function withAside(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
+/** Adds the counts of differing rows. Counting takes a while, so it is done only if the operator's consent is all that is missing. */
+async function countedFacts(site: ManagedSite, facts: Facts): Promise<{ facts: Facts; spool?: Spool | undefined }> {
   const { findings } = makePlan(facts, steps);
   if (!facts.restore?.kept || findings.some(({ code }) => code !== 'RESTORE_DATABASE_NEEDED')) return { facts };
-  const { aside, since, spool } = await lookAside(site, facts.restore.kept);
+  const { aside, since, spool } = await countBeforeSwap(site, facts.restore.kept);
   return { facts: { ...facts, aside, since }, spool };
 }
 
@@ -120,25 +120,25 @@ async function factsOf(
   });
 }
 
-/** Signed by a key that is trusted here. @throws PRODUCT_MISMATCH */
+/** Opens a bundle of the installed product that is signed by a trusted key. @throws PRODUCT_MISMATCH */
 async function openOwn({ host, state }: ManagedSite, file: string): Promise<OpenBundle> {
   const bundle = await openTrusted(host, { bundle: file, trust: {} }, state.trust.all());
   const { product } = bundle.manifest;
   if (product === state.deployment()?.product) return bundle;
   await bundle.close();
   throw new AirdockError('PRODUCT_MISMATCH', `the bundle is of ${product}`, {
-    hint: 'Give one of the product that is installed here.',
+    hint: 'Give a bundle of the product that is installed here.',
   });
 }
 
 async function namedBackup(site: ManagedSite, id: string): Promise<Plan['restore']> {
   const entries = await readBackups(site);
-  const found = entries.find((entry) => entry.id === id);
-  if (found && found.state !== 'damaged') return restoreOf(found);
+  const backup = entries.find((entry) => entry.id === id);
+  if (backup && backup.state !== 'damaged') return restoreOf(backup);
   throw new AirdockError(
-    found ? 'BACKUP_DAMAGED' : 'FILE_NOT_FOUND',
-    found ? `the backup ${id} is damaged: its files are not what was written` : `there is no backup ${id} here`,
-    { hint: `There are: ${entries.map((entry) => `${entry.id} (${entry.state})`).join(', ') || 'none'}.` },
+    backup ? 'BACKUP_DAMAGED' : 'FILE_NOT_FOUND',
+    backup ? `the backup ${id} is damaged: its files were changed` : `there is no backup ${id} here`,
+    { hint: `Backups here: ${entries.map((entry) => `${entry.id} (${entry.state})`).join(', ') || 'none'}.` },
   );
 }
 
@@ -149,7 +149,7 @@ function currentOf({ state, directory }: ManagedSite): StoredRelease {
   return stored;
 }
 
-/** The release that became good last before the current one, unless one is named. */
+/** The release to go back to: the named one, or the one that became good last before the current one. */
 function targetOf(state: State, version: string | undefined): StoredRelease {
   const current = state.deployment()?.current ?? null;
   const kept = rollbackTargets(state);
@@ -161,9 +161,9 @@ function targetOf(state: State, version: string | undefined): StoredRelease {
       hint: 'The store keeps releases from the first install or adoption on.',
     });
   }
-  const found = kept.find((release) => release.version === version);
-  if (found) return found;
-  throw new AirdockError('ROLLBACK_REFUSED', `the store keeps no ${version} that was good here`, {
+  const target = kept.find((release) => release.version === version);
+  if (target) return target;
+  throw new AirdockError('ROLLBACK_REFUSED', `the store has no release ${version} that was good here`, {
     hint: `Kept releases: ${list}.`,
   });
 }

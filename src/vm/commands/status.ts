@@ -45,7 +45,7 @@ export const statusDocument = z.strictObject({
 });
 export type Status = z.infer<typeof statusDocument>;
 
-/** Looks, changes nothing, takes no lock. @throws NOT_A_DEPLOYMENT */
+/** Reads the status. Changes nothing, takes no lock. @throws NOT_A_DEPLOYMENT */
 export async function readStatus(host: Host, options: { directory: string }): Promise<Status> {
   return lookAtSite(host, options, async (site, records) => {
     const deployment = records?.state.deployment();
@@ -62,10 +62,10 @@ export async function readStatus(host: Host, options: { directory: string }): Pr
       schemaRelease: deployment.schemaRelease,
       phase: deployment.phase,
       services: containers
-        .filter((one) => !one.oneOff)
+        .filter((container) => !container.oneOff)
         .map(({ service, image, state, health, startedAt }) => ({ service, image, state, health, startedAt }))
         .toSorted((a, b) => a.service.localeCompare(b.service)),
-      // Within a transaction a difference is not drift: recovery puts it right.
+      // While a transaction is open a difference is not drift, because recovery corrects it.
       drift: open
         ? []
         : await findDrift({ directory: site.directory, deployment, release, containers, engine, docker: site.docker }),

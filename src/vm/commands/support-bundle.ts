@@ -17,32 +17,32 @@ import { lookAtSite, type Site } from '../site/site.ts';
 import { readStatus } from './status.ts';
 import { notADeployment } from '../site/site.ts';
 
-/** `airdock support-bundle`: what the vendor asks for when something is wrong, without what is nobody's business. */
+/** `airdock support-bundle`: what a vendor needs to find an error, without secrets. */
 export const supportBundleDocument = z.strictObject({
   schema: z.literal('airdock.support-bundle/1'),
   path: z.string(),
   digest: z.string(),
   files: z.array(z.string()),
-  /** What could not be looked at, and why: the rest is there. */
+  /** What could not be read, and why. */
   missing: z.array(z.strictObject({ file: z.string(), why: z.string() })),
 });
 export type SupportBundle = z.infer<typeof supportBundleDocument>;
 
 const logLines = 500;
-/** Of transactions. */
-const kept = 10;
+/** Number of transactions in the bundle. */
+const keptTransactions = 10;
 
 type Where = { directory: string; output: string };
 
 /**
- * Records, reports, state of the engine and the last lines of each container's log, as a gzipped tar that only its owner can
- * read. Values of `.env` and secrets of the compose files are taken out of all of it. Takes no lock, changes nothing.
- * @throws AirdockError USAGE when the file is there already, NOT_A_DEPLOYMENT
+ * Writes records, reports, the state of the engine and the last lines of each container's log into a gzipped tar that only its
+ * owner can read, without values of `.env` and secrets of the compose files. Takes no lock, changes nothing else.
+ * @throws AirdockError USAGE when the file exists, NOT_A_DEPLOYMENT
  */
 export async function makeSupportBundle(host: Host, { directory, output }: Where): Promise<SupportBundle> {
   return lookAtSite(host, { directory }, async (site, records) => {
     if (!records) throw notADeployment(site.directory);
-    const secrets = await secretsHere(site, await markedHere(site, records.state.deployment()?.current));
+    const secrets = await secretsHere(site, await secretKeysHere(site, records.state.deployment()?.current));
     const texts = new Map<string, string>();
     const missing: SupportBundle['missing'] = [];
     const collect = async (file: string, look: () => Promise<string>): Promise<void> => {
@@ -56,9 +56,11 @@ export async function makeSupportBundle(host: Host, { directory, output }: Where
     await collect('env.txt', async () => secrets.keys.map((key) => `${key}\n`).join(''));
     await collect('status.json', async () => json(await readStatus(host, { directory })));
     await collect('history.json', async () => json(await readHistory(host, { directory })));
-    await collect('containers.json', async () => json((await site.docker.containers({ project: site.project })).map(shown)));
-    for (const one of await site.docker.containers({ project: site.project }).catch(() => []))
-      await collect(`logs/${one.name}.txt`, () => site.docker.logs(one.id, { tail: logLines }));
+    await collect('containers.json', async () =>
+      json((await site.docker.containers({ project: site.project })).map(withoutLabels)),
+    );
+    for (const container of await site.docker.containers({ project: site.project }).catch(() => []))
+      await collect(`logs/${container.name}.txt`, () => site.docker.logs(container.id, { tail: logLines }));
     for (const file of await transactionFiles(site)) {
       await collect(file, async () => (await readIfExists(path.join(site.airdock, file)))?.toString() ?? '');
     }
@@ -68,8 +70,8 @@ export async function makeSupportBundle(host: Host, { directory, output }: Where
   });
 }
 
-/** Keys that the template of the release marks as secret; none where it cannot be read. */
-async function markedHere({ airdock }: Site, current: string | null | undefined): Promise<Set<string>> {
+/** Keys that the release's template marks as secret; none when the template cannot be read. */
+async function secretKeysHere({ airdock }: Site, current: string | null | undefined): Promise<Set<string>> {
   if (!current) return new Set();
   const files = new ReleaseFiles(path.join(airdock, 'releases'));
   return files
@@ -98,20 +100,20 @@ async function about(site: Site): Promise<object> {
   };
 }
 
-/** Labels may carry what an operator wrote into the compose files. */
-function shown({ labels: _labels, ...container }: Awaited<ReturnType<Site['docker']['containers']>>[number]): object {
+/** Labels may contain what an operator wrote into the compose files. */
+function withoutLabels({ labels: _labels, ...container }: Awaited<ReturnType<Site['docker']['containers']>>[number]): object {
   return container;
 }
 
-/** Reports, plans and outputs of migrations of the last transactions; the files before and after hold secrets, and are not these. */
+/** Reports, plans and migration logs of the last transactions; the saved files hold secrets and are left out. */
 async function transactionFiles({ airdock }: Site): Promise<string[]> {
   const folders = await readdir(path.join(airdock, 'transactions')).catch(() => []);
-  const last = folders.toSorted((a, b) => Number(a) - Number(b)).slice(-kept);
+  const last = folders.toSorted((a, b) => Number(a) - Number(b)).slice(-keptTransactions);
   const names = ['report.txt', 'plan.json', 'migrate.log', 'rehearse.log'];
   const files: string[] = [];
   for (const id of last) {
-    const there = await readdir(path.join(airdock, 'transactions', id)).catch((): string[] => []);
-    files.push(...names.filter((name) => there.includes(name)).map((name) => `transactions/${id}/${name}`));
+    const existing = await readdir(path.join(airdock, 'transactions', id)).catch((): string[] => []);
+    files.push(...names.filter((name) => existing.includes(name)).map((name) => `transactions/${id}/${name}`));
   }
   return files;
 }

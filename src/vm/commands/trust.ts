@@ -10,20 +10,20 @@ import { notADeployment } from '../site/site.ts';
 import { changeSite, lookAtSite, type ManagedSite } from '../site/site.ts';
 import type { TrustedKey, TrustList } from './trust-documents.ts';
 
-/** `airdock trust list | add | remove`: what this deployment trusts (docs/adr/0012-trust-chain.md). */
+/** `airdock trust list | add | remove`: the keys that this deployment trusts (docs/adr/0012-trust-chain.md). */
 type Where = { directory: string };
 
-/** What is about to change, for a person to decide. */
+/** A change that the operator is asked to confirm. */
 export type TrustChange =
   | { what: 'root' | 'release' | 'removed'; key: Signer; before: readonly TrustedKey[] }
   | { what: 'sets'; key: Signer; chain: TrustChain; before: readonly TrustedKey[] };
 type Consent = (change: TrustChange) => Promise<boolean>;
 
-/** Takes no lock. */
+/** Lists the pinned keys. Takes no lock. */
 export async function listTrust(host: Host, where: Where): Promise<TrustList> {
   return lookAtSite(host, where, async (site, records) => {
     if (!records) throw notADeployment(site.directory);
-    return told(records.state.trust.all());
+    return trustList(records.state.trust.all());
   });
 }
 
@@ -37,16 +37,16 @@ export async function addKey(
   return changing(host, where, async ({ state }) => {
     const pinned = state.trust.all();
     if (role === 'release' && pinned.some((one) => one.role === 'root'))
-      throw new AirdockError('USAGE', 'a root is pinned here: its key sets alone say which keys of releases count', {
-        hint: 'Ask the vendor for a trust.json that has this key: airdock trust add trust.json.',
+      throw new AirdockError('USAGE', 'a root is pinned here: only its key sets decide which release keys are valid', {
+        hint: 'Ask the vendor for a trust.json with this key: airdock trust add trust.json.',
       });
-    await agreed(consent({ what: role, key, before: told(pinned).keys }));
+    await agreed(consent({ what: role, key, before: trustList(pinned).keys }));
     state.trust.pin({ ...key, role, pinnedAt: host.clock().toISOString(), chain: null });
-    return told(state.trust.all());
+    return trustList(state.trust.all());
   });
 }
 
-/** Takes the key sets of a root that is pinned here, without a bundle. @param bytes of `trust.json` */
+/** Adds key sets of a pinned root, without a bundle. @param bytes of `trust.json` */
 export async function addKeySets(
   host: Host,
   { bytes, ...where }: Where & { bytes: Buffer },
@@ -70,9 +70,9 @@ export async function addKeySets(
         },
       );
     const chain = root.chain === null ? brought : longerChain(parseTrust(root.chain), brought);
-    await agreed(consent({ what: 'sets', key: brought.root, chain, before: told(pinned).keys }));
+    await agreed(consent({ what: 'sets', key: brought.root, chain, before: trustList(pinned).keys }));
     state.trust.pin({ ...root, chain: chain.bytes });
-    return told(state.trust.all());
+    return trustList(state.trust.all());
   });
 }
 
@@ -88,9 +88,9 @@ export async function removeKey(
       throw new AirdockError('USAGE', `no key with the fingerprint ${fingerprint} is pinned here`, {
         hint: `Pinned: ${pinned.map((one) => one.fingerprint).join(', ') || 'none'}.`,
       });
-    await agreed(consent({ what: 'removed', key, before: told(pinned).keys }));
+    await agreed(consent({ what: 'removed', key, before: trustList(pinned).keys }));
     state.trust.unpin(fingerprint);
-    return told(state.trust.all());
+    return trustList(state.trust.all());
   });
 }
 
@@ -103,7 +103,7 @@ async function agreed(answer: Promise<boolean>): Promise<void> {
   if (!(await answer)) throw consentRefused();
 }
 
-function told(pinned: readonly PinnedKey[]): TrustList {
+function trustList(pinned: readonly PinnedKey[]): TrustList {
   const rooted = pinned.some(({ role }) => role === 'root');
   const keys = pinned.map(({ fingerprint, role, pinnedAt, chain }) => {
     return { fingerprint, role, pinnedAt, counts: role === 'root' || !rooted, set: chain && newestSet(parseTrust(chain)) };

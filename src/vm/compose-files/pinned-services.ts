@@ -3,7 +3,7 @@ import { readIfExists } from '../../io/files.ts';
 import { servicesOf } from './raw-yaml.ts';
 import { parseRaw } from './raw-yaml.ts';
 
-/** Services whose image adoption kept as the operator had it: for them the release's own is not meant. */
+/** Services that keep the operator's image since the adoption, instead of the release's. */
 export async function pinnedServices(directory: string): Promise<Set<string>> {
   const bytes = await readIfExists(path.join(directory, 'compose.adopted.yaml'));
   if (!bytes) return new Set();

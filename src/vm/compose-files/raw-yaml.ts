@@ -14,14 +14,14 @@ import {
 import { AirdockError } from '../../errors.ts';
 
 /**
- * A compose file as it is written: nothing interpolated, so that no value of `.env` gets into it; anchors and `<<` resolved;
- * every scalar as its text, so that `0644`, `"1"` and `yes` come out as they went in.
+ * A compose file as it is written. Variables are not interpolated, so that no value of `.env` gets into it. Anchors and `<<` are
+ * resolved. Every scalar is kept as text, so that `0644`, `"1"` and `yes` are written as they were read.
  */
 export type Raw = (RawScalar | RawMap | RawList) & { tag?: Tag };
 export type RawScalar = { kind: 'scalar'; text: string; quoted: boolean };
 export type RawMap = { kind: 'map'; entries: Map<string, Raw> };
 export type RawList = { kind: 'list'; items: Raw[] };
-/** Compose >= 2.24: takes the value away, puts it in place of what would be merged. */
+/** Compose >= 2.24: `!reset` removes the value, `!override` replaces it instead of merging. */
 export type Tag = '!reset' | '!override';
 
 export const reset: Raw = { ...plain('null'), tag: '!reset' };
@@ -42,7 +42,7 @@ export function isNull(raw: Raw): boolean {
   return raw.kind === 'scalar' && !raw.quoted && /^(|~|null|Null|NULL)$/.test(raw.text);
 }
 
-/** By text: compose takes `8080` and `"8080"` alike wherever it takes both. */
+/** Compares by text: where compose accepts both `8080` and `"8080"`, they mean the same. */
 export function sameRaw(a: Raw, b: Raw): boolean {
   if (a.tag !== b.tag) return false;
   if (a.kind === 'scalar' && b.kind === 'scalar') return isNull(a) === isNull(b) && (isNull(a) || a.text === b.text);
@@ -63,7 +63,7 @@ export function parseRaw(bytes: Uint8Array | string, name: string): RawMap {
   const raw = convert(document, document.contents, 0, name);
   if (raw.kind === 'map') return raw;
   if (isNull(raw)) return mapOf();
-  throw invalid(name, 'it is no mapping');
+  throw invalid(name, 'it is not a mapping');
 }
 
 function convert(document: Document, node: unknown, depth: number, name: string): Raw {
@@ -80,7 +80,7 @@ function convert(document: Document, node: unknown, depth: number, name: string)
   });
 }
 
-/** The map's own keys win over those that `<<` brings, an earlier source over a later one. */
+/** The map's own keys take precedence over those of `<<`, and an earlier source over a later one. */
 function entriesOf(document: Document, node: YamlMap, depth: number, name: string): Map<string, Raw> {
   const entries = new Map<string, Raw>();
   const merged: Raw[] = [];
@@ -91,7 +91,7 @@ function entriesOf(document: Document, node: YamlMap, depth: number, name: strin
     else entries.set(text, raw);
   }
   for (const source of merged) {
-    if (source.kind !== 'map') throw invalid(name, '<< merges something that is no mapping');
+    if (source.kind !== 'map') throw invalid(name, '<< merges something that is not a mapping');
     for (const [key, value] of source.entries) if (!entries.has(key)) entries.set(key, value);
   }
   return entries;
@@ -102,7 +102,9 @@ function tagged(node: { tag?: string | undefined }, raw: Raw): Raw {
 }
 
 function invalid(name: string, why: string): AirdockError {
-  return new AirdockError('COMPOSE_INVALID', `${name} cannot be compared: ${why}`, { hint: 'docker compose config says more.' });
+  return new AirdockError('COMPOSE_INVALID', `${name} cannot be compared: ${why}`, {
+    hint: 'docker compose config shows details.',
+  });
 }
 
 export function writeRaw(raw: RawMap, comment: string): Buffer {
@@ -142,6 +144,6 @@ function scalar(text: string, type: 'PLAIN' | 'QUOTE_DOUBLE'): Scalar {
   return node;
 }
 export function servicesOf(file: RawMap): Map<string, Raw> {
-  const found = file.entries.get('services');
-  return found?.kind === 'map' ? found.entries : new Map();
+  const services = file.entries.get('services');
+  return services?.kind === 'map' ? services.entries : new Map();
 }

@@ -4,50 +4,50 @@ import { AirdockError } from '../../errors.ts';
 import { parseReference } from '../../images/reference.ts';
 
 type Values = (key: string) => string | undefined;
-/** A NamedImage, as far as it matters here. */
+/** The part of a NamedImage that is needed here. */
 type Renamed = { image: { reference: string }; name: string; private: boolean };
 
 /**
- * compose.yaml with the `image:` of each service whose reference (interpolated, canonical) has a private name replaced by
- * that name; all other bytes stay. `env` gives the values for `${VERSION}` and the like.
+ * Replaces the `image:` of services in compose.yaml by the image's private name, if it has one; all other bytes stay. References
+ * are compared interpolated and canonical. @param env values for `${VERSION}` and the like
  * @throws COMPOSE_INVALID
  */
 export function rewriteCompose(composeYaml: string, names: readonly Renamed[], env: Values): string {
-  const wanted = new Map(names.filter((entry) => entry.private).map(({ image, name }) => [image.reference, name]));
-  if (wanted.size === 0) return composeYaml;
+  const privateNames = new Map(names.filter((entry) => entry.private).map(({ image, name }) => [image.reference, name]));
+  if (privateNames.size === 0) return composeYaml;
   const document = parse(composeYaml);
   const edits = new Map<number, { end: number; name: string }>();
   for (const { node, source } of servicesOf(document).flatMap((service) => imagesOf(service, document))) {
-    const name = wanted.get(canonical(String(node.value), env));
+    const name = privateNames.get(canonical(String(node.value), env));
     if (name !== undefined) edits.set(source[0], { end: source[1], name });
   }
   let text = composeYaml;
   for (const [start, { end, name }] of [...edits].toSorted(([a], [b]) => b - a)) {
-    // A block scalar ends behind its line.
+    // A block scalar includes the end of its line.
     const tail = text.slice(start, end).endsWith('\n') ? '\n' : '';
     text = text.slice(0, start) + name + tail + text.slice(end);
   }
   const { services = {} } = parse(text).toJS({ maxAliasCount: -1 }) as { services?: Record<string, { image?: string } | null> };
   for (const service of Object.values(services)) {
     const image = service?.image ?? '';
-    if (!wanted.has(canonical(image, env))) continue;
+    if (!privateNames.has(canonical(image, env))) continue;
     throw new AirdockError('COMPOSE_INVALID', `airdock cannot replace the image ${image} in compose.yaml`, {
-      hint: 'Write `image:` out in the service that uses it.',
+      hint: 'Write `image:` directly into the service that uses it.',
     });
   }
   return text;
 }
 
-type Found = { node: { value: unknown }; source: [number, number] };
+type ImageScalar = { node: { value: unknown }; source: [number, number] };
 
-/** The `image:` scalars that make a service's image: its own, else those of the maps that it merges in with `<<`. */
-function imagesOf(service: YAMLMap, document: Document): Found[] {
-  const own = service.items.find((pair) => keyOf(pair) === 'image')?.value;
-  if (isAlias(own)) {
-    const node = own.resolve(document);
-    return isScalar(node) && own.range ? [{ node, source: [own.range[0], own.range[1]] }] : [];
+/** The `image:` scalars that give a service its image: its own, or those of maps that it merges with `<<`. */
+function imagesOf(service: YAMLMap, document: Document): ImageScalar[] {
+  const value = service.items.find((pair) => keyOf(pair) === 'image')?.value;
+  if (isAlias(value)) {
+    const node = value.resolve(document);
+    return isScalar(node) && value.range ? [{ node, source: [value.range[0], value.range[1]] }] : [];
   }
-  if (isScalar(own)) return own.range ? [{ node: own, source: [own.range[0], own.range[1]] }] : [];
+  if (isScalar(value)) return value.range ? [{ node: value, source: [value.range[0], value.range[1]] }] : [];
   const merged = service.items.find((pair) => keyOf(pair) === '<<')?.value;
   const sources = isSeq(merged) ? merged.items : [merged];
   return sources.flatMap((source) => {
@@ -73,7 +73,7 @@ function parse(text: string): Document {
   return document;
 }
 
-/** '' for what is no reference: compose will say so better. */
+/** '' for an invalid reference, about which compose gives the better message. */
 function canonical(image: string, env: Values): string {
   try {
     return parseReference(interpolate(image, env)).canonical;

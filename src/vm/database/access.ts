@@ -2,29 +2,29 @@ import type { BundleManifest } from '../../bundle/manifest.ts';
 import { databaseByUrl, urlWith } from '../../data/postgres/server/database-url.ts';
 import type { EnvFile } from '../env/file.ts';
 
-/** Where the database is, and who may in: a compose service, or what a URL in `.env` names. */
+/** Where the database is, and how to log in: a compose service, or the server that a URL in `.env` names. */
 
 export type DatabaseAccess = {
-  /** The database's service: where it is, or, of one elsewhere, whose image has the tools. */
+  /** The database's service. If the database is on another server, only its image is used, for the tools. */
   service: string;
   user: string;
   password: string;
   name: string;
-  /** The URL that the application takes instead of single values, and its key in `.env`. */
+  /** The URL that the application reads instead of single values, and its key in `.env`. */
   url?: { key: string; text: string };
-  /** Outside of the deployment's own service. */
+  /** Set when the database is not a service of the deployment. */
   elsewhere?: {
     host: string;
     port: number;
     /** For libpq, besides host, port and password (postgres: "34.15. Environment Variables"). */
     environment: Record<string, string>;
-    /** The service that uses it: the tools see the network as that does. */
-    seenFrom: string;
+    /** The service that uses the database: the tools run in its network. */
+    networkOf: string;
   };
 };
 
 /**
- * @returns undefined where the release declares no database, or none whose tools it carries
+ * @returns undefined when the release declares no database, or has no image with its tools
  * @throws AirdockError ENV_INVALID when the text is not a URL, or asks for something unsupported; the error never quotes the URL, which has a password
  */
 export function databaseAccess(manifest: BundleManifest, env: EnvFile): DatabaseAccess | undefined {
@@ -37,15 +37,15 @@ export function databaseAccess(manifest: BundleManifest, env: EnvFile): Database
   return { service, user: value(database.userKey), password: value(database.passwordKey), name: value(database.nameKey) };
 }
 
-/** The key of `.env` that names the database; undefined when none has a URL. */
+/** The key of `.env` that holds the database's URL; undefined when there is no URL. */
 export function databaseUrlKey({ database }: BundleManifest, env: EnvFile): string | undefined {
   const key = database === 'none' ? undefined : database.urlKey;
   return key !== undefined && (env.expanded(key) ?? '') !== '' ? key : undefined;
 }
 
 /**
- * What makes the application use that database: of the same server, unless `host` names another one. For one-shots that
- * migrate; `.env` stays as it is.
+ * Environment variables that make the application use the database `name`, of the same server or of `host`. They are for one-shot
+ * migrations; `.env` does not change.
  */
 export function environmentOf(
   manifest: BundleManifest,
@@ -57,7 +57,7 @@ export function environmentOf(
   return manifest.database === 'none' ? {} : { [manifest.database.nameKey]: name };
 }
 
-/** Without parameters: they are about the way to another server. */
+/** A URL without parameters, because those are for the connection to the original server. */
 function urlAt(host: string, { user, password }: DatabaseAccess, name: string): string {
   const [login, secret, database] = [user, password, name].map(encodeURIComponent);
   return `postgresql://${login}:${secret}@${host}:5432/${database}`;
@@ -66,5 +66,5 @@ function urlAt(host: string, { user, password }: DatabaseAccess, name: string): 
 function accessByUrl(urlKey: string, text: string, service: string, seenFrom: string): DatabaseAccess {
   const { host, port, user, password, name, environment } = databaseByUrl(urlKey, text, service);
   const access = { service, user, password, name, url: { key: urlKey, text } };
-  return host === service ? access : { ...access, elsewhere: { host, port, environment, seenFrom } };
+  return host === service ? access : { ...access, elsewhere: { host, port, environment, networkOf: seenFrom } };
 }

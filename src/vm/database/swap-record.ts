@@ -8,14 +8,14 @@ import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { sessionName } from '../state/names.ts';
 import type { KeptDatabase } from '../state/state.ts';
 
-/** What the intents of `quiesce` and `swap` say: all that recovery needs besides a look (docs/adr/0008-irreversible.md). */
+/** The records of the steps `quiesce` and `swap`, which recovery needs (docs/adr/0008-irreversible.md). */
 const databaseId = z.strictObject({ name: z.string(), oid: z.int() });
 
 const quiesceDetail = z.strictObject({
   live: databaseId,
-  /** Services that wrote or let users in, with how many containers each. */
+  /** Services that wrote or let users in, with their numbers of containers. */
   services: z.record(z.string(), z.int()),
-  /** Services that stay away until traffic opens: of both releases. */
+  /** Services of both releases that stay stopped until traffic opens. */
   shut: z.array(z.string()),
 });
 export type QuiesceDetail = z.infer<typeof quiesceDetail>;
@@ -23,17 +23,17 @@ export type QuiesceDetail = z.infer<typeof quiesceDetail>;
 const swapDetail = z.strictObject({
   live: databaseId,
   next: databaseId,
-  /** The name that the live one gets. */
+  /** The name that the live database gets. */
   aside: z.string(),
-  /** The release that the database put aside belongs to, and what its schema may have. */
+  /** The release of the database that is put aside, and the newest release whose migrations it may have. */
   release: z.string(),
   schemaRelease: z.string(),
-  /** The same of the one that comes in. */
+  /** The newest release whose migrations the database that is put in place may have. */
   nextSchemaRelease: z.string(),
 });
 export type SwapDetail = z.infer<typeof swapDetail>;
 
-/** `elsewhere`: no service of the deployment is the server. */
+/** `elsewhere`: the server is not a service of the deployment. */
 export type DeploymentPostgres = PostgresServer & { elsewhere: boolean };
 
 export function quiesceOf(site: ManagedSite, id: number): QuiesceDetail | undefined {
@@ -47,12 +47,12 @@ export function swapOf(site: ManagedSite, id: number): SwapDetail | undefined {
 }
 
 function intentOf(site: ManagedSite, id: number, step: string): Record<string, unknown> | undefined {
-  return site.journal.steps(id).find((one) => one.step === step && one.state === 'intent')?.detail;
+  return site.journal.steps(id).find((record) => record.step === step && record.state === 'intent')?.detail;
 }
 
 /**
- * The server of the deployment's database, as transaction `record`. An adopted release without a bundle declares none: then
- * the other one's word counts.
+ * The server of the deployment's database, for the sessions of a transaction. A release that was adopted without a bundle declares no
+ * database: then the other release of the transaction does.
  * @throws INTERNAL when neither has a database service
  */
 export async function postgresServerOf(

@@ -5,10 +5,10 @@ import type { DatabaseAccess } from './access.ts';
 import type { Site } from '../site/site.ts';
 import type { ContainerInfo } from '../../io/container.ts';
 
-/** The tools' containers, by the deployment's directory: recovery removes what a killed airdock left. */
+/** Label of the tools' containers, with the deployment's directory, by which recovery removes them after airdock was killed. */
 export const toolLabel = 'airdock.tool';
 
-/** The deployment's database, as its tools reach it. @throws COMPOSE_INVALID; PREFLIGHT_FAILED when there are no tools here */
+/** The deployment's database, with the tools that reach it. @throws COMPOSE_INVALID; PREFLIGHT_FAILED when no service has the tools */
 export async function databaseTarget(site: Site, access: DatabaseAccess): Promise<DatabaseTarget> {
   const { service, user, name: database, password, elsewhere } = access;
   const compose = await site.compose();
@@ -16,35 +16,41 @@ export async function databaseTarget(site: Site, access: DatabaseAccess): Promis
   const model = await compose.config();
   const image = await databaseImage(site, model, service);
   if (image === undefined)
-    throw new AirdockError('PREFLIGHT_FAILED', `there is no service ${service} here whose image has the database's tools`, {
-      hint: `The database at ${elsewhere.host} is backed up by the tools of that image. Is the service behind a profile? COMPOSE_PROFILES in .env.`,
-    });
+    throw new AirdockError(
+      'PREFLIGHT_FAILED',
+      `the deployment has no service ${service}, whose image has the tools of the database`,
+      {
+        hint: `airdock needs these tools for the database at ${elsewhere.host}. If the service has a profile, turn the profile on: COMPOSE_PROFILES in .env.`,
+      },
+    );
   const tools = site.tools({
     image,
-    ...seenBy(model, elsewhere.seenFrom),
+    ...networkOf(model, elsewhere.networkOf),
     labels: { [toolLabel]: site.directory },
     env: { PGHOST: elsewhere.host, PGPORT: String(elsewhere.port), PGPASSWORD: password, ...elsewhere.environment },
   });
   return { tools, service, user, database };
 }
 
-/** What the container of that service runs, as the engine names it, else what one would run. */
+/** The image that the service's container runs, by its id; without a container, the image that compose would use. */
 export async function databaseImage(site: Site, model: ComposeModel, service: string): Promise<string | undefined> {
   return (await runningImage(site, service)) ?? model.services[service]?.image;
 }
 
-/** The image's id of that service's container; undefined when it has none. */
+/** The image id of the service's container; undefined without a container. */
 export async function runningImage({ docker, project }: Site, service: string): Promise<string | undefined> {
-  return (await docker.containers({ project })).find((one) => one.service === service && !one.oneOff)?.imageId;
+  return (await docker.containers({ project })).find((container) => container.service === service && !container.oneOff)?.imageId;
 }
 
-/** The network and the names that a service has. */
-function seenBy({ services, networks = {} }: ComposeModel, name: string): { network: string; hosts: string[] } {
-  const { networks: own = {}, network_mode: mode, extra_hosts: hosts = [] } = services[name] ?? {};
-  const [first = 'default'] = Object.keys(own).toSorted((a, b) => Number(networks[a]?.internal) - Number(networks[b]?.internal));
+/** The network and the extra hosts of a service. */
+function networkOf({ services, networks = {} }: ComposeModel, name: string): { network: string; hosts: string[] } {
+  const { networks: serviceNetworks = {}, network_mode: mode, extra_hosts: hosts = [] } = services[name] ?? {};
+  const [first = 'default'] = Object.keys(serviceNetworks).toSorted(
+    (a, b) => Number(networks[a]?.internal) - Number(networks[b]?.internal),
+  );
   return { network: mode ?? networks[first]?.name ?? 'bridge', hosts: hosts.map((host) => host.replace('=', ':')) };
 }
-/** An address of the running container, which a login over TCP proves the password with: `exec` uses local trust (docs/FACTS.md "Logins"). */
+/** An address of the running container. A login over TCP checks the password; `exec` does not, it uses local trust (docs/FACTS.md "Logins"). */
 export function databaseAddress(containers: readonly ContainerInfo[], service: string): string | undefined {
   const container = containers.find((one) => one.service === service && !one.oneOff && one.state === 'running');
   return container && Object.values(container.addresses)[0];

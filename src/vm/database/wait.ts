@@ -5,13 +5,13 @@ import { isAirdockError } from '../../errors.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { DeploymentPostgres } from './swap-record.ts';
 
-/** After a restart of the engine the server starts too, or has to be started: until it answers. @throws DATABASE_UNREACHABLE */
+/** Starts the database service if it does not run, and waits until it answers. @throws DATABASE_UNREACHABLE */
 export async function waitForDatabase(site: ManagedSite, server: DeploymentPostgres): Promise<void> {
   if (!server.elsewhere) await (await site.compose()).up([server.service], { noDeps: true, noRecreate: true });
   await untilItAnswers({ ...server, database: maintenanceOf(server.database) });
 }
 
-/** A minute: a server whose container runs may still be starting, or replaying its log. @throws DATABASE_UNREACHABLE */
+/** Waits up to a minute: a server may still be starting, or replaying its log. @throws DATABASE_UNREACHABLE */
 export async function untilItAnswers(target: DatabaseTarget): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {

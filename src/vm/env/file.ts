@@ -2,39 +2,39 @@ import { interpolate } from '../../io/compose-interpolation.ts';
 import { AirdockError } from '../../errors.ts';
 import { type Assignment, decode, encode, scan } from './syntax.ts';
 
-/** A `.env` file of which every byte that is not edited stays as it is. Immutable: edits give a new document. */
+/** A `.env` file. Bytes that are not edited never change. Immutable: an edit returns a new document. */
 export interface EnvFile {
-  /** As compose reads it, variables in it left alone. Undefined when absent. The last one wins when a key is there twice. */
+  /** The value as compose reads it, without interpolation. Undefined when absent. If a key is set twice, the last value counts. */
   get(key: string): string | undefined;
-  /** As services get it: with variables of the same file put in, except between single quotes. */
+  /** The value as services get it: interpolated with variables of the same file, except between single quotes. */
   expanded(key: string): string | undefined;
-  /** Each once, in the order of the file. */
+  /** Every key once, in the order of the file. */
   keys(): string[];
   /** Line numbers (from 1) at which the key is set. */
   lines(key: string): number[];
   /** The comment lines directly above the key, without line ends. */
   comments(key: string): string[];
-  /** The assignment as it stands, without its line end; with an inline comment when it has one. */
+  /** The assignment as written, with an inline comment, without the line end. */
   line(key: string): string | undefined;
-  /** Changes the bytes of the value alone. @throws ENV_INVALID when the key is absent or there twice */
+  /** Changes only the bytes of the value. @throws ENV_INVALID when the key is absent or set twice */
   set(key: string, value: string): EnvFile;
-  /** At the end, in the file's own line ending. @throws ENV_INVALID when a key is there already */
+  /** Appends entries, with the file's line ending. @throws ENV_INVALID when a key is set already */
   append(entries: readonly EnvEntry[]): EnvFile;
-  /** @throws ENV_INVALID naming the lines when the key is there twice */
+  /** @throws ENV_INVALID naming the lines when the key is set twice */
   assertOnce(key: string): void;
   toBytes(): Buffer;
 }
 
 export type EnvEntry = {
   key: string;
-  /** Written so that compose reads exactly this; or `line`, the assignment as another file has it. */
+  /** The value that compose must read; or `line`, an assignment copied from another file. */
   value?: string;
   line?: string;
-  /** Whole comment lines above it, without line ends. */
+  /** Comment lines above the assignment, without line ends. */
   comments?: readonly string[];
 };
 
-/** @throws AirdockError ENV_INVALID naming the line that compose would not read either */
+/** @throws AirdockError ENV_INVALID naming a line that compose cannot read either */
 export function parseEnvFile(bytes: Uint8Array | string, name = '.env'): EnvFile {
   return new Document(Buffer.from(bytes).toString('latin1'), name);
 }
@@ -51,9 +51,9 @@ class Document implements EnvFile {
   }
 
   get(key: string): string | undefined {
-    const found = this.#all(key).at(-1);
-    if (!found || found.inherited) return undefined;
-    return fromBytes(decode(this.#text.slice(found.start, found.end), found.quote));
+    const assignment = this.#all(key).at(-1);
+    if (!assignment || assignment.inherited) return undefined;
+    return fromBytes(decode(this.#text.slice(assignment.start, assignment.end), assignment.quote));
   }
 
   expanded(key: string): string | undefined {
@@ -71,28 +71,28 @@ class Document implements EnvFile {
   }
 
   comments(key: string): string[] {
-    const found = this.#all(key).at(-1);
-    if (!found) return [];
-    const above = this.#text.slice(0, found.lineStart).split('\n').slice(0, -1);
+    const assignment = this.#all(key).at(-1);
+    if (!assignment) return [];
+    const above = this.#text.slice(0, assignment.lineStart).split('\n').slice(0, -1);
     return above.slice(above.findLastIndex((line) => !/^\s*#/.test(line)) + 1).map((line) => fromBytes(line.replace(/\r$/, '')));
   }
 
   line(key: string): string | undefined {
-    const found = this.#all(key).at(-1);
-    if (!found) return undefined;
-    const end = this.#text.indexOf('\n', found.end);
-    return fromBytes(this.#text.slice(found.lineStart, end === -1 ? undefined : end)).replace(/\r$/, '');
+    const assignment = this.#all(key).at(-1);
+    if (!assignment) return undefined;
+    const end = this.#text.indexOf('\n', assignment.end);
+    return fromBytes(this.#text.slice(assignment.lineStart, end === -1 ? undefined : end)).replace(/\r$/, '');
   }
 
   set(key: string, value: string): EnvFile {
     this.assertOnce(key);
-    const [found] = this.#all(key);
-    if (!found) throw new AirdockError('ENV_INVALID', `${this.#name} does not set ${key}`);
-    const rest = this.#text.slice(found.end);
-    // An empty bare value would make the comment behind it the value.
-    const style = value === '' && /^[ \t]*#/.test(rest) && found.quote === '' ? "'" : found.quote;
-    const encoded = (found.inherited ? '=' : '') + encode(toBytes(value), style);
-    return new Document(this.#text.slice(0, found.start) + encoded + rest, this.#name);
+    const [assignment] = this.#all(key);
+    if (!assignment) throw new AirdockError('ENV_INVALID', `${this.#name} does not set ${key}`);
+    const rest = this.#text.slice(assignment.end);
+    // After an empty value without quotes, a comment would become the value.
+    const style = value === '' && /^[ \t]*#/.test(rest) && assignment.quote === '' ? "'" : assignment.quote;
+    const encoded = (assignment.inherited ? '=' : '') + encode(toBytes(value), style);
+    return new Document(this.#text.slice(0, assignment.start) + encoded + rest, this.#name);
   }
 
   append(entries: readonly EnvEntry[]): EnvFile {
@@ -111,7 +111,7 @@ class Document implements EnvFile {
     const lines = this.lines(key);
     if (lines.length < 2) return;
     throw new AirdockError('ENV_INVALID', `${this.#name} sets ${key} more than once, in lines ${lines.join(' and ')}`, {
-      hint: `docker compose takes the last one. Keep the line that is meant, and remove the others.`,
+      hint: `docker compose uses the last line. Keep the line that you want, and remove the others.`,
     });
   }
 
@@ -120,12 +120,12 @@ class Document implements EnvFile {
   }
 
   #all(key: string): Assignment[] {
-    const wanted = toBytes(key);
-    return this.#assignments.filter((assignment) => assignment.key === wanted);
+    const keyBytes = toBytes(key);
+    return this.#assignments.filter((assignment) => assignment.key === keyBytes);
   }
 }
 
-/** The syntax is read byte by byte (env-syntax.ts); people and programs want text. */
+/** From latin1, the form that syntax.ts works on, to text. */
 function fromBytes(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('utf8');
 }

@@ -1,16 +1,16 @@
 import { AirdockError } from '../../errors.ts';
 
 /**
- * How compose reads a `.env` file (github.com/compose-spec/compose-go, dotenv/parser.go), with the place of every value.
- * Text here is latin1: one character a byte, so that offsets are byte offsets and foreign bytes survive.
+ * Parses a `.env` file as compose does (github.com/compose-spec/compose-go, dotenv/parser.go), with the position of every value.
+ * Text here is latin1, one character a byte, so that offsets are byte offsets and other encodings survive.
  */
 export type Assignment = {
   key: string;
-  /** Of the key, from 1. */
+  /** Line number of the key, from 1. */
   line: number;
   /** Start of the line that the key is on. */
   lineStart: number;
-  /** The value with its quotes. */
+  /** Start and end of the value, with its quotes. */
   start: number;
   end: number;
   quote: '' | "'" | '"';
@@ -21,12 +21,12 @@ export type Assignment = {
 const blank = /[ \t\v\f\r]/;
 
 export function scan(text: string, name: string): Assignment[] {
-  const found: Assignment[] = [];
+  const assignments: Assignment[] = [];
   // compose skips a byte order mark.
   let at = text.startsWith('\xef\xbb\xbf') ? 3 : 0;
   const refuse = (where: number, why: string) =>
     new AirdockError('ENV_INVALID', `${name} line ${lineOf(text, where)}: ${why}`, {
-      hint: 'docker compose cannot read the file either. Put the line right.',
+      hint: 'docker compose cannot read the file either. Correct the line.',
     });
   while (at < text.length) {
     if (blank.test(text.charAt(at)) || text[at] === '\n') {
@@ -39,13 +39,13 @@ export function scan(text: string, name: string): Assignment[] {
     }
     const head = /^(?:export[ \t]+)?([^\n=:]*?)[ \t\v\f\r]*(=|:|\n|$)/.exec(text.slice(at, endOfLine(text, at) + 1));
     const key = head?.[1] ?? '';
-    // Letters of other alphabets pass in compose too: in latin1 they are the upper half.
+    // Compose also accepts letters of other alphabets, which are the upper half of latin1 here.
     if (!head || !/^[\w.[\]\x80-\xff-]+$/.test(key)) throw refuse(at, `${nameInMessage(key, head?.[2])} is not a variable name`);
-    const place = { key, line: lineOf(text, at), lineStart: text.lastIndexOf('\n', at) + 1 };
+    const position = { key, line: lineOf(text, at), lineStart: text.lastIndexOf('\n', at) + 1 };
     const inherited = head[2] !== '=' && head[2] !== ':';
     if (inherited) {
       const end = at + head[0].trimEnd().length;
-      found.push({ ...place, start: end, end, quote: '', inherited });
+      assignments.push({ ...position, start: end, end, quote: '', inherited });
       at = endOfLine(text, at);
       continue;
     }
@@ -55,27 +55,27 @@ export function scan(text: string, name: string): Assignment[] {
     if (quote === "'" || quote === '"') {
       const end = closing(text, start, quote);
       if (end === undefined) throw refuse(start, `the quote of ${key} is not closed`);
-      found.push({ ...place, start, end, quote, inherited });
+      assignments.push({ ...position, start, end, quote, inherited });
       at = end;
     } else {
-      // An empty value with blanks behind it starts right after the separator, where a new one belongs.
+      // An empty value followed by blanks starts right after the separator, where a new value would be written.
       if (start === text.length || quote === '\n') start = at + head[0].length;
       const line = text.slice(start, endOfLine(text, start));
       const end = start + (line.split(' #', 1)[0] ?? '').trimEnd().length;
-      found.push({ ...place, start, end, quote: '', inherited });
+      assignments.push({ ...position, start, end, quote: '', inherited });
       at = endOfLine(text, start);
     }
   }
-  return found;
+  return assignments;
 }
 
-/** The rest of a key or password that lost its quotes stands where a name should: only what can be a mistyped name is quoted. */
+/** Messages quote the text only if it may be a mistyped name: it could also be the rest of a secret that lost its quotes. */
 function nameInMessage(key: string, separator: string | undefined): string {
   const mistyped = (separator === '=' || separator === ':') && /^[\w. -]{1,40}$/.test(key);
   return mistyped ? JSON.stringify(key) : 'what it begins with';
 }
 
-/** Offset behind the closing quote: a backslash hides the character after it. */
+/** Offset after the closing quote; a backslash escapes the character after it. */
 function closing(text: string, start: number, quote: string): number | undefined {
   for (let i = start + 1; i < text.length; i++) {
     if (text[i] === '\\') i++;
@@ -93,7 +93,7 @@ function lineOf(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-/** The value between its quotes; `$` and what follows it are left alone. */
+/** The value without its quotes and escapes; variables stay. */
 export function decode(raw: string, quote: Assignment['quote']): string {
   if (quote === '') return raw;
   const inner = raw.slice(1, -1);
@@ -106,7 +106,7 @@ export function decode(raw: string, quote: Assignment['quote']): string {
 
 const escapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
-/** A value so that compose reads exactly it, in that style when the style can say it. `$` never starts a variable. */
+/** Writes a value so that compose reads exactly that value, in the given style if possible. `$` never starts a variable. */
 export function encode(value: string, style: Assignment['quote']): string {
   const bare = /^[\w./:@%+,=~^*?&()[\]{}<>|;!\x80-\xff-]*$/.test(value);
   const single = !/['\\\n\r]/.test(value);

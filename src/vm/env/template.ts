@@ -15,17 +15,17 @@ export type TemplateKey = {
 };
 
 export type EnvInputs = {
-  /** `--set KEY=VALUE`: anyone on the machine can read it, so secrets are refused. */
+  /** `--set KEY=VALUE`. Secrets are refused, because everyone on the machine can read the arguments of a process. */
   set?: Record<string, string>;
-  /** Values that did not come from the command line: `--set-file`, a prompt, the release itself (VERSION). They win. */
+  /** Values from elsewhere: `--set-file`, a prompt, the release itself (VERSION). They take precedence over `set`. */
   given?: Record<string, string>;
-  /** Makes the value for `generate=KIND`; node:crypto unless told. */
+  /** Makes the value for `generate=KIND`; by default with node:crypto. */
   generate?: (kind: string) => string;
 };
 
 export type NewEnv = {
   bytes: Buffer;
-  /** Required keys without a value: nothing is to be written while there are any. */
+  /** Required keys without a value: `.env` must not be written while there are any. */
   missing: string[];
   /** Keys whose value was generated. */
   generated: string[];
@@ -65,14 +65,14 @@ export function templateKeys(bytes: Uint8Array): TemplateKey[] {
   });
 }
 
-/** Keys that a release marks as secret, or generates; none of one that was adopted without a template. */
+/** Keys that a release marks as secret, or generates; none if it was adopted without a template. */
 export function secretKeysOf(files: ReadonlyMap<string, Uint8Array>): Set<string> {
   const bytes = files.get(template);
   const keys = bytes === undefined ? [] : templateKeys(bytes);
   return new Set(keys.filter(({ secret, generate }) => secret || generate !== undefined).map(({ key }) => key));
 }
 
-/** A first install's `.env`: the template with values. @throws SECRET_ON_COMMAND_LINE, USAGE (unknown key), ENV_INVALID */
+/** Makes `.env` for a first install: the template with values. @throws SECRET_ON_COMMAND_LINE, USAGE (unknown key), ENV_INVALID */
 export function renderNewEnv(bytes: Uint8Array, inputs: EnvInputs = {}): NewEnv {
   const keys = templateKeys(bytes);
   const values = valuesOf(inputs, keys, []);
@@ -85,7 +85,7 @@ export function renderNewEnv(bytes: Uint8Array, inputs: EnvInputs = {}): NewEnv 
   return { bytes: file.toBytes(), missing: missingIn(file, keys), generated };
 }
 
-/** An upgrade's: keys that only the template has are appended, everything else stays; inputs change single values. */
+/** Makes `.env` for an upgrade: keys that only the template has are appended, inputs change single values, everything else stays. */
 export function mergeEnv(current: Uint8Array, bytes: Uint8Array, inputs: EnvInputs = {}): MergedEnv {
   const keys = templateKeys(bytes);
   let file = parseEnvFile(current);
@@ -103,7 +103,7 @@ export function mergeEnv(current: Uint8Array, bytes: Uint8Array, inputs: EnvInpu
     .filter(({ key }) => file.lines(key).length === 0)
     .map((key): EnvEntry => {
       const value = values.get(key.key) ?? (key.default === '' ? generateFor(key, inputs, generated) : undefined);
-      // A default may interpolate other keys: it is taken over as it stands.
+      // A default may interpolate other keys, so it is copied as written.
       return { key: key.key, comments: key.comments, ...(value === undefined ? { line: key.line } : { value }) };
     });
   file = file.append(added);
@@ -124,7 +124,7 @@ function valuesOf(
   if (unknown.length > 0) {
     const near = unknown.flatMap((key) => known.filter((candidate) => isNear(key, candidate)));
     throw new AirdockError('USAGE', `${template} has no ${unknown.join(', ')}`, {
-      hint: near.length > 0 ? `Is ${near.join(' or ')} meant?` : `It has: ${known.join(', ')}.`,
+      hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has: ${known.join(', ')}.`,
     });
   }
   const secret = keys.filter(({ key, secret: isSecret }) => isSecret && key in set).map(({ key }) => key);
@@ -149,7 +149,7 @@ export function generateValue(kind: string): string {
   return randomBytes(Number(kind.slice(3))).toString('hex');
 }
 
-/** At most two letters apart (Levenshtein), or one within the other. */
+/** Whether two names differ by at most two letters (Levenshtein), or one contains the other. */
 function isNear(a: string, b: string): boolean {
   const [x, y] = [a.toUpperCase(), b.toUpperCase()];
   if (x.length > 3 && (x.includes(y) || y.includes(x))) return true;

@@ -5,14 +5,14 @@ import { AirdockError, isAirdockError } from '../../errors.ts';
 import type { Docker, EngineImage, ImageStore } from '../../io/docker.ts';
 import { idOnStore, type NamedImage } from './names.ts';
 
-/** What the engine lacks. */
+/** What has to be done for each image. */
 export type LoadPlan = {
-  /** Nothing to do: there under its name, right id and layers. */
+  /** Nothing: the engine has the image under its name, with the right id and layers. */
   present: NamedImage[];
-  /** There under another name. */
+  /** A tag: the engine has the image under another name. */
   tag: NamedImage[];
   load: NamedImage[];
-  /** Compressed layers that the engine has, to be left out of the tar. */
+  /** Compressed layers that the engine has, and that the tar leaves out. */
   omit: Set<Digest>;
   /** Compressed and uncompressed bytes of the layers that go into the tar. */
   bytes: number;
@@ -20,8 +20,9 @@ export type LoadPlan = {
 };
 
 /**
- * Looks only. `known`: other images that this deployment has had (kept releases). The containerd store needs them: what an
- * engine image consists of there is known only when its manifest is.
+ * Plans a load, and changes nothing.
+ * @param known images of kept releases. On the containerd store the compressed layers of an engine's image are known only if its
+ *   manifest is
  */
 export async function planLoad(
   images: readonly NamedImage[],
@@ -33,8 +34,8 @@ export async function planLoad(
   const plan: LoadPlan = { present: [], tag: [], load: [], omit: new Set(), bytes: 0, uncompressedBytes: 0 };
   for (const named of images) {
     const byName = await docker.inspectImage(named.name);
-    if (isThatImage(byName, named.image, store)) plan.present.push(named);
-    else if (isThatImage(engine.get(idOnStore(named.image, store)), named.image, store)) plan.tag.push(named);
+    if (isImage(byName, named.image, store)) plan.present.push(named);
+    else if (isImage(engine.get(idOnStore(named.image, store)), named.image, store)) plan.tag.push(named);
     else plan.load.push(named);
   }
   const has = store === 'classic' ? chainsOf(engine) : blobsOf(engine, [...known, ...images.map(({ image }) => image)], store);
@@ -46,7 +47,7 @@ export async function planLoad(
     }
   }
   for (const [digest, layer] of needed) {
-    // On the classic store a layer may be there below one image and not below another.
+    // On the classic store a layer may exist as part of one image and still be missing for another.
     plan.omit.delete(digest);
     plan.bytes += layer.size;
     plan.uncompressedBytes += layer.uncompressedSize;
@@ -54,15 +55,15 @@ export async function planLoad(
   return plan;
 }
 
-function isThatImage(found: EngineImage | undefined, image: ImageRecord, store: ImageStore): found is EngineImage {
-  return found?.id === idOnStore(image, store) && sameLayers(found, image);
+function isImage(present: EngineImage | undefined, image: ImageRecord, store: ImageStore): present is EngineImage {
+  return present?.id === idOnStore(image, store) && sameLayers(present, image);
 }
 
 function sameLayers({ diffIds }: EngineImage, { layers }: ImageRecord): boolean {
   return diffIds.length === layers.length && layers.every((layer, i) => layer.diffId === diffIds[i]);
 }
 
-/** The classic store knows a layer by all diffIDs up to it (OCI image-spec config.md, "Layer ChainID"), whatever carried it. */
+/** The classic store identifies a layer by all diffIDs up to it (OCI image-spec config.md, "Layer ChainID"). */
 function chainsOf(engine: ReadonlyMap<string, EngineImage>) {
   const chains = new Set<string>();
   for (const { diffIds } of engine.values()) diffIds.forEach((_, i) => chains.add(diffIds.slice(0, i + 1).join(' ')));
@@ -70,12 +71,12 @@ function chainsOf(engine: ReadonlyMap<string, EngineImage>) {
 }
 
 /**
- * The containerd store must hold the compressed blob itself: an image whose layers came from others' uncompressed ones runs,
+ * The containerd store must have the compressed blob itself: an image that uses uncompressed layers of other images runs,
  * but `docker save` of it is empty (docs/FACTS.md "Layers that may be left out").
  */
 function blobsOf(engine: ReadonlyMap<string, EngineImage>, known: readonly ImageRecord[], store: ImageStore) {
-  const there = known.filter((image) => isThatImage(engine.get(idOnStore(image, store)), image, store));
-  const digests = new Set(there.flatMap(({ layers }) => layers.map(({ digest }) => digest)));
+  const complete = known.filter((image) => isImage(engine.get(idOnStore(image, store)), image, store));
+  const digests = new Set(complete.flatMap(({ layers }) => layers.map(({ digest }) => digest)));
   return (layers: readonly LayerRecord[]) => layers.every(({ digest }) => digests.has(digest));
 }
 
@@ -84,11 +85,11 @@ export type LoadReport = {
   tagged: string[];
   /** Bytes of the tars that the engine got. */
   bytes: number;
-  /** True when something was amiss after the first look, and images were loaded with all their layers. */
+  /** True when a check found faulty images, which were then loaded with all their layers. */
   full: boolean;
 };
 
-/** The tar for `docker load` with these names, less the layers in `omit` (src/bundle/archive.ts). */
+/** The tar for `docker load` with these names, without the layers in `omit` (src/bundle/archive.ts). */
 export type ArchiveOf = (images: readonly NamedImage[], omit: ReadonlySet<Digest>) => AsyncIterable<Buffer>;
 
 export type LoadOptions = {
@@ -102,9 +103,9 @@ export type LoadOptions = {
 };
 
 /**
- * Makes the engine hold each image, whole, under its name, loading only what it lacks. An engine may accept a tar and hold
- * a broken image, and what it had may be gone when the tar arrives: each image is looked at afterwards, and what is amiss
- * is loaded once more in full.
+ * Makes sure that the engine has each image, complete, under its name, and loads only what is missing. An engine may accept a tar
+ * and have a broken image, or lose layers before the tar arrives: so each image is checked afterwards, and a faulty one is loaded
+ * once more with all its layers.
  * @throws LOAD_FAILED, STORE_CORRUPT
  */
 export async function loadImages(options: LoadOptions): Promise<LoadReport> {
@@ -119,21 +120,21 @@ export async function loadImages(options: LoadOptions): Promise<LoadReport> {
   try {
     await send(plan.load, plan.omit, plan.bytes, options, report);
   } catch (error) {
-    // The classic store says it when a layer that was left out is not there; anything else is no reason to try again.
+    // The classic store fails when a left-out layer is missing; no other error is a reason to try again.
     if (!isAirdockError(error, 'LOAD_FAILED') || plan.omit.size === 0) throw error;
   }
-  const amiss = await findAmiss(images, docker, store);
-  if (amiss.size === 0) return report;
+  const faulty = await findFaulty(images, docker, store);
+  if (faulty.size === 0) return report;
 
   report.full = true;
-  const again = [...amiss.keys()];
-  report.loaded = [...new Set([...report.loaded, ...again.map(({ name }) => name)])];
-  const total = again.flatMap(({ image }) => image.layers).reduce((sum, layer) => sum + layer.size, 0);
-  await send(again, new Set(), total, options, report);
-  const still = await findAmiss(images, docker, store);
-  if (still.size === 0) return report;
-  const list = [...still].map(([{ name }, reason]) => `${name}: ${reason}`).join('; ');
-  throw new AirdockError('LOAD_FAILED', `the engine does not hold what was loaded: ${list}`, {
+  const retried = [...faulty.keys()];
+  report.loaded = [...new Set([...report.loaded, ...retried.map(({ name }) => name)])];
+  const total = retried.flatMap(({ image }) => image.layers).reduce((sum, layer) => sum + layer.size, 0);
+  await send(retried, new Set(), total, options, report);
+  const stillFaulty = await findFaulty(images, docker, store);
+  if (stillFaulty.size === 0) return report;
+  const list = [...stillFaulty].map(([{ name }, reason]) => `${name}: ${reason}`).join('; ');
+  throw new AirdockError('LOAD_FAILED', `the engine does not have the loaded images: ${list}`, {
     hint: 'Restart Docker Engine (systemctl restart docker) and run the same command again.',
   });
 }
@@ -157,19 +158,19 @@ async function send(
   await docker.loadImages(Readable.from(counted(), { objectMode: false }), signal);
 }
 
-async function findAmiss(images: readonly NamedImage[], docker: Docker, store: ImageStore): Promise<Map<NamedImage, string>> {
-  const amiss = new Map<NamedImage, string>();
+async function findFaulty(images: readonly NamedImage[], docker: Docker, store: ImageStore): Promise<Map<NamedImage, string>> {
+  const faulty = new Map<NamedImage, string>();
   for (const named of images) {
-    const reason = await whatIsAmiss(named, docker, store);
-    if (reason !== undefined) amiss.set(named, reason);
+    const reason = await faultOf(named, docker, store);
+    if (reason !== undefined) faulty.set(named, reason);
   }
-  return amiss;
+  return faulty;
 }
 
-async function whatIsAmiss({ image, name }: NamedImage, docker: Docker, store: ImageStore): Promise<string | undefined> {
-  const found = await docker.inspectImage(name);
-  if (!found) return 'it is not there';
-  if (found.id !== idOnStore(image, store)) return `it is ${found.id} instead of ${idOnStore(image, store)}`;
-  if (!sameLayers(found, image)) return 'it has other layers';
+async function faultOf({ image, name }: NamedImage, docker: Docker, store: ImageStore): Promise<string | undefined> {
+  const present = await docker.inspectImage(name);
+  if (!present) return 'it is missing';
+  if (present.id !== idOnStore(image, store)) return `it is ${present.id} instead of ${idOnStore(image, store)}`;
+  if (!sameLayers(present, image)) return 'it has other layers';
   return docker.probeImage(name);
 }

@@ -7,7 +7,7 @@ import type { ImageRecord } from '../../bundle/manifest.ts';
 
 type LoadOptions = { signal?: AbortSignal | undefined; onProgress?: (bytes: number, total: number) => void };
 
-/** Makes the engine hold these images of the store under these names; loads only what it lacks. */
+/** Makes sure that the engine has these images of the store under their names; loads only what is missing. */
 export async function loadRelease(
   site: ManagedSite,
   version: string,
@@ -36,8 +36,8 @@ function archiveOf(site: ManagedSite, chosen: readonly NamedImage[], omit: Reado
 }
 
 /**
- * A fixed name (`postgres:15`) was chosen because it meant the signed image when the plan was made. If somebody moved it
- * since, loading under it would move it back under their feet.
+ * A fixed name (`postgres:15`) was chosen because it meant the signed image when the plan was made. If somebody moved the name in
+ * the meantime, a load must not move it back.
  */
 async function assertNamesOurs(site: ManagedSite, version: string, images: readonly NamedImage[]): Promise<void> {
   const { store } = await site.docker.info();
@@ -45,11 +45,11 @@ async function assertNamesOurs(site: ManagedSite, version: string, images: reado
     if (isPrivate || carriesVersion(image.reference, version)) continue;
     if ((await site.docker.inspectImage(name))?.id === idOnStore(image, store)) continue;
     throw new AirdockError('LOAD_FAILED', `the name ${name} was given to another image while the transaction ran`, {
-      hint: 'Run the same command again: it will use a name of its own for that image.',
+      hint: 'Run the same command again: airdock will then use its own name for the image.',
     });
   }
 }
-/** Which compressed layers an image of the engine has, the containerd store does not say: the records of kept releases do. */
+/** Images of kept releases. The containerd store does not list an image's compressed layers; these records do. */
 export function knownImages(records: Pick<Records, 'state'> | undefined): ImageRecord[] {
   return (records?.state.releases() ?? []).flatMap((release) => release.manifest.images);
 }

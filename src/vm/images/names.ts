@@ -6,8 +6,8 @@ import type { Release } from '../store/release.ts';
 import type { Site } from '../site/site.ts';
 
 /**
- * The names of the release's images here. A private name that a container of this deployment runs under stays, even when the
- * public one has come to mean the same image since: another name alone would recreate the container.
+ * The names of the release's images on this engine. A private name that a container of this deployment uses stays, even if the
+ * public name means the same image by now: a new name would recreate the container.
  */
 export async function imageNamesHere(
   { manifest }: Release,
@@ -18,14 +18,16 @@ export async function imageNamesHere(
   const chosen = await chooseNames(manifest, engine.store, async (reference) => (await site.docker.inspectImage(reference))?.id);
   return chosen.map((entry) => {
     const name = privateName(manifest.product, entry.image.reference, entry.image.manifestDigest);
-    const inUse = containers.some((one) => one.image === name && one.imageId === idOnStore(entry.image, engine.store));
+    const inUse = containers.some(
+      (container) => container.image === name && container.imageId === idOnStore(entry.image, engine.store),
+    );
     return inUse ? { ...entry, name, private: true } : entry;
   });
 }
 
 /**
- * True when the container runs that image. On the containerd store an image that came by `docker save | docker load` has
- * another manifest, so another id, around the same layers (docs/FACTS.md "Image ids and names").
+ * Whether the container runs the image. On the containerd store an image that came by `docker save | docker load` has
+ * another manifest, and so another id, with the same layers (docs/FACTS.md "Image ids and names").
  */
 export async function runsImage(
   container: { imageId: string },
@@ -39,26 +41,26 @@ export async function runsImage(
   return diffIds.length === image.layers.length && image.layers.every((layer, i) => layer.diffId === diffIds[i]);
 }
 
-/** Which name each image of a release gets on this engine (docs/adr/0015-names-of-images.md). */
+/** An image of a release, and its name on this engine (docs/adr/0015-names-of-images.md). */
 export type NamedImage = {
   image: ImageRecord;
-  /** The name under which the engine gets it and compose.yaml names it, canonical. */
+  /** The canonical name on the engine and in compose.yaml. */
   name: string;
-  /** `airdock.invalid/…`: the image's own name may be someone else's here. */
+  /** A name under `airdock.invalid/…`, because other projects may use the image's own name. */
   private: boolean;
 };
 
-/** The id of the image that a name means on the engine now; undefined without. */
+/** The id of the image that a name means on the engine; undefined when the engine does not have the name. */
 export type EngineNames = (reference: string) => Promise<string | undefined>;
 
-/** Its id on that store: config digest (classic) or manifest digest (containerd); docs/FACTS.md "Image ids and names". */
+/** The image's id: config digest (classic store) or manifest digest (containerd store); docs/FACTS.md "Image ids and names". */
 export function idOnStore(image: ImageRecord, store: ImageStore): Digest {
   return store === 'classic' ? image.configDigest : image.manifestDigest;
 }
 
 /**
- * True when the tag is the version or contains it as a whole word: `0.3.0`, `v0.3.0`, `0.3.0-alpine`. Never for a reference
- * pinned to a digest: the engine cannot be given such a name.
+ * Whether the tag is the version or contains it as a whole word: `0.3.0`, `v0.3.0`, `0.3.0-alpine`. False for a reference
+ * with a digest, because an image cannot be loaded under such a name.
  */
 export function carriesVersion(reference: string, version: string): boolean {
   const { tag, digest } = parseReference(reference);
@@ -73,7 +75,7 @@ export function privateName(product: string, reference: string, manifestDigest: 
   return `airdock.invalid/${product}/${name}:${hexOf(manifestDigest).slice(0, 12)}`;
 }
 
-/** A fixed reference keeps its name only while that name already means the signed image: shared tags are never moved. */
+/** Chooses names. A fixed reference keeps its name only if the name means the signed image already: airdock never moves shared tags. */
 export async function chooseNames(
   { product, version, images }: BundleManifest,
   store: ImageStore,
@@ -82,9 +84,9 @@ export async function chooseNames(
   const chosen: NamedImage[] = [];
   for (const image of images) {
     const { reference } = image;
-    const ours = carriesVersion(reference, version) || (await engine(reference)) === idOnStore(image, store);
+    const keepsName = carriesVersion(reference, version) || (await engine(reference)) === idOnStore(image, store);
     chosen.push(
-      ours
+      keepsName
         ? { image, name: reference, private: false }
         : { image, name: privateName(product, reference, image.manifestDigest), private: true },
     );

@@ -4,14 +4,14 @@ import { fittingBackup, youngestFitting, wayBackTakes } from '../../policy/way-b
 import type { Plan } from '../plan/document.ts';
 import type { State } from '../state/state.ts';
 
-/** Which database goes back with the code (docs/adr/0008-irreversible.md, "Rollback across it"). */
+/** Chooses the database that a rollback puts in place together with the code (docs/adr/0008-irreversible.md, "Rollback across it"). */
 
 type Restore = NonNullable<Plan['restore']>;
 
 /**
- * A kept database, else a backup.
- * @param backups oldest first; read only where no kept database fits
- * @returns null when the live database can stay, or when there is none to take its place
+ * Chooses a kept database, or else a backup.
+ * @param backups oldest first; called only when no kept database fits
+ * @returns null when the live database can stay, or when there is no database that fits
  */
 export async function restoreFor(
   state: Pick<State, 'deployment' | 'migrations' | 'keptDatabases'>,
@@ -33,7 +33,7 @@ export async function restoreFor(
   return backup ? restoreOf(backup) : null;
 }
 
-/** A backup as what a plan puts in place. */
+/** A backup, in the form that a plan has for the database to put in place. */
 export function restoreOf({ id, release, schemaRelease, createdAt, state, encrypted, restoredBytes }: BackupEntry): Restore {
   return {
     kept: null,

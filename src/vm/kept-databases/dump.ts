@@ -16,10 +16,10 @@ import { postgresServerOfKept } from '../database/swap-record.ts';
 import type { Progress } from '../../events.ts';
 
 /**
- * Dumps what was put aside and has no dump yet, and proves the dump, while users are served, so that dropping it one day loses
- * nothing. No part of a transaction: it is done. Failing, or an operator who does not want to wait, is a warning, and the next
- * one tries again.
- * @param prove false: this machine is to have no throwaway server (`--no-rehearsal`)
+ * Dumps kept databases that have no dump yet, and proves the dumps, while users are served, so that dropping these databases
+ * later loses nothing. This runs after a transaction and is not part of it. A failure or an interruption gives a warning; the next
+ * transaction tries again.
+ * @param prove false: no throwaway server may run on this machine (`--no-rehearsal`)
  */
 export async function dumpKept(site: ManagedSite, prove: boolean): Promise<void> {
   for (const kept of site.state.keptDatabases()) if (kept.backup === null) await dump(site, kept, prove);
@@ -35,12 +35,12 @@ async function dump(site: ManagedSite, kept: KeptDatabase, prove: boolean): Prom
       makeBackup(site, { ...server, database: kept.name }, { applicationName, release, schemaRelease, signal, onProgress }),
     );
     site.state.setKeptBackup(kept.name, id);
-    made = `dumped as ${id}, and not proven`;
+    dumpState = `dumped as ${id}, but not proven`;
     const proven = prove ? `, proven by a restore of ${await proveDump(site, id, onProgress)} tables` : '';
     return { summary: `${kept.name} dumped as ${id}: ${bytesText(bytes)}, read back in full${proven}` };
   };
-  let made = 'without a dump of it';
-  const failureText = (error: unknown) => `${kept.name} is kept, ${made}: ${errorText(error)}`;
+  let dumpState = 'without a dump';
+  const failureText = (error: unknown) => `${kept.name} is kept, ${dumpState}: ${errorText(error)}`;
   await asStep(listener, 'keep', work, failureText).catch(() => {});
 }
 
@@ -51,22 +51,23 @@ async function proveDump(site: ManagedSite, id: string, onProgress: Progress): P
   await assertDiskToProve(site, stored.metadata);
   const backup = await checkedBackup(site, stored, signal);
   return withScratch(site, { service: stored.metadata.service, signal }, async (scratch) => {
-    const { found } = await proveIn(site, scratch, backup, { signal, onProgress });
+    const { restoredFingerprint: found } = await proveIn(site, scratch, backup, { signal, onProgress });
     return Object.keys(found.tables).length;
   });
 }
 
-/** A process that died while it read a kept database left it open: whoever has the lock shuts it first. */
+/** Fences all kept databases: a process that died while it read one left it open. The caller holds the lock. */
 export async function fenceKept(site: ManagedSite): Promise<void> {
   const list = site.state.keptDatabases();
   const [first] = list;
   if (!first) return;
   try {
     const server = await postgresServerOfKept(site, first);
-    const there = await databases(server);
-    for (const { name, oid } of list) if (there.some((one) => one.oid === oid && one.name === name)) await fence(server, name);
+    const existing = await databases(server);
+    for (const { name, oid } of list)
+      if (existing.some((database) => database.oid === oid && database.name === name)) await fence(server, name);
   } catch (error) {
-    // a server that is away is for the preflight to say
+    // if the server does not answer, the preflight reports it
     if (!isAirdockError(error)) throw error;
   }
 }

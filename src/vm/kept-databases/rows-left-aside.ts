@@ -11,38 +11,38 @@ import { writeReport } from '../site/report.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { KeptDatabase } from '../state/state.ts';
 
-/** Which rows a rollback leaves aside, for the plan and for the report; what was read lies in `.airdock` meanwhile. */
-const scratch = ({ airdock }: ManagedSite): string => path.join(airdock, 'scratch-rows');
+/** Counts the rows that a rollback puts aside, for the plan and the report. The rows that were read are in `.airdock` meanwhile. */
+const spoolFolder = ({ airdock }: ManagedSite): string => path.join(airdock, 'scratch-rows');
 
-/** What this or a killed process read. */
+/** Removes the rows that this or a killed process stored. */
 export function removeSpool(site: ManagedSite): Promise<void> {
-  return removeTree(scratch(site));
+  return removeTree(spoolFolder(site));
 }
 
 /**
- * The name that the next transaction gives to the current database, and the rows in which it differs: null when that could not be
- * found out.
+ * Compares the current database with the kept one before the swap.
  * @param name the kept database that comes back
+ * @returns the name that the next transaction gives to the current database; the rows that differ, null when they could not be counted
  * @throws INTERRUPTED
  */
-export async function lookAside(
+export async function countBeforeSwap(
   site: ManagedSite,
   name: string,
 ): Promise<{ aside: Plan['aside']; since: Plan['since']; spool: Spool | undefined }> {
-  const kept = keptBy(site, (one) => one.name === name);
+  const kept = keptWhere(site, (one) => one.name === name);
   const live = { ...(await postgresServerOfKept(site, kept)), signal: site.host.signal };
   const next = (site.journal.all().at(-1)?.id ?? 0) + 1;
   const seconds = Math.max(0, Math.round((site.host.clock().getTime() - Date.parse(kept.keptAt)) / 1000));
   const aside = { name: asideName(live.database, site.state.deployment()?.current ?? '', next), seconds };
-  const made = await countSince(site.host.listener, live, kept, scratch(site));
-  return { aside, since: made?.rows ?? null, spool: made?.spool };
+  const comparison = await countSince(site.host.listener, live, kept, spoolFolder(site));
+  return { aside, since: comparison?.rows ?? null, spool: comparison?.spool };
 }
 
-/** The rows of what transaction `id` put aside; into its report too. Null when they could not be counted, never an error. */
-export async function countAside(site: ManagedSite, id: number, spool: Spool): Promise<TableDifference[] | null> {
+/** Counts the rows of the database that transaction `id` put aside, and adds them to its report. Null when that failed; it never throws. */
+export async function countAfterSwap(site: ManagedSite, id: number, spool: Spool): Promise<TableDifference[] | null> {
   const { listener, signal } = site.host;
   const put = async () => {
-    const aside = keptBy(site, (one) => one.transaction === id);
+    const aside = keptWhere(site, (kept) => kept.transaction === id);
     return { server: { ...(await postgresServerOfKept(site, aside)), signal }, aside };
   };
   return countLeft(listener, spool, put, async (rows, { name }) => {
@@ -51,8 +51,8 @@ export async function countAside(site: ManagedSite, id: number, spool: Spool): P
   });
 }
 
-function keptBy(site: ManagedSite, which: (kept: KeptDatabase) => boolean): KeptDatabase {
+function keptWhere(site: ManagedSite, which: (kept: KeptDatabase) => boolean): KeptDatabase {
   const kept = site.state.keptDatabases().find(which);
-  if (!kept) throw new AirdockError('INTERNAL', 'the database that was put aside is not on record');
+  if (!kept) throw new AirdockError('INTERNAL', 'the records do not have the database that was put aside');
   return kept;
 }

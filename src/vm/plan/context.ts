@@ -23,7 +23,7 @@ import { lookAtDatabase, type DatabaseStanding } from './looks/database.ts';
 import { lookAtServices } from './looks/services.ts';
 import { lookAtCompose, lookAtEnv, type StagedCompose, type StagedEnv } from './looks/staged.ts';
 
-/** What is asked for. */
+/** What the command asks for. */
 export type LookOptions = {
   site: Site;
   records: Records | undefined;
@@ -39,40 +39,40 @@ export type LookOptions = {
   /** The database that a rollback would put in place. */
   restore?: Plan['restore'] | undefined;
   restoreDatabase?: boolean | undefined;
-  /** False: the backup stays unproven, and the live database is the first to see the migration. */
+  /** False: no rehearsal, so the backup stays unproven. */
   rehearse?: boolean | undefined;
-  /** Differences between records and disk do not stand against it: the plan puts them right. */
+  /** Drift is no finding, because the plan corrects it. */
   discardLocal?: boolean | undefined;
 };
 
-/** What was asked for, and what is here: looked up once, before any check. Nothing is changed by looking. */
+/** What the command asks for, and the state of the deployment, read once before all checks. Reading changes nothing. */
 export type Context = Omit<LookOptions, 'missingBlobs'> & {
   deployment: Deployment | undefined;
-  /** The release that is current here. */
+  /** The current release. */
   installed: StoredRelease | undefined;
   engine: EngineInfo;
-  /** Of the project. */
+  /** The containers of the project. */
   containers: ContainerInfo[];
-  /** The worst class on the way of an upgrade. */
+  /** The worst migration class on the path of an upgrade. */
   pathClass: MigrationClass;
-  /** The way has an irreversible migration, or the database goes back with the code. */
+  /** Databases are swapped: the path has an irreversible migration, or the database goes back with the code. */
   swaps: boolean;
   names: NamedImage[];
   load: LoadPlan;
   env: StagedEnv;
   staged: Staged | undefined;
   compose: StagedCompose;
-  /** Of the compose files that are here. */
+  /** Services in the current compose files. */
   services: string[];
-  /** Undefined where nothing is asked of it. */
+  /** Undefined when the plan does not need the database. */
   database: DatabaseStanding | undefined;
-  /** Declared volumes that a backup takes along. */
+  /** Declared volumes that are part of a backup. */
   saved: { name: string; volume: string }[];
   installer: BlobKey[];
   missingBlobs: BlobKey[];
 };
 
-/** One look after another: a later one may need what an earlier one saw. */
+/** Reads everything in order: a later part may need the result of an earlier one. */
 export async function lookAround(options: LookOptions): Promise<Context> {
   const { site, records, kind, release } = options;
   const { manifest } = release;

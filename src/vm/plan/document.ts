@@ -5,8 +5,8 @@ import { findingSchema } from '../../policy/finding.ts';
 import { stepIds } from './order.ts';
 
 /**
- * The plan as data: printed by `airdock plan`, shown before `install` asks, followed by it, saved with the transaction.
- * Sizes in bytes, times in seconds; every time is an estimate.
+ * The plan as data. `airdock plan` prints it; `install` shows it, asks, and follows it; the transaction saves it. Sizes are in
+ * bytes, times in seconds; every time is an estimate.
  */
 
 export const planDocument = z.strictObject({
@@ -27,11 +27,11 @@ export const planDocument = z.strictObject({
   read: z.strictObject({ blobs: z.int(), bytes: z.int() }),
   load: z.strictObject({ bytes: z.int() }),
   database: z.strictObject({ service: z.string(), name: z.string(), server: z.string(), bytes: z.int() }).nullable(),
-  /** The one that it makes; `proven`: by the rehearsal, before anything is touched. Plans of an older airdock have no such member. */
+  /** The backup that the plan makes. `proven`: the rehearsal proves it before anything changes. Missing in plans of an older airdock. */
   backup: z
     .strictObject({
       proven: z.boolean(),
-      /** What it takes along besides the database: services of Redis, named volumes (docs/adr/0011). */
+      /** What the backup contains besides the database: services of Redis, named volumes (docs/adr/0011). */
       with: z.array(z.string()).default([]),
     })
     .nullable()
@@ -52,36 +52,36 @@ export const planDocument = z.strictObject({
   ),
   steps: z.array(z.strictObject({ id: z.enum(stepIds), stop: z.boolean(), estimate: z.number() })),
   recreated: z.array(z.string()),
-  /** Services that only one of the two releases has. */
+  /** Services that only the old release (`removed`) or only the new one (`added`) has. */
   removed: z.array(z.string()),
   added: z.array(z.string()),
   /** The database that a rollback puts in place; null when the database stays. */
   restore: z
     .strictObject({
-      /** A kept database (a rename), or a backup (a restore): one of them. */
+      /** Either a kept database (a rename) or a backup (a restore). */
       kept: z.string().nullable(),
       backup: z.string().nullable(),
       release: z.string(),
       schemaRelease: z.string(),
       at: z.string(),
       proven: z.boolean(),
-      /** An identity is needed to restore it. */
+      /** The backup is encrypted, so an identity is needed. */
       encrypted: z.boolean().default(false),
-      /** What the backup's database takes when it is restored; of a kept one, and in plans of an older airdock, there is none. */
+      /** Size of the restored backup; missing for a kept database, and in plans of an older airdock. */
       bytes: z.int().optional(),
     })
     .nullable()
     .default(null),
-  /** The name that the current database gets then, and how many seconds ago the other one was put aside. */
+  /** The name that the current database gets, and how many seconds ago the other database was put aside. */
   aside: z.strictObject({ name: z.string(), seconds: z.int() }).nullable().default(null),
-  /** Rows in which the current database differs from the other one; null when nothing is put aside, or the rows could not be counted. */
+  /** How the rows of the current database differ from the other one's; null when nothing is put aside, or the rows could not be counted. */
   since: tableDifferences.nullable().default(null),
-  /** What becomes of Redis when another database comes in; null when none does, or there is no Redis. */
+  /** What happens to Redis when another database is put in place; null when none is, or there is no Redis. */
   redis: z
     .strictObject({ service: z.string(), effect: z.enum(['emptied', 'stays']) })
     .nullable()
     .default(null),
-  /** An irreversible migration lies on the way, and airdock saves nothing of the data: the release declares no database. */
+  /** The path has an irreversible migration, and airdock saves no data, because the release declares no database. */
   unsavedData: z.boolean().default(false),
   rollback: z.string(),
   findings: z.array(findingSchema),

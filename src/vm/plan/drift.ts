@@ -11,7 +11,7 @@ import { runsImage } from '../images/names.ts';
 import type { Deployment, StoredRelease } from '../state/state.ts';
 import { readEnv } from '../site/site.ts';
 
-/** A difference between the records and what is there, outside a transaction (ADR 1, "Drift"). */
+/** A difference between the records and the deployment, outside a transaction (ADR 1, "Drift"). */
 export const drift = z.strictObject({
   what: z.enum(['compose.yaml', '.env', 'container']),
   text: z.string(),
@@ -22,7 +22,7 @@ export const driftFixes: Record<Drift['what'], string> = {
   'compose.yaml':
     'Keep the change of compose.yaml with airdock adopt, or undo it: airdock install or rollback with --discard-local.',
   '.env': 'Only airdock changes VERSION. Undo it: airdock install or rollback with --discard-local.',
-  container: 'Bring the containers of the installed release back with docker compose up -d.',
+  container: 'Recreate the containers of the installed release: docker compose up -d.',
 };
 
 export async function findDrift(options: {
@@ -35,24 +35,24 @@ export async function findDrift(options: {
 }): Promise<Drift[]> {
   const { directory, deployment, release, containers, engine, docker } = options;
   if (deployment.current === null) return [];
-  const found: Drift[] = [];
+  const drifts: Drift[] = [];
   const compose = await readIfExists(path.join(directory, 'compose.yaml'));
-  if (compose === undefined) found.push({ what: 'compose.yaml', text: 'compose.yaml is gone' });
+  if (compose === undefined) drifts.push({ what: 'compose.yaml', text: 'compose.yaml is missing' });
   else if (digestOf(compose) !== deployment.composeDigest)
-    found.push({
+    drifts.push({
       what: 'compose.yaml',
       text: 'compose.yaml was changed by hand; your own settings belong in compose.override.yaml',
     });
   const env = await readEnv(directory);
   const version = env?.get('VERSION');
   if (version !== deployment.current)
-    found.push({ what: '.env', text: `VERSION in .env is ${version ?? 'not set'}, installed is ${deployment.current}` });
-  return release ? [...found, ...(await containerDrift(release, containers, { directory, engine, docker }))] : found;
+    drifts.push({ what: '.env', text: `VERSION in .env is ${version ?? 'not set'}, installed is ${deployment.current}` });
+  return release ? [...drifts, ...(await containerDrift(release, containers, { directory, engine, docker }))] : drifts;
 }
 
 /**
- * Containers that run another image than the installed release's: product images by repository, fixed ones by their whole
- * name unless adoption kept the operator's. What an operator added besides is left alone.
+ * Containers that run another image than the installed release's. Product images are matched by repository; fixed images by their
+ * whole name, unless the adoption kept the operator's image. Containers that an operator added are ignored.
  */
 async function containerDrift(
   release: StoredRelease,
@@ -60,27 +60,27 @@ async function containerDrift(
   options: { directory: string; engine: EngineInfo; docker: Pick<Docker, 'inspectImage'> },
 ): Promise<Drift[]> {
   const pinned = await pinnedServices(options.directory);
-  const found: Drift[] = [];
+  const drifts: Drift[] = [];
   for (const container of containers) {
-    const image = release.manifest.images.find((one) => isMeant(one.reference, container.image, release.version));
+    const image = release.manifest.images.find((one) => isUseOf(one.reference, container.image, release.version));
     if (container.oneOff || image === undefined) continue;
     if (pinned.has(container.service) && !carriesVersion(image.reference, release.version)) continue;
     if (await runsImage(container, image, options.engine.store, options.docker)) continue;
-    found.push({
+    drifts.push({
       what: 'container',
       text: `service ${container.service} runs ${container.image} (${container.imageId.slice(0, 19)}), which is not the image of ${release.version}`,
     });
   }
-  return found;
+  return drifts;
 }
 
-function isMeant(reference: string, running: string, version: string): boolean {
+function isUseOf(reference: string, running: string, version: string): boolean {
   const declared = parseReference(reference);
   let name: ImageName;
   try {
     name = parseReference(running);
   } catch {
-    return false; // an image id: its name was taken away
+    return false; // an image id: the image has lost its name
   }
   if (name.canonical === declared.canonical) return true;
   return carriesVersion(reference, version) && name.registry === declared.registry && name.repository === declared.repository;

@@ -15,7 +15,7 @@ import { preflight } from './preflight.ts';
 import type { DiskFacts } from './preflight/disk.ts';
 import { diskNeeds } from './preflight/disk-needs.ts';
 
-/** Everything that a plan depends on, looked up once and then only read. Nothing is changed by looking. */
+/** Everything that a plan depends on, read once. */
 export type Facts = {
   kind: Plan['kind'];
   directory: string;
@@ -23,9 +23,9 @@ export type Facts = {
   target: BundleManifest;
   signer: string | null;
   allowDowngrade: boolean;
-  /** The operator backs the data up, where airdock does not; on a way back: has put the data back. */
+  /** The operator's consent when airdock saves no data: they back the data up, or, for a rollback, have restored the data. */
   dataIsSavedElsewhere: boolean;
-  /** An upgrade is rehearsed unless somebody said no. */
+  /** False with `--no-rehearsal`. */
   rehearse: boolean;
   deployment: Deployment | undefined;
   migrations: KnownMigration[];
@@ -40,21 +40,21 @@ export type Facts = {
   recreated: string[];
   removed: string[];
   added: string[];
-  /** The database that a rollback would put in place, where the code cannot run on the live one. */
+  /** The database that a rollback would put in place, if the code cannot run on the live one. */
   restore: Plan['restore'];
-  /** What of the live one would be left aside then: looked up when nothing else stands against it. */
+  /** How the live database would be kept then; looked up when there are no other findings. */
   aside: Plan['aside'];
   since: Plan['since'];
-  /** The operator agreed to that. */
+  /** The operator agreed to put that database in place (`--restore-database`). */
   restoreDatabase: boolean;
-  /** Declared volumes that a backup takes along. */
+  /** Declared volumes that are part of a backup. */
   saved: string[];
-  /** Volumes of the project that are there before. */
+  /** Volumes that the project has already. */
   volumes: string[];
   findings: Finding[];
 };
 
-/** What the plan is made from, and what the checks found. */
+/** Collects the facts, and runs the checks. */
 export async function gatherFacts(options: LookOptions): Promise<Facts> {
   const context = await lookAround(options);
   const { site, records, kind, release, deployment, engine, names, load, env, staged, database, saved, missingBlobs } = context;

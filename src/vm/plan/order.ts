@@ -1,8 +1,8 @@
 import type { MigrationClass } from '../../bundle/manifest.ts';
 
 /**
- * The steps that a transaction may have (docs/adr/0001-transaction.md). A new one gets its id here, its place in `stepsOf`, and a
- * file in transaction/steps/ with everything else.
+ * The steps that a transaction may have (docs/adr/0001-transaction.md). A new step gets its id here, its place in `stepsOf`, and
+ * everything else in a file in transaction/steps/.
  */
 export const stepIds = [
   'import',
@@ -47,7 +47,7 @@ export function stepsOf(
   if (kind === 'rollback') return ['load', 'switch', ...database, 'up', 'health', 'good'];
   const backup: StepId[] = options.database ? ['backup'] : [];
   if (kind === 'install') {
-    // a first install that was tried before may have left rows in its volumes
+    // an earlier try of the first install may have left rows in the volumes
     const prepare: StepId[] = options.database ? [...(options.hasData ? backup : []), 'migrate'] : [];
     return ['import', 'load', 'switch', 'dependencies', ...prepare, 'up', 'health', 'good'];
   }

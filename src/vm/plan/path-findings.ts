@@ -13,10 +13,10 @@ const commands: path.Commands = {
   rollback: (version, flag) => `airdock rollback ${version}${flag === undefined ? '' : ` ${flag}`}`,
 };
 
-/** What forbids the path of this plan itself: the rules of an upgrade, or of a way back. */
+/** Findings about the path of a plan: the rules of an upgrade, or of a rollback. */
 export function pathFindings(facts: Facts, pathClass: Plan['class'], stopSeconds: number): Finding[] {
   const { target, deployment, engine } = facts;
-  const here = {
+  const upgradePath = {
     product: deployment?.product ?? null,
     platform: `${engine.os}/${engine.architecture}`,
     from: deployment?.current ?? null,
@@ -29,15 +29,17 @@ export function pathFindings(facts: Facts, pathClass: Plan['class'], stopSeconds
     allowDowngrade: facts.allowDowngrade,
     dataIsSavedElsewhere: facts.dataIsSavedElsewhere,
   };
-  if (facts.kind !== 'rollback') return path.pathFindings(here, commands);
-  const findings = [path.productFinding(here, commands), path.platformFinding(here)].filter((one) => one !== undefined);
+  if (facts.kind !== 'rollback') return path.pathFindings(upgradePath, commands);
+  const findings = [path.productFinding(upgradePath, commands), path.platformFinding(upgradePath)].filter(
+    (one) => one !== undefined,
+  );
   return [...findings, ...rollbackFindings(facts, stopSeconds)];
 }
 
 function rollbackFindings(facts: Facts, stopSeconds: number): Finding[] {
   const { target, deployment, migrations, restore, restoreDatabase, dataIsSavedElsewhere } = facts;
   const schemaRelease = deployment?.schemaRelease ?? deployment?.current ?? target.version;
-  const says = () => {
+  const restoreText = () => {
     const lines = [...restoreLines(facts), ['stop', `about ${stopSeconds} s`] as const];
     return ['.', ...lines.map(([label, text]) => `  ${label.padEnd(11)} ${text}`)].join('\n');
   };
@@ -52,11 +54,11 @@ function rollbackFindings(facts: Facts, stopSeconds: number): Finding[] {
       schemaRelease,
       securityFloor,
       migrations,
-      comes: restore,
+      incoming: restore,
       restoreDatabase,
       dataIsSavedElsewhere,
     },
     commands,
-    says,
+    restoreText,
   );
 }

@@ -10,21 +10,21 @@ import type { Plan } from './document.ts';
 import { type StepId, stepsOf } from './order.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 
-/** The plan, made from facts alone: the same facts give the same plan. */
+/** Makes the plan from facts alone: the same facts give the same plan. */
 
-/** What the plan has to know of a step (transaction/steps/). */
+/** What the plan needs to know about a step (transaction/steps/). */
 export type PlannedStep = {
   /**
-   * During it the old version does not answer any more and the new one not yet; `when-quiesced`: only where the transaction
-   * has taken away what writes before.
+   * The step is part of the downtime: the old version no longer answers, and the new one does not yet. `when-quiesced`: only if the
+   * transaction has stopped the writers before.
    */
   stop: boolean | 'when-quiesced';
-  /** Seconds, from rough rates of one slow machine; every time shown is marked as an estimate. */
+  /** Seconds, from rough rates of one slow machine; messages call every time an estimate. */
   estimate: (facts: Facts) => number;
 };
 
-/** @returns the plan; what stands against it is in `findings`, all of it at once */
-export function makePlan(facts: Facts, known: Record<StepId, PlannedStep>): Plan {
+/** @returns the plan, with all findings */
+export function makePlan(facts: Facts, stepTable: Record<StepId, PlannedStep>): Plan {
   const { target, deployment, kind } = facts;
   const from = deployment?.current ?? null;
   const pathClass = planClass(facts);
@@ -36,7 +36,7 @@ export function makePlan(facts: Facts, known: Record<StepId, PlannedStep>): Plan
     rehearse: facts.rehearse,
   });
   const timed = steps.map((id) => {
-    const { stop, estimate } = known[id];
+    const { stop, estimate } = stepTable[id];
     return { id, stop: stop === 'when-quiesced' ? steps.includes('quiesce') : stop, estimate: estimate(facts) };
   });
   return {
@@ -61,7 +61,7 @@ export function makePlan(facts: Facts, known: Record<StepId, PlannedStep>): Plan
     read: { blobs: facts.missingBlobs.length, bytes: facts.missingBlobs.reduce((sum, blob) => sum + blob.size, 0) },
     load: { bytes: facts.load.bytes },
     database: facts.database,
-    backup: steps.includes('backup') ? { proven: steps.includes('rehearse'), with: takenAlong(facts) } : null,
+    backup: steps.includes('backup') ? { proven: steps.includes('rehearse'), with: savedBesides(facts) } : null,
     env: facts.env,
     disk: facts.disk.map((disk) => ({ ...disk, total: disk.needs.reduce((sum, need) => sum + need.bytes, 0) })),
     steps: timed,
@@ -78,12 +78,12 @@ export function makePlan(facts: Facts, known: Record<StepId, PlannedStep>): Plan
   };
 }
 
-/** Seconds without an answer, an estimate. */
+/** The estimated downtime in seconds. */
 export function stopSeconds(steps: Plan['steps']): number {
   return steps.filter((step) => step.stop).reduce((sum, step) => sum + step.estimate, 0);
 }
 
-function takenAlong({ target: { redis }, saved }: Facts): string[] {
+function savedBesides({ target: { redis }, saved }: Facts): string[] {
   return [...(redis?.kind === 'state' ? [redis.service] : []), ...saved.map((name) => `volume ${name}`)];
 }
 
@@ -107,7 +107,7 @@ function imageLine(entry: Facts['load']['load'][number], action: Plan['images'][
   return { reference: entry.image.reference, name: entry.name, private: entry.private, action };
 }
 
-/** The code alone cannot go this way, or not come back from it, and airdock has nothing of the data. */
+/** Whether the data changes in a way that code alone cannot take back, and airdock has no copy of the data. */
 function hasUnsavedData({ kind, target, deployment, migrations }: Facts, pathClass: Plan['class']): boolean {
   if (kind !== 'rollback') return leavesDataUnsaved({ pathClass, target });
   const schema = deployment?.schemaRelease ?? deployment?.current ?? target.version;
@@ -122,11 +122,11 @@ function rollbackLine(facts: Facts, pathClass: Plan['class']): string {
     return `airdock rollback ${from} ${savedElsewhereFlag}, once you have put its data back: airdock saves none of it`;
   if (kind === 'rollback') return `airdock rollback ${from}${facts.restore ? ` ${restoreFlag}` : ''}`;
   return pathClass === 'irreversible'
-    ? `airdock rollback ${from} ${restoreFlag}: a rename of the kept database; what is written after the upgrade stays in a kept one`
+    ? `airdock rollback ${from} ${restoreFlag}: renames the kept database; rows written after the upgrade stay in a database that is kept`
     : `airdock rollback ${from}: code only, the database stays`;
 }
 
-/** @throws when anything stands against the plan: see `refusalCode` */
+/** @throws when the plan has findings: see `refusalCode` */
 export function assertClear({ findings, restore, aside, since }: Plan): void {
   assertNoFinding(findings, restore ? { restore, aside, since } : {});
 }

@@ -13,10 +13,10 @@ import { checkRunning } from './preflight/running.ts';
 import { checkShut } from './preflight/shut.ts';
 import { checkSwap } from './preflight/swap.ts';
 
-/** One thing that may stand against a plan: looks, changes nothing, and returns what it found. */
+/** One check of a plan. It changes nothing, and returns its findings. */
 type Check = (context: Context) => Finding[] | Promise<Finding[]>;
 
-/** Every check, in the order in which the operator reads the findings. The path and the disk follow: plan.ts. */
+/** All checks, in the order of their findings. Findings about the path and the disk follow in plan.ts. */
 const checks: readonly Check[] = [
   checkImageNames,
   checkEnv,
@@ -32,7 +32,7 @@ const checks: readonly Check[] = [
   checkLeftOut,
 ];
 
-/** What all of them found: the first one does not end it. */
+/** Runs all checks; a finding does not stop the others. */
 export async function preflight(context: Context): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const check of checks) findings.push(...(await check(context)));

@@ -2,11 +2,11 @@ import { differenceLines } from '../../data/postgres/compare/table-differences.t
 import { durationText } from '../../units.ts';
 import type { Plan } from './document.ts';
 
-/** What a rollback across an irreversible migration does to the databases, in words. */
+/** The text about what a rollback across an irreversible migration does to the databases. */
 
 const keptAside: [string, string] = ['kept aside', 'the current database: what was written since the backup stays in it'];
 
-/** Pairs of a label and a text; a line that goes on has no label. Empty when the database stays. */
+/** Lines as pairs of a label and a text; a continued line has an empty label. Empty when the database stays. */
 export function restoreLines({ restore, aside, since }: Pick<Plan, 'restore' | 'aside' | 'since'>): [string, string][] {
   if (!restore) return [];
   const at = restore.at.slice(0, 16).replace('T', ' ');

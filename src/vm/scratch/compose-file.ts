@@ -1,28 +1,28 @@
 import { scratchArgumentsBehindLive, scratchUser } from '../../data/postgres/migration/scratch-settings.ts';
 import type { ComposeService } from '../../io/compose.ts';
 
-/** The compose file of a scratch server: what is in it, and what is not (docs/adr/0007, "The scratch server"). */
+/** Makes the compose file of a scratch server (docs/adr/0007, "The scratch server"). */
 
 export type ScratchOptions = {
-  /** The deployment's directory: whose scratch project this is. */
+  /** The directory of the deployment that the scratch project belongs to. */
   directory: string;
-  /** Service of the live database; the scratch one has its name, so that what asks for it by name finds the copy. */
+  /** Service of the live database. The scratch service has the same name, so that programs find the copy under it. */
   service: string;
-  /** That service, as compose renders it. */
+  /** The live service, as compose renders it. */
   live: ComposeService;
-  /** What the container of the live database runs, as the engine names it. */
+  /** The image of the live database's container. */
   image: string;
   password: string;
-  /** Services besides: throwaway dependencies, the one that migrates. */
+  /** Other services: throwaway dependencies, the migration service. */
   others?: Record<string, ComposeService>;
 };
 
 type Service = Record<string, unknown>;
 
 /**
- * A container on an ordinary internal network still reaches the host by the network's gateway, and with it every published
- * port. Without an address on the bridge there is none (`isolated` is its name since Docker 28; each engine ignores the
- * other's option). Names that are no service's are asked of nobody: the engine would hand them on to the host's resolver.
+ * A container on an ordinary internal network still reaches the host, and every published port, by the network's gateway. A bridge
+ * without an address has no gateway (the option is `isolated` since Docker 28; each engine ignores the other's option). The
+ * resolver is an address where nothing answers, because the engine would forward names that are not services to the host's resolver.
  */
 const network = {
   internal: true,
@@ -33,7 +33,7 @@ const network = {
 };
 const names = { dns: ['127.0.0.1'], dns_opt: ['timeout:1', 'attempts:1'] };
 
-/** As JSON, which compose reads too. */
+/** The compose file as JSON, which compose reads too. */
 export function scratchFile(options: ScratchOptions): string {
   const { directory, service, others = {} } = options;
   const labels = scratchLabels(directory);
@@ -53,33 +53,33 @@ function databaseService({ live, image, password }: ScratchOptions): Service {
     image,
     ...(live.entrypoint ? { entrypoint: live.entrypoint } : {}),
     command: [...(live.command ?? ['postgres']), ...scratchArgumentsBehindLive()],
-    environment: { POSTGRES_USER: scratchUser, POSTGRES_DB: scratchUser, POSTGRES_PASSWORD: doubled(password) },
+    environment: { POSTGRES_USER: scratchUser, POSTGRES_DB: scratchUser, POSTGRES_PASSWORD: escapedText(password) },
     volumes: configurationOf(live),
     restart: 'no',
     stop_grace_period: '0s',
   };
 }
 
-/** Files that the live server is configured with (`config_file`, keys), to be read only; nothing that holds data or runs at the start. */
+/** Read-only files that configure the live server (`config_file`, keys), without data and init scripts. */
 function configurationOf({ volumes = [] }: ComposeService): Service[] {
   return volumes
     .filter((one) => one.type === 'bind' && one.read_only === true && !one.target.startsWith('/docker-entrypoint-initdb.d'))
     .map(({ source, target }) => ({ type: 'bind', source, target, read_only: true }));
 }
 
-/** A service without what it keeps, publishes or is restarted by. */
+/** A service without volumes, ports and restart policy. */
 function throwaway({ image, command, entrypoint, environment, healthcheck, working_dir, user }: ComposeService): Service {
   const kept = { image, command, entrypoint, environment, healthcheck, working_dir, user };
   const given = Object.entries(kept).filter(([, value]) => value !== undefined && value !== null);
   return { ...Object.fromEntries(given), restart: 'no', stop_grace_period: '0s' };
 }
 
-/** A `$` of a value that compose has not rendered. */
-export function doubled(text: string): string {
+/** Escapes each `$`, because compose reads the value again. */
+export function escapedText(text: string): string {
   return text.replaceAll('$', '$$$$');
 }
 
-/** The same for every value. */
+/** Escapes each `$` of all values. */
 export function escaped(record: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, doubled(value)]));
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, escapedText(value)]));
 }

@@ -3,17 +3,17 @@ import type { BundleManifest } from '../../bundle/manifest.ts';
 import { AirdockError } from '../../errors.ts';
 import type { ComposeModel, ComposeService } from '../../io/compose.ts';
 import type { EnvFile } from '../env/file.ts';
-import { doubled, escaped } from './compose-file.ts';
+import { escapedText, escaped } from './compose-file.ts';
 
-/** What stands beside the scratch server while the new release's migration is rehearsed. */
+/** The services that run beside the scratch server in a rehearsal. */
 export type RehearsalServices = { dependencies: Record<string, ComposeService>; oneShot: Record<string, ComposeService> };
 
 /**
- * The service that migrates with the declared environment and nothing else, so that it knows no production queue, store or mail
- * server; without a declaration, with its own. Values may ask for keys of `.env` as a compose file does.
- * @param model of the new release, as it is to be after the switch
- * @param onCopy what the migration is told besides, so that it finds the copy and not the live database
- * @throws AirdockError COMPOSE_INVALID when it has no such service
+ * The migration service gets the declared environment and nothing else, so that it does not know production's queue, storage or mail
+ * server. Without a declaration it gets its own environment. Values may use keys of `.env` as in a compose file.
+ * @param model the compose model of the new release, as after the switch
+ * @param onCopy variables that make the migration use the copy instead of the live database
+ * @throws AirdockError COMPOSE_INVALID when the model lacks a needed service
  */
 export function rehearsalServices(
   { migration, rehearsal }: BundleManifest,
@@ -32,17 +32,17 @@ export function rehearsalServices(
 }
 
 function valueOf(text: string, env: EnvFile): string {
-  return doubled(interpolate(text, (key) => env.expanded(key)));
+  return escapedText(interpolate(text, (key) => env.expanded(key)));
 }
 
 function serviceOf({ services }: ComposeModel, name: string): ComposeService {
-  const found = services[name];
-  if (found) return found;
+  const service = services[name];
+  if (service) return service;
   throw new AirdockError(
     'COMPOSE_INVALID',
-    `the rehearsal needs service ${name}, which the release does not have with these profiles`,
+    `the rehearsal needs the service ${name}, which the release does not have with the active profiles`,
     {
-      hint: 'Ask the vendor about it; to upgrade without a rehearsal: --no-rehearsal.',
+      hint: 'Ask the vendor about it. To upgrade without a rehearsal, add --no-rehearsal.',
     },
   );
 }

@@ -14,17 +14,17 @@ import { endProcesses } from '../site/leftover-processes.ts';
 import { scratchFile, scratchLabels } from './compose-file.ts';
 import type { Site } from '../site/site.ts';
 
-/** The throwaway server on which backups are proven and migrations rehearsed (docs/adr/0007, "The scratch server"). */
+/** The throwaway server that proves backups and rehearses migrations (docs/adr/0007, "The scratch server"). */
 export type Scratch = { compose: Compose; server: DatabaseTarget };
 
 type Options = {
   /** Service of the live database. */
   service: string;
-  /** Another image than the one that it runs. */
+  /** An image to use instead of the live database's. */
   image?: string;
-  /** Started beside it. */
+  /** Services that are started beside the server. */
   dependencies?: Record<string, ComposeService>;
-  /** Only described: run by `compose.run`. */
+  /** Services for `compose.run`, which are not started. */
   oneShot?: Record<string, ComposeService>;
   signal?: AbortSignal | undefined;
 };
@@ -36,8 +36,8 @@ function scratchProject({ project }: Pick<Site, 'project'>): string {
 }
 
 /**
- * Runs `work` beside a fresh, empty server, and removes it whatever the end was. Under the deployment's lock.
- * @throws AirdockError SCRATCH_FAILED when it does not start; what `work` throws
+ * Starts an empty server, runs `work`, and always removes the server. The caller holds the deployment's lock.
+ * @throws AirdockError SCRATCH_FAILED when the server does not start; what `work` throws
  */
 export async function withScratch<T>(site: Site, options: Options, work: (scratch: Scratch) => Promise<T>): Promise<T> {
   await removeScratch(site);
@@ -56,10 +56,10 @@ export async function withScratch<T>(site: Site, options: Options, work: (scratc
   }
 }
 
-/** What scratch servers of this deployment left behind, whoever started them: the caller holds the lock. */
+/** Removes everything of scratch servers of this deployment, of killed processes too. The caller holds the lock. */
 export async function removeScratch(site: Site): Promise<void> {
   const folder = scratchFolder(site);
-  if (!existsSync(folder)) return; // it is made first and removed last
+  if (!existsSync(folder)) return; // the folder is made first and removed last
   await endProcesses(site, 'scratch');
   for (let tries = 0; ; tries++) {
     for (const { id } of await ownContainers(site)) await site.docker.removeContainer(id, { anonymousVolumes: true });
@@ -68,7 +68,7 @@ export async function removeScratch(site: Site): Promise<void> {
         if (isOurs(site, labels)) await site.docker.removeNetwork(name);
       break;
     } catch (error) {
-      // a container that the engine was still making when its compose was ended
+      // the engine may still create a container that an ended compose process had asked for
       if (tries >= 10) throw error;
       await sleep(200);
     }
@@ -77,8 +77,8 @@ export async function removeScratch(site: Site): Promise<void> {
 }
 
 async function ownContainers(site: Site): Promise<ContainerInfo[]> {
-  const found = await site.docker.containers({ project: scratchProject(site) });
-  return found.filter(({ labels }) => isOurs(site, labels));
+  const containers = await site.docker.containers({ project: scratchProject(site) });
+  return containers.filter(({ labels }) => isOurs(site, labels));
 }
 
 function isOurs({ directory }: Site, labels: Record<string, string>): boolean {
@@ -87,14 +87,14 @@ function isOurs({ directory }: Site, labels: Record<string, string>): boolean {
 
 async function assertNameFree(site: Site): Promise<void> {
   const project = scratchProject(site);
-  const found = [...(await site.docker.containers({ project })), ...(await site.docker.networks(project))];
-  const [foreign] = found.filter(({ labels }) => !isOurs(site, labels));
+  const sameName = [...(await site.docker.containers({ project })), ...(await site.docker.networks(project))];
+  const [foreign] = sameName.filter(({ labels }) => !isOurs(site, labels));
   if (!foreign) return;
   throw new AirdockError(
     'SCRATCH_FAILED',
     `${foreign.name} belongs to a compose project ${project} that this deployment's airdock did not start`,
     {
-      hint: `Throwaway servers of this deployment have that project name. Remove it, if it is of no use: docker compose -p ${project} down`,
+      hint: `Throwaway servers of this deployment use that project name. If nobody needs the project, remove it: docker compose -p ${project} down`,
     },
   );
 }
@@ -103,11 +103,14 @@ function scratchFolder({ airdock }: Pick<Site, 'airdock'>): string {
   return path.join(airdock, 'scratch');
 }
 
-async function writeFiles(site: Site, { service, image: asked, dependencies = {}, oneShot = {} }: Options): Promise<Compose> {
+async function writeFiles(
+  site: Site,
+  { service, image: chosenImage, dependencies = {}, oneShot = {} }: Options,
+): Promise<Compose> {
   const model = await (await site.compose()).config();
   const live = model.services[service] ?? {};
-  const image = asked ?? (await databaseImage(site, model, service));
-  if (image === undefined) throw scratchFailed(`there is no database service ${service} here whose image it could run`, '');
+  const image = chosenImage ?? (await databaseImage(site, model, service));
+  if (image === undefined) throw scratchFailed(`the deployment has no database service ${service}, so its image is unknown`, '');
   const folder = scratchFolder(site);
   await ensureDirectory(folder);
   const file = path.join(folder, 'compose.json');
@@ -125,7 +128,7 @@ async function writeFiles(site: Site, { service, image: asked, dependencies = {}
   });
 }
 
-/** Over TCP: while the data directory is made, the server listens on its socket only. */
+/** Waits until the server accepts connections over TCP: while the data directory is made, it listens on its socket only. */
 async function waitReady(site: Site, { tools, service }: DatabaseTarget, started: string[], signal?: AbortSignal): Promise<void> {
   const probe = ['pg_isready', '-q', '-h', '127.0.0.1', '-U', scratchUser, '-d', scratchUser];
   let missing = 'it did not start';
@@ -161,7 +164,7 @@ function scratchFailed(why: string, log: string, cause?: unknown): AirdockError 
     'SCRATCH_FAILED',
     `the throwaway database server did not start: ${why}${lines === '' ? '' : `\n${lines}`}`,
     {
-      hint: 'It says nothing about the backup, and nothing was changed. Is there memory and disk enough for a second server beside the live one? An upgrade can do without, and then nothing is proven: --no-rehearsal.',
+      hint: 'Nothing was changed, and this says nothing about the backup. Check that there is enough memory and disk space for a second server. An upgrade is possible without it, but then nothing is proven: --no-rehearsal.',
       cause,
     },
   );

@@ -4,37 +4,37 @@ import type { BundleManifest } from '../../bundle/manifest.ts';
 import type { ManagedSite, Site } from '../site/site.ts';
 import { startServices } from './compose-up.ts';
 
-/** Bringing services up and taking them away, the same in every direction of a transaction. */
+/** Starting and removing services, the same in every direction of a transaction. */
 
-/** All services but the database's: only the step `database-service` recreates that one (ADR 1, "Steps"). */
+/** The services of the compose files. `replaceable` is without the database, which only the step `database-service` recreates (ADR 1, "Steps"). */
 export async function servicesOf(
   compose: Compose,
   manifest: BundleManifest,
-): Promise<{ all: string[]; rolled: string[]; database: string | undefined }> {
+): Promise<{ all: string[]; replaceable: string[]; database: string | undefined }> {
   const all = Object.keys((await compose.config()).services);
   const declared = databaseServiceOf(manifest);
   const database = declared !== undefined && all.includes(declared) ? declared : undefined;
-  return { all, rolled: all.filter((service) => service !== database), database };
+  return { all, replaceable: all.filter((service) => service !== database), database };
 }
 
-/** Services that must run before a migration can: neither writers nor traffic nor the migration's own. */
+/** Services that must run before a migration: all but the writers, the traffic services and the migration's own. */
 export function dependencyServices(manifest: BundleManifest, all: readonly string[]): string[] {
-  const rolled = new Set([...manifest.writers, ...manifest.traffic, manifest.migration.service]);
-  return all.filter((service) => !rolled.has(service));
+  const later = new Set([...manifest.writers, ...manifest.traffic, manifest.migration.service]);
+  return all.filter((service) => !later.has(service));
 }
 
 type UpWith = {
-  /** Services that stay away for now. */
+  /** Services that are not started yet. */
   without?: readonly string[];
-  /** Containers by service, where there were more than one. */
+  /** Number of containers of services that had more than one. */
   scale?: Readonly<Record<string, number>>;
   signal?: AbortSignal | undefined;
 };
 
 /**
- * `up` for everything but the database, which is started if it stopped and otherwise left alone.
- * Dependencies are left out only where compose would recreate the database: with --no-deps the containers get another
- * configuration hash than a plain `up` by hand computes, and that would recreate them.
+ * Runs `up` for everything but the database, which is started if it is stopped, and otherwise not touched. `--no-deps` is used
+ * only if compose would recreate the database: with it the containers get another configuration hash than with a plain `up`,
+ * so a later `up` by hand would recreate them.
  */
 export async function bringUp(
   site: Site,
@@ -42,18 +42,18 @@ export async function bringUp(
   manifest: BundleManifest,
   { without = [], scale = {}, signal }: UpWith = {},
 ): Promise<string[]> {
-  const { all, rolled: every, database } = await servicesOf(compose, manifest);
-  const rolled = every.filter((service) => !without.includes(service));
+  const { all, replaceable, database } = await servicesOf(compose, manifest);
+  const started = replaceable.filter((service) => !without.includes(service));
   const options = signal ? { signal } : {};
   if (database !== undefined) await startServices(site, compose, [database], { ...options, noDeps: true, noRecreate: true });
-  const noDeps = database !== undefined && (await differs(site, compose, database));
-  const scaled = Object.fromEntries(Object.entries(scale).filter(([service, count]) => count > 1 && rolled.includes(service)));
-  if (rolled.length > 0) await startServices(site, compose, rolled, { ...options, noDeps, scale: scaled });
+  const noDeps = database !== undefined && (await wouldRecreate(site, compose, database));
+  const scaled = Object.fromEntries(Object.entries(scale).filter(([service, count]) => count > 1 && started.includes(service)));
+  if (started.length > 0) await startServices(site, compose, started, { ...options, noDeps, scale: scaled });
   return all.filter((service) => !without.includes(service));
 }
 
-/** Would a plain `up` recreate this service's container: another configuration, or another image behind the name? */
-async function differs(site: Site, compose: Compose, service: string): Promise<boolean> {
+/** Whether a plain `up` would recreate the service's container: its configuration or its image differs. */
+async function wouldRecreate(site: Site, compose: Compose, service: string): Promise<boolean> {
   const [model, hashes, containers] = await Promise.all([
     compose.config(),
     compose.hashes(),
@@ -61,12 +61,15 @@ async function differs(site: Site, compose: Compose, service: string): Promise<b
   ]);
   const image = await site.docker.inspectImage(model.services[service]?.image ?? '');
   return containers.some(
-    (one) => one.service === service && !one.oneOff && (one.configHash !== hashes.get(service) || one.imageId !== image?.id),
+    (container) =>
+      container.service === service &&
+      !container.oneOff &&
+      (container.configHash !== hashes.get(service) || container.imageId !== image?.id),
   );
 }
 
-/** Containers of these services of this project, whatever the files now say of them. One-shots too. */
-export async function takeAway(site: ManagedSite, services: readonly string[]): Promise<void> {
+/** Removes the containers of services, one-shots too, even if the compose files no longer have the services. */
+export async function removeServices(site: ManagedSite, services: readonly string[]): Promise<void> {
   const containers = await site.docker.containers({ project: site.project });
   for (const container of containers) if (services.includes(container.service)) await site.docker.removeContainer(container.id);
 }

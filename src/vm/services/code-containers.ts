@@ -4,19 +4,19 @@ import { carriesVersion } from '../images/names.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import type { ManagedSite } from '../site/site.ts';
 
-/** The containers that must not meet another schema than their own (docs/adr/0008-irreversible.md, "Undo"). */
-export type Code = {
-  /** Writers, traffic services, and whatever runs an image of the product, one-shots too: of either release. */
+/** The containers that must never use another release's schema (docs/adr/0008-irreversible.md, "Undo"). */
+export type CodeContainers = {
+  /** Writers and traffic services of both releases, and every container, one-shots too, with an image of the product. */
   includes(container: ContainerInfo): boolean;
-  /** Traffic services of either release. */
+  /** Traffic services of both releases. */
   traffic: string[];
 };
 
-export function codeOfBoth(
+export function codeContainersOf(
   site: Pick<ManagedSite, 'state'>,
   { from, to }: Pick<TransactionRecord, 'from' | 'to'>,
   target?: BundleManifest,
-): Code {
+): CodeContainers {
   const manifests = [from === null ? undefined : site.state.release(from)?.manifest, target ?? site.state.release(to)?.manifest];
   const known = manifests.filter((manifest) => manifest !== undefined);
   const services = new Set(known.flatMap((manifest) => [...manifest.writers, ...manifest.traffic]));
@@ -31,8 +31,8 @@ export function codeOfBoth(
   };
 }
 
-/** By id, whatever the files now say of them. @returns whether a traffic service was among them */
-export async function takeAwayCode(site: ManagedSite, code: Code): Promise<boolean> {
+/** Removes the code containers. @returns whether one of them was of a traffic service */
+export async function removeCodeContainers(site: ManagedSite, code: CodeContainers): Promise<boolean> {
   const containers = (await site.docker.containers({ project: site.project })).filter((one) => code.includes(one));
   for (const container of containers) await site.docker.removeContainer(container.id);
   return containers.some((one) => code.traffic.includes(one.service));

@@ -5,12 +5,12 @@ import type { Site } from '../site/site.ts';
 
 type Where = Pick<Site, 'docker' | 'project'>;
 
-const settling = 2000;
+const retryDelay = 2000;
 
 /**
- * `up`, however the one before it was ended. Tried twice, and longer while the engine is still at what the killed compose
- * had asked it for.
- * @param services all when none is named
+ * Runs `up`, and repairs what a killed `up` left. It is tried twice; five times while the engine still works on requests of a
+ * killed compose.
+ * @param services all services when empty
  */
 export async function startServices(
   site: Where,
@@ -25,33 +25,34 @@ export async function startServices(
       return await finishReplacing(site);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (attempt >= (isAtIt(error) ? 5 : 2)) throw error;
-      await sleep(settling);
+      if (attempt >= (isConflict(error) ? 5 : 2)) throw error;
+      await sleep(retryDelay);
     }
   }
 }
 
-/** In the engine's words: a container came or went between compose's look and its request. */
-function isAtIt(error: unknown): boolean {
+/** Whether the engine reports that a container appeared or disappeared while compose worked. */
+function isConflict(error: unknown): boolean {
   return error instanceof Error && /already in use by container|No such container|already in progress/.test(error.message);
 }
 
 /**
- * compose makes the new container under a name of its own (`OLDID_NAME`), stops and removes the old one, and gives the new
- * one its name. Where it was killed in between, 2.26 fails on what it left, and 2.40 keeps the odd name. While the old one
- * serves, the new one goes; from its stop on, the new one takes its place: it may hold the only anonymous volumes.
+ * Repairs a half-done replacement. compose creates the new container as `OLDID_NAME`, stops and removes the old one, and renames
+ * the new one. If compose was killed in between, 2.26 fails at its next `up`, and 2.40 keeps the odd name. While the old container
+ * serves, the new one is removed. Once the old one has stopped, the new one gets its name, because it may hold the only anonymous
+ * volumes.
  */
 async function finishReplacing({ docker, project }: Where): Promise<void> {
   const containers = await docker.containers({ project });
-  for (const one of containers.filter(isTemporary)) {
-    const name = one.name.slice(idLength + 1);
-    const old = containers.find(({ id }) => id.startsWith(one.name.slice(0, idLength)));
+  for (const container of containers.filter(isTemporary)) {
+    const name = container.name.slice(idLength + 1);
+    const old = containers.find(({ id }) => id.startsWith(container.name.slice(0, idLength)));
     const other = containers.find((found) => found.name === name && found.id !== old?.id);
-    if (one.startedAt === '' && (other || (old && serves(old)))) {
-      await docker.removeContainer(one.id);
+    if (container.startedAt === '' && (other || (old && serves(old)))) {
+      await docker.removeContainer(container.id);
     } else if (!other && !(old && serves(old))) {
       if (old) await docker.removeContainer(old.id);
-      await docker.renameContainer(one.id, name);
+      await docker.renameContainer(container.id, name);
     }
   }
 }

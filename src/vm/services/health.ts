@@ -8,15 +8,15 @@ import { interpolate } from '../../io/compose-interpolation.ts';
 import type { Site } from '../site/site.ts';
 
 /**
- * Green means: every container of the services runs, is not unhealthy and does not restart, and every HTTP check of the
- * release answers as declared, all of it without a break for the longest window.
+ * A deployment is healthy when every container of the services runs, is not unhealthy and does not restart, and every HTTP check
+ * of the release answers as declared. This must hold without a break for the longest window of the checks.
  */
 export type HealthOptions = {
   site: Site;
   manifest: BundleManifest;
   env: EnvFile;
   services: readonly string[];
-  /** Containers alone, e.g. while traffic is not open. */
+  /** The checks to ask, by default those of the release; none while traffic is not open. */
   checks?: readonly HealthCheck[];
   signal?: AbortSignal | undefined;
 };
@@ -24,7 +24,7 @@ export type HealthOptions = {
 const unhealthyGrace = 10_000;
 const containerDefaults = { window: 1000, interval: 500, timeout: 120_000 };
 
-/** @returns milliseconds until green began. @throws AirdockError HEALTH_FAILED saying what was wrong last */
+/** @returns milliseconds until the healthy time began @throws AirdockError HEALTH_FAILED with the last problem */
 export async function waitHealthy(options: HealthOptions): Promise<number> {
   const checks = options.checks ?? options.manifest.health;
   const longest = (key: 'window' | 'timeout') =>
@@ -35,65 +35,67 @@ export async function waitHealthy(options: HealthOptions): Promise<number> {
   const started = performance.now();
   let greenSince: number | undefined;
   let restarts: string | undefined;
-  let wrong = 'nothing answered yet';
+  let problem = 'nothing answered yet';
   const unhealthySince = new Map<string, number>();
   while (performance.now() - started < timeout) {
     options.signal?.throwIfAborted();
     const containers = await options.site.docker.containers({ project: options.site.project });
-    const found = [...containerProblems(containers, options.services), ...(await failedChecks(options, containers, checks))];
+    const problems = [...containerProblems(containers, options.services), ...(await failedChecks(options, containers, checks))];
     const seen = restartsOf(containers);
-    if (found.length > 0 || seen !== (restarts ??= seen)) greenSince = undefined;
+    if (problems.length > 0 || seen !== (restarts ??= seen)) greenSince = undefined;
     restarts = seen;
-    if (found.length === 0) greenSince ??= performance.now();
-    else wrong = found.join('; ');
+    if (problems.length === 0) greenSince ??= performance.now();
+    else problem = problems.join('; ');
     if (greenSince !== undefined && performance.now() - greenSince >= window) return Math.round(greenSince - started);
-    const lost = hopeless(containers, options.services, unhealthySince);
+    const lost = hopelessContainer(containers, options.services, unhealthySince);
     if (lost)
       throw await failure(
         options,
         lost,
-        lost.health === 'unhealthy' ? wrong : `service ${lost.service} restarts again and again; ${wrong}`,
+        lost.health === 'unhealthy' ? problem : `service ${lost.service} keeps restarting; ${problem}`,
       );
     await sleep(interval, undefined, options.signal ? { signal: options.signal } : {});
   }
-  throw await failure(options, undefined, `not healthy after ${Math.round(timeout / 1000)} s: ${wrong}`);
+  throw await failure(options, undefined, `not healthy after ${Math.round(timeout / 1000)} s: ${problem}`);
 }
 
 function containerProblems(containers: readonly ContainerInfo[], services: readonly string[]): string[] {
   return services.flatMap((service) => {
-    const own = containers.filter((one) => one.service === service && !one.oneOff);
+    const own = containers.filter((container) => container.service === service && !container.oneOff);
     if (own.length === 0) return [`service ${service} has no container`];
-    return own.flatMap((one) => {
-      if (one.state === 'exited' && one.exitCode === 0) return [];
-      if (one.state !== 'running')
-        return [`service ${service} is ${one.state}${one.exitCode === undefined ? '' : ` (${one.exitCode})`}`];
-      return one.health === 'unhealthy' || one.health === 'starting' ? [`service ${service} is ${one.health}`] : [];
+    return own.flatMap((container) => {
+      if (container.state === 'exited' && container.exitCode === 0) return [];
+      if (container.state !== 'running')
+        return [`service ${service} is ${container.state}${container.exitCode === undefined ? '' : ` (${container.exitCode})`}`];
+      return container.health === 'unhealthy' || container.health === 'starting'
+        ? [`service ${service} is ${container.health}`]
+        : [];
     });
   });
 }
 
 function restartsOf(containers: readonly ContainerInfo[]): string {
   return containers
-    .map((one) => `${one.id}:${one.restarts}:${one.startedAt}`)
+    .map((container) => `${container.id}:${container.restarts}:${container.startedAt}`)
     .toSorted()
     .join();
 }
 
 /**
- * Docker's own verdict, after its retries, if it stays so: on a busy machine a start may outlast them. Or a container that
- * fell over three times. Waiting longer only lengthens the stop.
+ * A container for which waiting is useless and only prolongs the downtime: it restarted three times, or Docker has called it
+ * unhealthy for a while. (On a busy machine a start may take longer than Docker's retries.)
  */
-function hopeless(
+function hopelessContainer(
   containers: readonly ContainerInfo[],
   services: readonly string[],
   unhealthySince: Map<string, number>,
 ): ContainerInfo | undefined {
   const now = performance.now();
-  return containers.find((one) => {
-    if (one.oneOff || !services.includes(one.service)) return false;
-    if (one.health !== 'unhealthy') unhealthySince.delete(one.id);
-    else if (!unhealthySince.has(one.id)) unhealthySince.set(one.id, now);
-    return one.restarts >= 3 || now - (unhealthySince.get(one.id) ?? now) >= unhealthyGrace;
+  return containers.find((container) => {
+    if (container.oneOff || !services.includes(container.service)) return false;
+    if (container.health !== 'unhealthy') unhealthySince.delete(container.id);
+    else if (!unhealthySince.has(container.id)) unhealthySince.set(container.id, now);
+    return container.restarts >= 3 || now - (unhealthySince.get(container.id) ?? now) >= unhealthyGrace;
   });
 }
 
@@ -106,7 +108,7 @@ async function failedChecks(
   return answers.filter((answer) => answer !== undefined);
 }
 
-/** What is wrong with the answer; undefined when it is as declared. */
+/** Asks a check. @returns what is wrong; undefined when the answer is as declared */
 async function ask(
   options: HealthOptions,
   containers: readonly ContainerInfo[],
@@ -114,7 +116,9 @@ async function ask(
 ): Promise<string | undefined> {
   const url = new URL(interpolate(check.url, (key) => options.env.expanded(key)));
   if (check.scope === 'internal') {
-    const address = containers.find((one) => one.service === check.service && !one.oneOff && one.state === 'running')?.addresses;
+    const address = containers.find(
+      (container) => container.service === check.service && !container.oneOff && container.state === 'running',
+    )?.addresses;
     const ip = address && Object.values(address)[0];
     if (ip === undefined) return `${check.name}: service ${check.service} has no address`;
     url.hostname = ip;
@@ -138,6 +142,6 @@ async function failure(options: HealthOptions, container: ContainerInfo | undefi
   const shown = container ?? containers.find((one) => containerProblems([one], [one.service]).length > 0);
   const logs = shown ? await options.site.docker.logs(shown.id, { tail: 5 }) : '';
   return new AirdockError('HEALTH_FAILED', logs === '' ? text : `${text}\nlast lines of ${shown?.service}:\n${logs.trimEnd()}`, {
-    hint: 'Give the vendor the report and the log.',
+    hint: 'Send the report and the log to the vendor.',
   });
 }

@@ -4,7 +4,7 @@ import type { ManagedSite } from '../site/site.ts';
 import { startServices } from './compose-up.ts';
 import { waitHealthy } from './health.ts';
 
-/** Starts these services alone, not what they depend on, and waits until their containers are well. */
+/** Starts services without their dependencies, and waits until their containers are healthy. */
 export async function startAndWait(
   site: ManagedSite,
   manifest: BundleManifest,

@@ -4,8 +4,8 @@ import { readIfExists, replaceFile } from '../../io/files.ts';
 import type { ManagedSite } from './site.ts';
 
 /**
- * What finishes or undoes an interrupted transaction at boot (ADR 1, "Recovery"). `%f` is the deployment's directory
- * (systemd.unit(5), "Specifiers"). Somebody else at work there (exit code 8) is no failure.
+ * The systemd unit that finishes or undoes an interrupted transaction at boot (ADR 1, "Recovery"). `%f` is the deployment's
+ * directory (systemd.unit(5), "Specifiers"). Exit code 8, another airdock at work, does not count as a failure.
  */
 export const resumeUnit = {
   name: 'airdock-resume@.service',
@@ -30,19 +30,19 @@ WantedBy=multi-user.target
 };
 
 /**
- * Once for a deployment, before its first step: who disables the unit afterwards is not overruled. Without systemd, without
- * root or from a checkout there is none; a failure is a warning, for `airdock resume` by hand does the same.
+ * Enables the unit once for a deployment, before its first step: if somebody disables it later, it stays disabled. It is not
+ * enabled without systemd, without root, or from a checkout. A failure is a warning, because `airdock resume` by hand does the same.
  */
 export async function resumeAtBoot({
   airdock,
   directory,
   host,
 }: Pick<ManagedSite, 'airdock' | 'directory' | 'host'>): Promise<void> {
-  const mark = path.join(airdock, 'boot-unit');
-  if (host.program.executable === undefined || !host.systemd.present() || (await readIfExists(mark))) return;
+  const markerFile = path.join(airdock, 'boot-unit');
+  if (host.program.executable === undefined || !host.systemd.present() || (await readIfExists(markerFile))) return;
   try {
     const unit = await host.systemd.enable(resumeUnit, directory);
-    await replaceFile(mark, `${unit}\n`);
+    await replaceFile(markerFile, `${unit}\n`);
   } catch (error) {
     const why = errorText(error);
     host.listener({ type: 'warning', text: `airdock resume will not run by itself at boot: ${why}` });

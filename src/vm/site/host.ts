@@ -8,13 +8,13 @@ import type { ToolboxOptions } from '../../io/toolbox.ts';
 /** The running airdock. */
 export type Program = {
   version: string;
-  /** Where its executable can be read; undefined when it runs from a checkout. */
+  /** Path of its executable; undefined when it runs from a checkout. */
   executable: string | undefined;
-  /** What another executable says of itself; undefined when it does not run here. Throws when that is not known. */
-  ask(path: string): Promise<{ version: string; stateSchema: number } | undefined>;
+  /** The versions of another executable; undefined when it does not run here. Throws when it does not answer in time. */
+  versionsOf(path: string): Promise<{ version: string; stateSchema: number } | undefined>;
 };
 
-/** The outside world, as the VM side uses it. `cli/main.ts` makes the real one. */
+/** The effects on the outside that the VM side uses. `cli/main.ts` makes the real ones. */
 export type Host = {
   resolveEndpoint(): Promise<string>;
   openDocker(endpoint: string): Docker;
@@ -24,7 +24,7 @@ export type Host = {
   connect: Connect;
   fetch: typeof fetch;
   clock: () => Date;
-  /** Who does it, for the history: the login behind sudo when there is one. */
+  /** The user's name, for the history: under sudo, the login name. */
   operator: string;
   program: Program;
   listener: Listener;

@@ -8,7 +8,7 @@ import type { BundleManifest, FileRecord } from '../../bundle/manifest.ts';
 import { installerName } from '../../bundle/names.ts';
 import { fileDigest, finish, type Digest } from '../../digest.ts';
 import { diskError, ensureDirectory, syncDirectory } from '../../io/files.ts';
-import { isNewer, isProgram, makeProgram, placeOf, putInPlace, askPlacedProgram } from './placed-program.ts';
+import { isNewer, isProgram, makeProgram, placeOf, putInPlace, placedVersions } from './placed-program.ts';
 import { migrations } from '../state/schema.ts';
 import type { ManagedSite } from './site.ts';
 import { type Store } from '../store/store.ts';
@@ -17,12 +17,12 @@ import { snapshotFolder } from '../state/names.ts';
 
 /** The installer that a release brings (docs/adr/0006, rule 2). */
 
-/** The release's installer for its platform, as the store keeps it; none in a release without. */
+/** The files of the release that are its installer: one, or none. */
 export function installerOf(manifest: BundleManifest): FileRecord[] {
   return manifest.files.filter((file) => file.path === installerName(manifest.platform));
 }
 
-/** Rule 2, first half: the stored installer, unpacked into the transaction's folder if it may take over at the end. */
+/** Rule 2, first half: unpacks the stored installer into the transaction's folder, if it may be put in place at the end. */
 export async function unpackInstaller(site: ManagedSite, transaction: number, digest: Digest): Promise<void> {
   const { host, store } = site;
   if ((await isProgram(placeOf(site))) && (await fileDigest(placeOf(site))) === (await unpackedDigest(store, digest))) return;
@@ -38,13 +38,13 @@ export async function unpackInstaller(site: ManagedSite, transaction: number, di
     await rm(unpacked, { force: true });
     throw diskError(error, unpacked);
   }
-  const why = await whyNot(site, unpacked);
+  const why = await reasonAgainst(site, unpacked);
   if (why === undefined) return;
   host.listener({ type: 'note', text: `the installer of the release ${why}: it is kept in the store and not used` });
   await rm(unpacked);
 }
 
-/** Of what comes out of a stored gzip, without writing it. */
+/** The digest of the content of a stored gzip file. */
 async function unpackedDigest(store: Store, digest: Digest): Promise<Digest> {
   const hash = createHash('sha256');
   await pipeline(Readable.from(store.openBlob(digest)), createGunzip(), async (chunks: AsyncIterable<Buffer>) => {
@@ -53,25 +53,25 @@ async function unpackedDigest(store: Store, digest: Digest): Promise<Digest> {
   return finish(hash);
 }
 
-/** Undefined when it may take the place. */
-async function whyNot(site: ManagedSite, unpacked: string): Promise<string | undefined> {
-  const brought = await site.host.program.ask(unpacked);
+/** Why the unpacked installer must not replace the one in place; undefined when it may. */
+async function reasonAgainst(site: ManagedSite, unpacked: string): Promise<string | undefined> {
+  const brought = await site.host.program.versionsOf(unpacked);
   if (!brought) return 'does not run here';
-  const there = await askPlacedProgram(site);
-  const older = brought.stateSchema < migrations.length || (there && isNewer(there, brought));
-  return older ? `is ${brought.version}, and a newer one is here` : undefined;
+  const placed = await placedVersions(site);
+  const older = brought.stateSchema < migrations.length || (placed && isNewer(placed, brought));
+  return older ? `is ${brought.version}, and a newer one is in use here` : undefined;
 }
 
-/** Rule 2, second half, before the commit of `good`. May be repeated. */
+/** Rule 2, second half: puts the installer in place before the commit of `good`. May be repeated. */
 export async function settleInstaller(site: ManagedSite, transaction: number): Promise<void> {
   const unpacked = unpackedPath(site, transaction);
-  // asked again: a newer program may have taken the transaction over since it was unpacked
-  if (!(await isProgram(unpacked)) || (await whyNot(site, unpacked)) !== undefined) return;
+  // checked again: a newer program may have taken over the transaction after the installer was unpacked
+  if (!(await isProgram(unpacked)) || (await reasonAgainst(site, unpacked)) !== undefined) return;
   await ownDirectory(path.dirname(placeOf(site)));
   await putInPlace(site, unpacked);
 }
 
-/** Goes with the rest of that folder when the transaction has ended. */
+/** Removed with the rest of that folder when the transaction has ended. */
 function unpackedPath(site: ManagedSite, transaction: number): string {
   return path.join(snapshotFolder(site, transaction, 'after'), 'airdock');
 }

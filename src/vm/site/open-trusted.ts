@@ -6,10 +6,10 @@ import type { Host } from './host.ts';
 import { hasState, readState } from '../state/open-state.ts';
 import type { PinnedKey } from '../state/pinned-keys.ts';
 
-/** What the operator named, for a deployment that pins nothing yet. */
+/** The keys or fingerprints that the operator gave, for a deployment without pinned keys. */
 export type NamedTrust = Pick<Trusted, 'given' | 'fingerprints'>;
 
-/** Opens a bundle that a key signed which is trusted here. @throws TRUST_NEEDED, and what openBundle throws */
+/** Opens a bundle that is signed by a trusted key. @throws TRUST_NEEDED, and what openBundle throws */
 export async function openTrusted(
   host: Host,
   { bundle: file, trust }: { bundle: string; trust: NamedTrust },
@@ -29,7 +29,7 @@ export async function openTrusted(
   return bundle;
 }
 
-/** Without records, none. */
+/** The pinned keys of a deployment; none when there are no records. */
 export function pinnedKeys(airdock: string): PinnedKey[] {
   if (!hasState(airdock)) return [];
   const state = readState(airdock);
@@ -42,6 +42,6 @@ export function pinnedKeys(airdock: string): PinnedKey[] {
 
 function ageText(milliseconds: number): string {
   const days = Math.floor(milliseconds / 86_400_000);
-  if (days < 0) return 'in the future by this clock';
+  if (days < 0) return 'in the future according to this machine’s clock';
   return days === 0 ? `${durationText(milliseconds)} ago` : `${days} ${days === 1 ? 'day' : 'days'} ago`;
 }

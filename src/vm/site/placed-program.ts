@@ -9,19 +9,19 @@ import { migrations } from '../state/schema.ts';
 import { ownDirectory } from '../../io/files.ts';
 
 /** `.airdock/bin/airdock`: the newest program that has worked here (docs/adr/0006). */
-type Answer = { version: string; stateSchema: number };
+type ProgramVersion = { version: string; stateSchema: number };
 export type Place = { airdock: string; host: Pick<Host, 'program'> };
 
 /**
- * Rule 1: who is about to change something lies there afterwards, unless a newer one does (`isNewer`).
- * @throws DISK_FULL, DIRECTORY_UNSAFE; what was there is still there then
+ * Rule 1: copies the running program into place before it changes something, unless a newer one (`isNewer`) is there.
+ * @throws DISK_FULL, DIRECTORY_UNSAFE; the program in place stays then
  */
 export async function placeSelf(site: Place): Promise<void> {
   const { executable, version } = site.host.program;
   if (executable === undefined || (await sameFile(executable, placeOf(site)))) return;
   for (const directory of [site.airdock, path.dirname(placeOf(site))]) await ownDirectory(directory);
-  const there = await askPlacedProgram(site);
-  if (there && isNewer(there, { version, stateSchema: migrations.length })) return;
+  const placed = await placedVersions(site);
+  if (placed && isNewer(placed, { version, stateSchema: migrations.length })) return;
   const temporary = `${placeOf(site)}.new`;
   await rm(temporary, { force: true });
   try {
@@ -34,17 +34,17 @@ export async function placeSelf(site: Place): Promise<void> {
   await putInPlace(site, temporary);
 }
 
-/** Bytes that `placeSelf` would write, as far as the sizes of the files tell. */
+/** Bytes that `placeSelf` would write, judged by the sizes of the files. */
 export async function copyNeeds(site: Place): Promise<number> {
   const { executable } = site.host.program;
   if (executable === undefined) return 0;
   const { size } = await stat(executable);
-  const there = await lstat(placeOf(site)).catch(() => undefined);
-  return there?.size === size ? 0 : size;
+  const placed = await lstat(placeOf(site)).catch(() => undefined);
+  return placed?.size === size ? 0 : size;
 }
 
-/** What it knows of the records counts first: a higher version that knows an older form is of no use here. */
-export function isNewer(one: Answer, other: Answer): boolean {
+/** The form of the records that a program knows counts first: a higher version with an older form would be useless here. */
+export function isNewer(one: ProgramVersion, other: ProgramVersion): boolean {
   if (one.stateSchema !== other.stateSchema) return one.stateSchema > other.stateSchema;
   return semver.gt(one.version, other.version);
 }
@@ -53,14 +53,14 @@ export function placeOf({ airdock }: Place): string {
   return path.join(airdock, 'bin', 'airdock');
 }
 
-export async function askPlacedProgram(site: Place): Promise<Answer | undefined> {
-  return (await isProgram(placeOf(site))) ? site.host.program.ask(placeOf(site)) : undefined;
+export async function placedVersions(site: Place): Promise<ProgramVersion | undefined> {
+  return (await isProgram(placeOf(site))) ? site.host.program.versionsOf(placeOf(site)) : undefined;
 }
 
-/** What others can write to is nobody's program: it is not run, and may be replaced. */
+/** Whether a file may be run: a regular file of root or the current user that others cannot write to. Other files may be replaced. */
 export async function isProgram(file: string): Promise<boolean> {
   return lstat(file).then(
-    (found) => found.isFile() && (found.mode & 0o022) === 0 && [0, process.geteuid?.()].includes(found.uid),
+    (stats) => stats.isFile() && (stats.mode & 0o022) === 0 && [0, process.geteuid?.()].includes(stats.uid),
     () => false,
   );
 }

@@ -6,14 +6,15 @@ import type { ManagedSite } from './site.ts';
 import { folderOf } from '../state/names.ts';
 
 /**
- * `transactions/ID/report.txt`: what was done, step by step, and why it ended as it did; then lines of whoever asks for it.
- * @returns its path
+ * Writes `transactions/ID/report.txt`: the steps, and the reason of a failure.
+ * @param addedLines lines to append
+ * @returns the path of the report
  */
 export async function writeReport(
   site: ManagedSite,
   id: number,
   failure?: AirdockError,
-  more: readonly string[] = [],
+  addedLines: readonly string[] = [],
 ): Promise<string> {
   const file = path.join(folderOf(site, id), 'report.txt');
   const record = site.journal.all().find((one) => one.id === id);
@@ -27,7 +28,7 @@ export async function writeReport(
       .steps(id)
       .map((step) => `${step.at}  ${step.step.padEnd(17)} ${step.state.padEnd(7)} ${text(step.detail)}`.trimEnd()),
     ...(failure ? ['', failure.message, ...(failure.hint === undefined ? [] : ['', `Next: ${failure.hint}`])] : []),
-    ...(more.length > 0 ? ['', ...more] : []),
+    ...(addedLines.length > 0 ? ['', ...addedLines] : []),
     '',
   ];
   await warnOnFailure(site.host.listener, 'the report could not be written', () =>
@@ -36,10 +37,10 @@ export async function writeReport(
   return file;
 }
 
-/** Where the words of a step begin: behind its time, name and state. */
+/** Column where the text of a step begins, after its time, name and state. */
 const indent = 24 + 2 + 17 + 1 + 7 + 1;
 
 function text(detail: Record<string, unknown>): string {
-  const said = [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
-  return said.replaceAll('\n', `\n${' '.repeat(indent)}`);
+  const words = [detail['summary'], detail['error']].filter((value) => typeof value === 'string').join(' ');
+  return words.replaceAll('\n', `\n${' '.repeat(indent)}`);
 }

@@ -19,24 +19,24 @@ import { migrations } from '../state/schema.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { workTag, transactionVariable } from '../state/names.ts';
 
-/** A deployment's directory with the engine that serves it, for looking only. */
+/** A deployment's directory and its engine, for reading. */
 export type Site = {
   host: Host;
   directory: string;
-  /** `.airdock` in it. */
+  /** The folder `.airdock` in the directory. */
   airdock: string;
   project: string;
   endpoint: string;
   docker: Docker;
-  /** Compose over other files than those in the directory, e.g. staged ones. */
+  /** Compose with other files than those in the directory, e.g. staged ones. */
   composeOf(files: readonly string[], envFile: string): Compose;
-  /** Compose over the files of the directory, as `docker compose` by hand would see them. */
+  /** Compose with the files that `docker compose` by hand reads in the directory. */
   compose(): Promise<Compose>;
-  /** Programs of an image, in containers of their own. */
+  /** Runs programs of an image in containers of their own. */
   tools(options: Omit<ToolboxOptions, 'run' | 'endpoint' | 'environment'>): Pick<Compose, 'exec'>;
 };
 
-/** The same with its records. Reading commands have it without the lock. */
+/** The records of a deployment. Commands that only read open them without the lock. */
 export type Records = { state: State; journal: Journal };
 export type ManagedSite = Site & Records & { store: Store; keys: BackupKeys };
 
@@ -67,7 +67,7 @@ async function openSite(host: Host, options: SiteOptions, recorded?: Deployment)
   return { ...site, ...composeMethods(site) };
 }
 
-/** The same site, whose children carry the mark of what is under way. */
+/** A site whose child processes carry a tag of the current work, by which recovery finds them. */
 export function taggedSite(site: ManagedSite, work: Parameters<typeof workTag>[1]): ManagedSite {
   return { ...site, ...composeMethods(site, { [transactionVariable]: workTag(site, work) }) };
 }
@@ -86,7 +86,7 @@ function composeMethods(
   };
 }
 
-/** Opens what is there without the lock and without changing anything; `work` gets undefined for records when there are none. */
+/** Opens a directory without the lock and without changing anything. `work` gets undefined when there are no records. */
 export async function lookAtSite<T>(
   host: Host,
   options: SiteOptions,
@@ -103,8 +103,8 @@ export async function lookAtSite<T>(
 }
 
 /**
- * Takes the lock, opens or creates the records, runs `work`. What was created for a first transaction that never began is
- * removed again.
+ * Takes the lock, opens or creates the records, and runs `work`. If no first transaction began, what was created is removed
+ * again.
  */
 export async function changeSite<T>(host: Host, options: SiteOptions, work: (site: ManagedSite) => Promise<T>): Promise<T> {
   const directory = path.resolve(options.directory);
@@ -116,7 +116,7 @@ export async function changeSite<T>(host: Host, options: SiteOptions, work: (sit
   const lock = takeLock(airdock);
   let begun = true;
   try {
-    // the form changes only when a program that knows the new one lies there to take over
+    // the schema changes only after a program that knows the new schema is in place for recovery
     if (hasState(airdock) && stateSchema(airdock) < migrations.length) await placeSelf({ airdock, host });
     const state = openState(airdock, host.program.version);
     try {
@@ -142,19 +142,19 @@ async function removeEmpty(directory: string): Promise<void> {
   await rmdir(directory).catch(() => {});
 }
 
-/** `.env`; undefined where there is none. */
+/** `.env`; undefined when it does not exist. */
 export async function readEnv(directory: string) {
   const bytes = await readIfExists(path.join(directory, '.env'));
   return bytes && parseEnvFile(bytes, path.join(directory, '.env'));
 }
 
-/** `.env`; empty where there is none. */
+/** `.env`; empty when it does not exist. */
 export async function readEnvOrEmpty(directory: string) {
   return (await readEnv(directory)) ?? parseEnvFile('');
 }
 
 export function notADeployment(directory: string): AirdockError {
-  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is no deployment that airdock made or adopted`, {
-    hint: 'Name its directory with --dir, or take over one that was made by hand with airdock adopt.',
+  return new AirdockError('NOT_A_DEPLOYMENT', `${directory} is not a deployment that airdock made or adopted`, {
+    hint: 'Give the directory of a deployment with --dir, or take over a deployment made by hand with airdock adopt.',
   });
 }

@@ -7,7 +7,7 @@ import { readStoredRelease } from '../store/release.ts';
 import { digestOf } from '../../digest.ts';
 
 /**
- * `--discard-local`: compose.yaml and VERSION become what the records say. The operator's compose.yaml is kept beside it as
+ * `--discard-local` resets compose.yaml and VERSION to the recorded state. The operator's compose.yaml is kept as
  * `compose.yaml.local-<number>`.
  */
 export async function discardLocal(site: ManagedSite): Promise<void> {
@@ -21,9 +21,9 @@ export async function discardLocal(site: ManagedSite): Promise<void> {
       : env.set('VERSION', stored.version);
   await replaceFile(path.join(site.directory, '.env'), version.toBytes());
   const file = path.join(site.directory, 'compose.yaml');
-  const found = await readIfExists(file);
-  if (found && digestOf(found) === deployment.composeDigest) return;
-  if (found) await replaceFile(await freeName(`${file}.local`), found);
+  const edited = await readIfExists(file);
+  if (edited && digestOf(edited) === deployment.composeDigest) return;
+  if (edited) await replaceFile(await freeName(`${file}.local`), edited);
   const containers = await site.docker.containers({ project: site.project });
   const release = await readStoredRelease(site.store, stored);
   const names = await imageNamesHere(release, await site.docker.info(), site, containers);

@@ -11,10 +11,10 @@ import type { NamedImage } from '../images/names.ts';
 import { releaseFile, type Release } from '../store/release.ts';
 import type { Site } from '../site/site.ts';
 
-/** The bytes that `compose.yaml` and `.env` are to have once the switch has happened. */
+/** The contents of `compose.yaml` and `.env` after the switch. */
 export type Staged = { compose: Buffer; env: Buffer };
 
-/** `.env` as this release wants it: new keys of the template added, VERSION set, all else as it is. */
+/** `.env` for a release: new keys of the template are added, VERSION is set, everything else stays. */
 export function stageEnv(release: Release, current: Buffer | undefined, inputs: EnvInputs): MergedEnv {
   const template = releaseFile(release, 'env.template');
   const withVersion = { ...inputs, given: { ...inputs.given, VERSION: release.manifest.version } };
@@ -22,7 +22,7 @@ export function stageEnv(release: Release, current: Buffer | undefined, inputs: 
   return mergeEnv(current, template, withVersion);
 }
 
-/** For a way back: VERSION alone changes; keys that the newer release added stay. */
+/** `.env` for a way back: only VERSION changes; keys that the newer release added stay. */
 export function stageEnvBack(release: Release, current: Buffer): MergedEnv {
   const env = parseEnvFile(current, '.env');
   const changed = env.get('VERSION') === release.manifest.version ? [] : ['VERSION'];
@@ -49,7 +49,7 @@ export async function openStaged(site: Site, folder: string, env: Buffer): Promi
   return site.composeOf(files, path.join(folder, '.env'));
 }
 
-/** What compose makes of the staged files. @throws COMPOSE_INVALID with its words */
+/** Lets compose read the staged files. @throws COMPOSE_INVALID with compose's message */
 export async function renderStaged(site: Site, staged: Staged): Promise<{ model: ComposeModel; hashes: Map<string, string> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'airdock-'));
   try {

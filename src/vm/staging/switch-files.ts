@@ -23,7 +23,7 @@ export async function saveSnapshots(place: Place, id: number, staged: Staged): P
   await replaceFile(path.join(after, '.env'), staged.env, { mode: 0o600 });
 }
 
-/** Undefined where there was no file. */
+/** A saved file; undefined when the directory had no such file. */
 export async function snapshotFile(
   place: Place,
   id: number,
@@ -33,7 +33,7 @@ export async function snapshotFile(
   return readIfExists(path.join(snapshotFolder(place, id, side), name));
 }
 
-/** They hold secrets: gone when the transaction has ended. What cannot be removed is tried again by the next command. */
+/** Removes the saved files of an ended transaction, because they hold secrets. If that fails, the next command tries again. */
 export async function removeSnapshots(site: Place & Pick<ManagedSite, 'host'>, id: number): Promise<void> {
   for (const side of ['before', 'after'] as const) {
     const folder = snapshotFolder(site, id, side);
@@ -45,17 +45,17 @@ export async function removeSnapshots(site: Place & Pick<ManagedSite, 'host'>, i
 export async function assertUnedited(place: Place, id: number): Promise<void> {
   for (const name of ['compose.yaml', '.env'] as const) {
     const saved = await snapshotFile(place, id, 'before', name);
-    const found = await readIfExists(path.join(place.directory, name));
-    if (saved === undefined ? found === undefined : found?.equals(saved)) continue;
+    const current = await readIfExists(path.join(place.directory, name));
+    if (saved === undefined ? current === undefined : current?.equals(saved)) continue;
     throw new AirdockError('STEP_FAILED', `${name} was edited while the transaction ran`, {
-      hint: 'Your edit is kept, the switch did not happen. Run the same command again: it starts from the file as it is now.',
+      hint: 'Your edit is kept, and the switch did not happen. Run the same command again: it starts from the edited file.',
     });
   }
 }
 
 /**
- * Makes the directory's files those of that side, whichever of them were there. An `.env` that was edited since keeps the
- * edit: only VERSION is set in it. So does, with `keepAdded`, one that holds secrets which the transaction generated.
+ * Replaces the directory's files by the saved ones of `side`. If somebody edited `.env` in the meantime, only VERSION is set in it.
+ * The same with `keepAdded`, when `.env` holds secrets that the transaction generated.
  */
 export async function writeSnapshot(place: Place, id: number, side: Snapshot, keepAdded = false): Promise<void> {
   const compose = await snapshotFile(place, id, side, 'compose.yaml');
@@ -64,14 +64,14 @@ export async function writeSnapshot(place: Place, id: number, side: Snapshot, ke
   const env = await snapshotFile(place, id, side, '.env');
   if (!env) return; // a first install that is undone: the generated secrets stay
   const file = path.join(place.directory, '.env');
-  const found = await readIfExists(file);
+  const current = await readIfExists(file);
   const other = await snapshotFile(place, id, side === 'after' ? 'before' : 'after', '.env');
-  if (found?.equals(env)) return;
-  const edited = found !== undefined && !(other?.equals(found) ?? false);
+  if (current?.equals(env)) return;
+  const edited = current !== undefined && !(other?.equals(current) ?? false);
   const version = parseEnvFile(env, '.env').get('VERSION') ?? '';
   const bytes =
-    found !== undefined && (edited || keepAdded) ? parseEnvFile(found, '.env').set('VERSION', version).toBytes() : env;
-  await replaceFile(file, bytes, found === undefined ? { mode: modes['.env'] } : {});
+    current !== undefined && (edited || keepAdded) ? parseEnvFile(current, '.env').set('VERSION', version).toBytes() : env;
+  await replaceFile(file, bytes, current === undefined ? { mode: modes['.env'] } : {});
 }
 
 export async function snapshotDigest(place: Place, id: number, side: Snapshot): Promise<string | null> {

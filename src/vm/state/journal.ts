@@ -22,9 +22,9 @@ export type TransactionRecord = {
   backup: string | null;
   operator: string;
   error: string | null;
-  /** The version of the airdock that began it; null when that was not written down yet. */
+  /** The version of the airdock that began it; null in records of an older form. */
   program: string | null;
-  /** The migration was tried on a copy of the database, and the backup thereby proven. */
+  /** The migration was rehearsed on a copy of the database, which also proved the backup. */
   rehearsed: boolean;
 };
 
@@ -32,7 +32,7 @@ type StepRecord = { step: string; state: StepState; detail: Record<string, unkno
 
 export type Journal = {
   begin(value: Pick<TransactionRecord, 'kind' | 'from' | 'to' | 'class' | 'operator' | 'program'>): TransactionRecord;
-  /** The interrupted one: begun, without an outcome. At most one, for it is begun under the lock. */
+  /** The transaction without an outcome. There is at most one, because transactions begin under the lock. */
   open(): TransactionRecord | undefined;
   all(): TransactionRecord[];
   record(id: number, step: string, state: StepState, detail?: Record<string, unknown>): void;
@@ -48,7 +48,7 @@ export function openJournal(state: State, clock: () => Date): Journal {
   const run = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).run(...values);
   const all = (statement: string, ...values: SQLInputValue[]) => state.sql.prepare(statement).all(...values);
   const now = () => clock().toISOString();
-  // A reading command finds older forms as they are.
+  // A command that only reads does not migrate records of an older form.
   const columns = new Set(all('PRAGMA table_info(transactions)').map(({ name }) => name));
   const later = (name: string, before: string) => (columns.has(name) ? name : `${before} AS ${name}`);
   const select = `SELECT id, kind, from_release AS "from", to_release AS "to", class, started_at AS startedAt,

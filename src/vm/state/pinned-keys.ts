@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Authorized, Pinned } from '../../bundle/authorize.ts';
 
-/** `root`: signs key sets, and only them. */
+/** A key with the role `root` signs key sets only. */
 export type PinnedKey = Pinned & { pinnedAt: string };
 
 /** The keys that this deployment trusts (docs/adr/0012-trust-chain.md), in `state.db`. */
@@ -12,7 +12,7 @@ export class PinnedKeys {
     this.#sql = sql;
   }
 
-  /** Oldest first. Records of an older form know keys of releases only. */
+  /** All pinned keys, oldest first. Records of an older form have release keys only. */
   all(): PinnedKey[] {
     const rows: Record<string, unknown>[] = this.#sql.prepare('SELECT * FROM trust ORDER BY pinned_at, rowid').all();
     return rows.map((row) => ({
@@ -24,14 +24,14 @@ export class PinnedKeys {
     }));
   }
 
-  /** A key that is pinned already keeps its day. A root stays one, and its key sets are never forgotten. */
+  /** A key that is pinned already keeps its date. A root stays a root, and its key sets are never removed. */
   pin({ fingerprint, pem, pinnedAt, role, chain }: PinnedKey): void {
     const statement = `INSERT INTO trust (fingerprint, pem, pinned_at, role, chain) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (fingerprint) DO UPDATE SET role = 'root', chain = coalesce(excluded.chain, chain) WHERE excluded.role = 'root'`;
     this.#sql.prepare(statement).run(fingerprint, pem, pinnedAt, role, chain);
   }
 
-  /** What the next bundle is judged by: the root with the key sets that were seen, or the key itself. */
+  /** Pins what the next bundle is checked against: the root with the key sets seen so far, or the key itself. */
   pinSigner({ fingerprint, pem, chain }: Authorized, pinnedAt: string): void {
     if (chain) this.pin({ ...chain.root, pinnedAt, role: 'root', chain: chain.bytes });
     else this.pin({ fingerprint, pem, pinnedAt, role: 'release', chain: null });

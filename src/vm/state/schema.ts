@@ -54,7 +54,7 @@ export const migrations: readonly string[] = [
     pinned_at TEXT NOT NULL
   ) STRICT;
   `,
-  // From here on a file says who gave it its form, and who began a transaction, so that an older airdock can name the one to use.
+  // The version that migrated the file and the version that began a transaction, so that an older airdock can name the one to use.
   `
   CREATE TABLE written_by (
     schema INTEGER PRIMARY KEY,
@@ -63,7 +63,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
   ALTER TABLE transactions ADD COLUMN program TEXT;
   `,
-  // Whether the migration was tried on a copy before; databases that an upgrade or a way back put aside.
+  // Whether the migration was rehearsed; databases that an upgrade or a rollback put aside.
   `
   ALTER TABLE transactions ADD COLUMN rehearsed INTEGER NOT NULL DEFAULT 0 CHECK (rehearsed IN (0, 1));
   CREATE TABLE kept_databases (
@@ -76,7 +76,7 @@ export const migrations: readonly string[] = [
     backup TEXT
   ) STRICT;
   `,
-  // Who can read the backups from then on; what a pinned key may sign, and the key sets that were seen of a root.
+  // Recipients of encrypted backups; the role of a pinned key, and the key sets of a root that were seen.
   `
   ALTER TABLE trust ADD COLUMN role TEXT NOT NULL DEFAULT 'release' CHECK (role IN ('root', 'release'));
   ALTER TABLE trust ADD COLUMN chain BLOB;

@@ -3,7 +3,7 @@ import type { KnownMigration } from '../../policy/migrations.ts';
 import { bundleManifest, type BundleManifest } from '../../bundle/manifest.ts';
 import { PinnedKeys } from './pinned-keys.ts';
 
-/** What should be: the authority inside a transaction (docs/adr/0001-transaction.md). One row, one deployment. */
+/** The state that the deployment should have: the authority inside a transaction (docs/adr/0001-transaction.md). One row. */
 export type Deployment = {
   product: string | null;
   project: string;
@@ -31,12 +31,12 @@ export type StoredRelease = {
 export type KeptDatabase = {
   name: string;
   oid: number;
-  /** The release that wrote it, and the highest one whose migrations it has. */
+  /** The release that wrote the database, and the highest release whose migrations it may have. */
   release: string;
   schemaRelease: string;
   transaction: number;
   keptAt: string;
-  /** The backup that was made of it, once there is one. */
+  /** The backup of the database, once there is one. */
   backup: string | null;
 };
 
@@ -60,7 +60,7 @@ export type State = {
   backupRecipients(): string[];
   setBackupRecipients(recipients: readonly string[], since: string): void;
   readonly trust: PinnedKeys;
-  /** Everything that `work` writes is one commit. */
+  /** Runs `work` in one commit. */
   commit<T>(work: () => T): T;
   readonly sql: DatabaseSync;
   close(): void;
@@ -78,7 +78,7 @@ const columns: Record<keyof Deployment, string> = {
   composeDigest: 'compose_digest',
 };
 
-/** Over `state.db`, once it was opened (open-state.ts). */
+/** The state in an open `state.db` (open-state.ts). */
 export class SqliteState implements State {
   readonly sql: DatabaseSync;
   readonly trust: PinnedKeys;
@@ -147,7 +147,7 @@ export class SqliteState implements State {
     return this.#all('SELECT version, class, summary FROM migrations') as KnownMigration[];
   }
 
-  /** The newest word on a release wins: a vendor may correct a class that turned out wrong. */
+  /** The latest declaration for a release counts, because a vendor may correct a wrong class. */
   learnMigrations(list: readonly KnownMigration[]): void {
     for (const entry of list)
       this.#run(
@@ -228,7 +228,7 @@ export class SqliteState implements State {
   }
 }
 
-/** Releases of the store that were good here once, but the current one. */
+/** Releases of the store that were good here, without the current one. */
 export function rollbackTargets(state: State): StoredRelease[] {
   const current = state.deployment()?.current;
   return state.releases().filter((release) => release.goodAt !== null && release.version !== current);

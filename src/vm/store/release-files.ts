@@ -6,8 +6,8 @@ import { AirdockError } from '../../errors.ts';
 import { ensureDirectory, readIfExists, removeTree, replaceFile } from '../../io/files.ts';
 
 /**
- * `releases/<version>/`: each small file under its digest, and `index.json`, which says what it was called. The names come
- * from a bundle and never become paths; a release is there from the moment its index is, and another one replaces it with it.
+ * `releases/<version>/` has each small file under its digest, and `index.json` with the names. The names come from a bundle and
+ * never become paths. A release exists once its index exists; a new index replaces it.
  */
 const releaseIndex = z.strictObject({
   schema: z.literal('airdock.stored-release/1'),
@@ -57,13 +57,13 @@ export class ReleaseFiles {
 
   async list(): Promise<string[]> {
     const names = await readdir(this.#directory);
-    const found = await Promise.all(
+    const versions = await Promise.all(
       names.filter(isVersion).map(async (name) => ((await readIfExists(join(this.#directory, name, indexName))) ? [name] : [])),
     );
-    return found.flat();
+    return versions.flat();
   }
 
-  /** The index goes first: half a release is none. */
+  /** Removes the index first, so that an incomplete release does not count. */
   async remove(version: string): Promise<void> {
     const directory = this.#path(version);
     await removeTree(join(directory, indexName));

@@ -4,12 +4,12 @@ import { AirdockError } from '../../errors.ts';
 import type { Store } from './store.ts';
 import type { StoredRelease } from '../state/state.ts';
 
-/** A release as a transaction needs it, whether it comes from a bundle or from the store. */
+/** A release, from a bundle or from the store. */
 export type Release = {
   manifest: BundleManifest;
-  /** `compose.yaml`, `env.template`…: the small files of the bundle. */
+  /** The small files of the bundle: `compose.yaml`, `env.template`… */
   files: ReadonlyMap<string, Buffer>;
-  /** Undefined for one that was adopted without a bundle. */
+  /** Undefined when the release was adopted without a bundle. */
   signer?: Signer;
 };
 
@@ -18,7 +18,7 @@ export function releaseFile(release: Release, name: string): Buffer {
   if (!bytes) throw new AirdockError('INTERNAL', `release ${release.manifest.version} has no ${name}`);
   return bytes;
 }
-/** A release as the store keeps it. @throws STORE_CORRUPT, BLOB_MISSING */
+/** Reads a release from the store. @throws STORE_CORRUPT, BLOB_MISSING */
 export async function readStoredRelease(store: Store, stored: StoredRelease): Promise<Release> {
   return { manifest: stored.manifest, files: await store.readRelease(stored.version) };
 }

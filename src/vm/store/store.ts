@@ -9,26 +9,26 @@ import { ReleaseFiles } from './release-files.ts';
 
 export type BlobKey = { digest: Digest; size: number };
 
-/** Blobs and releases under `.airdock/`. Nothing that an entry is called ever becomes a path. */
+/** Blobs and releases under `.airdock/`. Names from a bundle never become paths. */
 export interface Store {
   readonly directory: string;
   has(digest: Digest, size: number): Promise<boolean>;
-  /** Those that are not there (or have another size), in the given order, each once. */
+  /** Blobs that the store lacks (or has with another size), in the given order, each once. */
   missing<Blob extends BlobKey>(blobs: readonly Blob[]): Promise<Blob[]>;
-  /** Written once, hashed in the same pass, durable when it returns. @throws BUNDLE_DIGEST_MISMATCH, BUNDLE_SIZE_MISMATCH, DISK_FULL */
+  /** Writes and hashes a blob in one pass; durable when it returns. @throws BUNDLE_DIGEST_MISMATCH, BUNDLE_SIZE_MISMATCH, DISK_FULL */
   putBlob(digest: Digest, size: number, bytes: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Hashed again while it streams. @throws BLOB_MISSING; STORE_CORRUPT at its end, naming the blob */
+  /** Streams a blob and hashes it again. @throws BLOB_MISSING; STORE_CORRUPT at the end of the stream, naming the blob */
   openBlob(digest: Digest): AsyncIterable<Buffer>;
-  /** The same bytes unchecked, for those who hash themselves (`dockerArchive`). @throws BLOB_MISSING */
+  /** Streams a blob unchecked, for callers that hash it themselves (`dockerArchive`). @throws BLOB_MISSING */
   streamBlob(digest: Digest): AsyncIterable<Buffer>;
-  /** Small files of a release by bundle path (`compose.yaml`, `chart/nodepad-0.3.0.tgz`, `bundle.json`…); replaces what was there, at once. */
+  /** Stores the small files of a release by bundle path (`compose.yaml`, `chart/nodepad-0.3.0.tgz`, `bundle.json`…); replaces older ones atomically. */
   putRelease(version: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>;
   /** @throws BLOB_MISSING when there is no such release, STORE_CORRUPT when a file of it was changed */
   readRelease(version: string): Promise<Map<string, Buffer>>;
   /** Versions, in no particular order. */
   releases(): Promise<string[]>;
   removeRelease(version: string): Promise<void>;
-  /** Removes every other blob; bytes freed. */
+  /** Removes all blobs but `keep`. @returns bytes freed */
   pruneBlobs(keep: Iterable<Digest>): Promise<number>;
 }
 
@@ -55,11 +55,11 @@ class DirectoryStore implements Store {
   }
 
   async has(digest: Digest, size: number): Promise<boolean> {
-    const found = await lstat(this.#path(digest)).catch((error: unknown) => {
+    const stats = await lstat(this.#path(digest)).catch((error: unknown) => {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     });
-    return found !== undefined && found.isFile() && found.size === size;
+    return stats !== undefined && stats.isFile() && stats.size === size;
   }
 
   async missing<Blob extends BlobKey>(blobs: readonly Blob[]): Promise<Blob[]> {
@@ -108,7 +108,7 @@ class DirectoryStore implements Store {
   }
 
   async *streamBlob(digest: Digest): AsyncIterable<Buffer> {
-    // O_NOFOLLOW: a link in place of a blob is not ours.
+    // O_NOFOLLOW: airdock never makes a link in place of a blob.
     const handle = await open(this.#path(digest), constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
       throw new AirdockError('BLOB_MISSING', `the store has no blob ${digest}`, {
         hint: 'Install from the full bundle of the release: it puts the blob back.',
@@ -116,7 +116,7 @@ class DirectoryStore implements Store {
         details: { digest },
       });
     });
-    // Pieces that the allocator reuses at once: 256 KiB ones cost 15 MiB more and a third more time (bench/README.md).
+    // The allocator reuses small pieces at once: with 256 KiB it took 15 MiB more and a third more time (bench/README.md).
     yield* handle.createReadStream({ highWaterMark: 2 ** 16 }) as AsyncIterable<Buffer>;
   }
 
@@ -147,7 +147,7 @@ class DirectoryStore implements Store {
     return freed;
   }
 
-  /** Left by an import that was killed. The store's user holds airdock's lock: nobody else is writing. */
+  /** Removes files of a killed import. The caller holds airdock's lock, so nobody else is writing. */
   async #removePartial(): Promise<void> {
     for (const name of await readdir(this.#blobs)) {
       if (name.endsWith(partial)) await removeTree(join(this.#blobs, name));
@@ -166,7 +166,7 @@ async function writeChecked(path: string, digest: Digest, size: number, bytes: A
     let written = 0;
     for await (const piece of bytes) {
       if (written + piece.length > size) throw sizeMismatch(digest, size);
-      // The disk works on one piece while the processor hashes it.
+      // The disk writes a piece while the processor hashes it.
       const writing = handle.writeFile(piece);
       hash.update(piece);
       await writing;
@@ -174,7 +174,7 @@ async function writeChecked(path: string, digest: Digest, size: number, bytes: A
     }
     if (written !== size) throw sizeMismatch(digest, size);
     if (finish(hash) !== digest)
-      throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `blob ${digest} has other bytes than its name says`);
+      throw new AirdockError('BUNDLE_DIGEST_MISMATCH', `the bytes of the blob ${digest} do not match its digest`);
     await handle.sync();
   } finally {
     await handle.close();
@@ -182,5 +182,5 @@ async function writeChecked(path: string, digest: Digest, size: number, bytes: A
 }
 
 function sizeMismatch(digest: Digest, size: number): AirdockError {
-  return new AirdockError('BUNDLE_SIZE_MISMATCH', `blob ${digest} does not have the ${size} bytes that were announced`);
+  return new AirdockError('BUNDLE_SIZE_MISMATCH', `the blob ${digest} does not have the declared size of ${size} bytes`);
 }

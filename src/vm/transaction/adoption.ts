@@ -26,18 +26,18 @@ import { snapshotFolder } from '../state/names.ts';
 import type { Progress } from '../../events.ts';
 import { folderOf } from '../state/names.ts';
 
-/** What is to be adopted, decided and agreed to. */
+/** An adoption that the operator agreed to. */
 export type Adopting = {
   stack: FoundStack;
   files: AdoptedFiles;
   bundle: OpenBundle | undefined;
-  /** The release that the files come from, when one is known. */
+  /** The release that the files come from; undefined when it is unknown. */
   release: Release | undefined;
 };
 
 /**
- * The transaction of an adoption: import, files, then one commit that makes it managed. Until that commit nobody knows the
- * deployment, and everything is put back. @returns its number
+ * The transaction of an adoption: import, files, then one commit that makes the deployment airdock's. A failure before that commit
+ * puts everything back. @returns the number of the transaction
  */
 export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting): Promise<number> {
   const { stack, bundle } = adopting;
@@ -61,9 +61,9 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
     if (bundle) await runStep({ ...running, bundle }, importStep);
     else if (!adopting.release) {
       const run = async (_: unknown, progress: Progress): Promise<string> => {
-        const made = await exportRelease(site, stack, path.join(folderOf(site, record.id), 'scratch'), progress);
-        exported = made.manifest;
-        return `${exported.images.length} images from the engine, ${bytesText(made.bytes)}`;
+        const exportResult = await exportRelease(site, stack, path.join(folderOf(site, record.id), 'scratch'), progress);
+        exported = exportResult.manifest;
+        return `${exported.images.length} images from the engine, ${bytesText(exportResult.bytes)}`;
       };
       await runStep(running, { id: 'import', run });
     }
@@ -90,7 +90,7 @@ export async function carryOutAdoption(unmarked: ManagedSite, adopting: Adopting
   return record.id;
 }
 
-/** What is there and what will be, for the way back; and for good, the operator's own compose file. */
+/** Saves the files before and after, for an undo, and the operator's own compose file permanently. */
 async function saveFiles(site: ManagedSite, id: number, { files, stack }: Adopting): Promise<void> {
   const [before, after, original] = [
     snapshotFolder(site, id, 'before'),
@@ -100,30 +100,30 @@ async function saveFiles(site: ManagedSite, id: number, { files, stack }: Adopti
   for (const folder of [before, after, original]) await ensureDirectory(folder);
   await replaceFile(path.join(original, path.basename(stack.main.name)), stack.main.bytes, { mode: 0o600 });
   for (const name of adoptedFiles) {
-    const found = await readIfExists(path.join(site.directory, name));
-    if (found) await replaceFile(path.join(before, name), found, { mode: 0o600 });
+    const current = await readIfExists(path.join(site.directory, name));
+    if (current) await replaceFile(path.join(before, name), current, { mode: 0o600 });
     const bytes = files[name];
     if (bytes) await replaceFile(path.join(after, name), bytes, { mode: 0o600 });
-    const looked = name === '.env' ? stack.env.toBytes() : name === stack.main.name ? stack.main.bytes : found;
-    if (looked === undefined ? found !== undefined : !found?.equals(looked))
-      throw new AirdockError('STEP_FAILED', `${name} was edited meanwhile`, {
-        hint: 'Run the same command again: it starts from the file as it is now.',
+    const looked = name === '.env' ? stack.env.toBytes() : name === stack.main.name ? stack.main.bytes : current;
+    if (looked === undefined ? current !== undefined : !current?.equals(looked))
+      throw new AirdockError('STEP_FAILED', `${name} was edited while airdock was working`, {
+        hint: 'Run the same command again: it starts from the edited file.',
       });
   }
 }
 
 async function writeFiles(site: ManagedSite, id: number, files: AdoptedFiles, progress: Progress): Promise<string> {
-  // As readable as the file that it stands beside.
+  // New files get the mode of compose.yaml.
   const main = await stat(path.join(site.directory, 'compose.yaml')).catch(() => undefined);
   let written = 0;
   for (const name of adoptedFiles) {
     const bytes = await readIfExists(path.join(snapshotFolder(site, id, 'after'), name));
     if (!bytes) continue;
-    const there = (await readIfExists(path.join(site.directory, name))) !== undefined;
-    await replaceFile(path.join(site.directory, name), bytes, there ? {} : { mode: main ? main.mode & 0o777 : 0o600 });
+    const exists = (await readIfExists(path.join(site.directory, name))) !== undefined;
+    await replaceFile(path.join(site.directory, name), bytes, exists ? {} : { mode: main ? main.mode & 0o777 : 0o600 });
     progress((written += bytes.length));
   }
-  return written === 0 ? 'as they are' : files.names.join(', ');
+  return written === 0 ? 'no file changed' : files.names.join(', ');
 }
 
 function commitAdopted(

@@ -15,8 +15,8 @@ import { folderOf } from '../state/names.ts';
 import { undo } from './undo.ts';
 
 /**
- * Puts the transaction on record, with everything that both directions need: the plan, and the files before and after.
- * Nothing that serves is touched by it.
+ * Records the transaction, with everything that both directions need: the plan, and the files before and after. The running
+ * version is not touched.
  */
 export async function beginTransaction(
   site: ManagedSite,

@@ -1,7 +1,7 @@
 import { reachedAfter } from '../../policy/reached.ts';
 import type { Transaction } from './transaction.ts';
 
-/** What ran well becomes what nothing goes below, and a target for a way back. Inside of a commit. */
+/** Records that the release is good: it raises the floors, and becomes a target for a rollback. Called inside a commit. */
 export function endGood({ site, record, target }: Pick<Transaction, 'site' | 'record' | 'target'>): void {
   const { state, journal } = site;
   const { manifest } = target;

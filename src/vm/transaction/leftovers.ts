@@ -17,10 +17,10 @@ import { backupSession } from '../backups/make.ts';
  * Ends what a killed process left running, before recovery decides anything: first the children on the host, which could
  * still start something, then one-shot containers, throwaway servers, sessions of the database, half-made backups.
  */
-export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
+export async function endLeftovers(site: ManagedSite, id: number): Promise<void> {
   await endProcesses(site, id);
-  const own = await site.docker.containers({ label: `airdock.transaction=${id}` });
-  for (const container of own)
+  const ofTransaction = await site.docker.containers({ label: `airdock.transaction=${id}` });
+  for (const container of ofTransaction)
     if (container.oneOff && container.project === site.project)
       await site.docker.removeContainer(container.id, { anonymousVolumes: true });
   await removeProbes(site);
@@ -29,11 +29,11 @@ export async function endOrphans(site: ManagedSite, id: number): Promise<void> {
   await removePartialBackups(site);
 }
 
-/** The same for work that is no transaction: a throwaway server, a backup that was asked for. */
-export async function endLooseWork(site: ManagedSite): Promise<void> {
+/** Ends what work outside a transaction left running: a throwaway server, `backup create`, the dump of a kept database. */
+export async function endOtherLeftovers(site: ManagedSite): Promise<void> {
   await removeScratch(site);
-  if ((await partialBackups(site)).length === 0) return; // it is there before anything else is
-  // what is kept is dumped when its transaction is done (dump-kept.ts)
+  if ((await partialBackups(site)).length === 0) return; // the folder of a backup is made before anything else
+  // kept databases are dumped after their transaction (kept-databases/dump.ts)
   const undumped = site.state.keptDatabases().flatMap(({ backup, transaction }) => (backup === null ? [transaction] : []));
   for (const work of ['backup' as const, ...undumped]) {
     await endProcesses(site, work);
@@ -43,7 +43,7 @@ export async function endLooseWork(site: ManagedSite): Promise<void> {
   await removePartialBackups(site);
 }
 
-/** Containers that were made to see whether they can be, or to read a volume: none of them ever ran. */
+/** Removes containers that were created to test an image or to read a volume; they never ran. */
 async function removeProbes(site: ManagedSite): Promise<void> {
   for (const probe of await site.docker.containers({ label: 'airdock.probe' }))
     if (probe.state === 'created') await site.docker.removeContainer(probe.id, { anonymousVolumes: true });
@@ -55,16 +55,16 @@ async function endDatabaseSessions(site: ManagedSite, applicationName: string): 
   const access = release && databaseAccess(release.manifest, await readEnvOrEmpty(site.directory));
   if (!access) return;
   const containers = await site.docker.containers({ project: site.project });
-  if (!access.elsewhere && databaseAddress(containers, access.service) === undefined) return; // not running: it has no sessions
+  if (!access.elsewhere && databaseAddress(containers, access.service) === undefined) return; // the database does not run, so it has no sessions
   for (const tool of await site.docker.containers({ label: `${toolLabel}=${site.directory}` }))
     await site.docker.removeContainer(tool.id, { anonymousVolumes: true });
-  // the live one may be fenced
+  // through the maintenance database, because the live one may be fenced
   const target = { ...(await databaseTarget(site, access)), database: maintenanceOf(access.name) };
   await untilItAnswers(target);
   await endSessions(target, applicationName);
 }
 
-/** A finished backup got its name by a rename. */
+/** Folders of unfinished backups; a finished backup got its name by a rename. */
 async function partialBackups(site: ManagedSite): Promise<string[]> {
   const folder = path.join(site.airdock, 'backups');
   const names = await readdir(folder).catch(() => []);

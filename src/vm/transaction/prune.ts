@@ -9,13 +9,13 @@ import type { ManagedSite } from '../site/site.ts';
 import type { StoredRelease } from '../state/state.ts';
 import { pruneKept } from '../kept-databases/prune.ts';
 
-/** Besides the current one (docs/OPERATIONS.md section 1). */
+/** Releases to keep besides the current one (docs/OPERATIONS.md section 1). */
 const keptReleases = 2;
 const keptBackups = 5;
 
 /**
- * After a transaction that became good: older releases, blobs that no kept release has, their names on the engine, older
- * backups. A failure here is a warning: the release serves.
+ * Cleans up after a good transaction: removes older releases, blobs that no kept release has, their names on the engine, and older
+ * backups. A failure is only a warning, because the release serves.
  */
 export async function prune(site: ManagedSite): Promise<void> {
   await warnOnFailure(site.host.listener, 'old releases could not be removed', async () => {
@@ -30,7 +30,7 @@ export async function prune(site: ManagedSite): Promise<void> {
   });
 }
 
-/** Those that never became good here, and the good ones beyond the last few. */
+/** Releases that were never good here, and all but the last good ones. */
 function releasesToDrop({ state }: ManagedSite): StoredRelease[] {
   const current = state.deployment()?.current;
   const others = state.releases().filter((release) => release.version !== current);

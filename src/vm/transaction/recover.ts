@@ -4,10 +4,10 @@ import semver from 'semver';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import { warnOnFailure } from '../../events.ts';
 import { readIfExists, removeTemporaries } from '../../io/files.ts';
-import { databaseInPlace } from '../database/assert-swapped.ts';
+import { liveDatabase } from '../database/assert-swapped.ts';
 import { fenceKept } from '../kept-databases/dump.ts';
 import { removeSpool } from '../kept-databases/rows-left-aside.ts';
-import { endLooseWork, endOrphans } from './leftovers.ts';
+import { endOtherLeftovers, endLeftovers } from './leftovers.ts';
 import { placeSelf } from '../site/placed-program.ts';
 import { planDocument, type Plan } from '../plan/document.ts';
 import type { StepId } from '../plan/order.ts';
@@ -31,25 +31,25 @@ export type Recovered = {
 };
 
 /**
- * Finishes or undoes the transaction that was interrupted (docs/adr/0001-transaction.md, "Recovery"). Under the lock.
- * @returns what became of it; undefined when there was none
+ * Finishes or undoes an interrupted transaction (docs/adr/0001-transaction.md, "Recovery"). The caller holds the lock.
+ * @returns its outcome; undefined when there was none
  */
 export async function recover(site: ManagedSite): Promise<Recovered | undefined> {
   await fenceKept(site);
   await removeSpool(site);
   const record = site.journal.open();
   const recovered = record && (await settle(site, record));
-  if (!record) await endLooseWork(site);
-  await sweep(site);
+  if (!record) await endOtherLeftovers(site);
+  await removeTransactionFiles(site);
   return recovered;
 }
 
 async function settle(site: ManagedSite, record: TransactionRecord): Promise<Recovered> {
-  assertMayGoOn(site, record);
+  assertKnownProgram(site, record);
   await placeSelf(site);
   site.host.listener({
     type: 'note',
-    text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; putting that right first`,
+    text: `transaction ${record.id} (${record.kind} ${record.to}) was interrupted; airdock finishes or undoes it first`,
   });
   const ended = (outcome: Recovered['outcome']): Recovered => ({
     transaction: record.id,
@@ -57,7 +57,7 @@ async function settle(site: ManagedSite, record: TransactionRecord): Promise<Rec
     to: record.to,
     outcome,
   });
-  await endOrphans(site, record.id);
+  await endLeftovers(site, record.id);
   if (record.kind === 'adopt') {
     await undoAdoption(site, record);
     return ended('undone');
@@ -71,7 +71,7 @@ async function settle(site: ManagedSite, record: TransactionRecord): Promise<Rec
     } catch (error) {
       if (isAirdockError(error, 'OPEN_BUT_UNHEALTHY')) throw error;
       const after = site.journal.all().find((one) => one.id === record.id);
-      if (after?.outcome) return ended(after.outcome); // it was undone in an orderly way, and said so
+      if (after?.outcome) return ended(after.outcome); // it failed, and was undone
       throw error;
     }
   }
@@ -80,8 +80,8 @@ async function settle(site: ManagedSite, record: TransactionRecord): Promise<Rec
   return ended(outcome);
 }
 
-/** A newer airdock's plan and steps may mean what this one does not know. @throws AirdockError STATE_TOO_NEW */
-function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: TransactionRecord): void {
+/** An older airdock may misunderstand the plan and steps of a newer one. @throws AirdockError STATE_TOO_NEW */
+function assertKnownProgram(site: ManagedSite, { id, kind, to, program }: TransactionRecord): void {
   if (program === null || !semver.gt(program, site.host.program.version)) return;
   throw new AirdockError(
     'STATE_TOO_NEW',
@@ -91,24 +91,24 @@ function assertMayGoOn(site: ManagedSite, { id, kind, to, program }: Transaction
 }
 
 /**
- * By the journal, and by a look at the database where one was swapped: what the journal says of it may not have reached the
- * disk of the server (docs/adr/0008-irreversible.md, "Recovery").
+ * Whether recovery goes forward. The journal decides; after a swap also the database, because the server may have lost the renames
+ * that the journal has (docs/adr/0008-irreversible.md, "Recovery").
  */
 async function goesForward(site: ManagedSite, record: TransactionRecord): Promise<boolean> {
   if (record.direction !== 'forward' || !site.journal.has(record.id, 'switch', 'intent')) return false;
-  const side = await databaseInPlace(site, record);
-  if (side === 'none' || side === 'new') return true;
-  if (side === 'old' && !site.journal.has(record.id, 'good', 'done')) return false;
+  const holder = await liveDatabase(site, record);
+  if (holder === 'none' || holder === 'new') return true;
+  if (holder === 'old' && !site.journal.has(record.id, 'good', 'done')) return false;
   throw new AirdockError(
     'UNDO_FAILED',
-    `the database that serves is ${side === 'old' ? 'the old one' : 'neither the old nor the new one'}, and transaction ${record.id} had put the new one in place`,
+    `the live database is ${holder === 'old' ? 'the old one' : 'neither the old nor the new one'}, although transaction ${record.id} had put the new one in place`,
     {
-      hint: 'Nothing was touched. Look at SELECT oid, datname FROM pg_database and at the report of the transaction, give the right database its name, then run: airdock resume',
+      hint: 'Nothing was touched. Look at SELECT oid, datname FROM pg_database and at the report of the transaction, rename the right database, then run: airdock resume',
     },
   );
 }
 
-/** From the switch on, every step may be repeated, up to `good`. Images first: somebody may have pruned them since. */
+/** The steps that recovery repeats: from the switch on, or after `good`. `load` comes first, because images may have been pruned. */
 function remaining({ site, record, plan }: Transaction): StepId[] {
   const ids = plan.steps.map((step) => step.id);
   const first = site.journal.has(record.id, 'good', 'done') ? ids.indexOf('good') + 1 : ids.indexOf('switch');
@@ -122,7 +122,7 @@ async function readPlan(site: ManagedSite, id: number): Promise<Plan | undefined
 
 async function reopen(site: ManagedSite, record: TransactionRecord, plan: Plan | undefined): Promise<Transaction> {
   const stored = site.state.release(record.to);
-  if (!plan || !stored) throw new AirdockError('INTERNAL', `transaction ${record.id} has lost its plan`);
+  if (!plan || !stored) throw new AirdockError('INTERNAL', `the plan of transaction ${record.id} is missing`);
   const target = await readStoredRelease(site.store, stored);
   const names = target.manifest.images.flatMap((image) => {
     const planned = plan.images.find((one) => one.reference === image.reference);
@@ -131,17 +131,17 @@ async function reopen(site: ManagedSite, record: TransactionRecord, plan: Plan |
   return { site: taggedSite(site, record.id), record, plan, target, names };
 }
 
-/** Folders of ended transactions hold no secrets; a kill between the outcome and the clean-up may have left some, and half a file. */
-async function sweep(site: ManagedSite): Promise<void> {
+/** Removes what a kill before the clean-up left: saved files of ended transactions, which hold secrets, and half-written files. */
+async function removeTransactionFiles(site: ManagedSite): Promise<void> {
   for (const id of await readdir(path.join(site.airdock, 'transactions')).catch(() => [])) {
     await removeSnapshots(site, Number(id));
-    await removeHalves(site, folderOf(site, Number(id)));
+    await removeHalfWritten(site, folderOf(site, Number(id)));
   }
-  for (const directory of [site.directory, site.airdock]) await removeHalves(site, directory);
+  for (const directory of [site.directory, site.airdock]) await removeHalfWritten(site, directory);
 }
 
-async function removeHalves(site: ManagedSite, directory: string): Promise<void> {
-  await warnOnFailure(site.host.listener, `what was half written in ${directory} could not be removed`, () =>
+async function removeHalfWritten(site: ManagedSite, directory: string): Promise<void> {
+  await warnOnFailure(site.host.listener, `half-written files in ${directory} could not be removed`, () =>
     removeTemporaries(directory),
   );
 }

@@ -4,18 +4,18 @@ import { AirdockError, isAirdockError } from '../../errors.ts';
 import type { ManagedSite } from '../site/site.ts';
 import type { BlobKey } from '../store/store.ts';
 
-/** Blobs of the store that are damaged or gone, put back out of any bundle of the product that has them. */
+/** Repairs damaged or missing blobs of the store from any bundle of the product that has them. */
 
-type Stocked = Pick<ManagedSite, 'store' | 'host'>;
+type StoreSite = Pick<ManagedSite, 'store' | 'host'>;
 
-/** Runs `work` again for each damaged blob that it comes upon and that the bundle has. @throws what `work` throws */
-export async function withRepair<T>(site: Stocked, bundle: OpenBundle | undefined, work: () => Promise<T>): Promise<T> {
+/** Runs `work`; when it meets a damaged blob that the bundle has, repairs the blob and runs `work` again. @throws what `work` throws */
+export async function withRepair<T>(site: StoreSite, bundle: OpenBundle | undefined, work: () => Promise<T>): Promise<T> {
   const repaired = new Set<Digest>();
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      const digest = damaged(error);
+      const digest = damagedBlob(error);
       if (digest === undefined || repaired.has(digest)) throw error;
       if (!(await putBack(site, digest, bundle))) throw beyondRepair(error as AirdockError, digest);
       repaired.add(digest);
@@ -24,8 +24,8 @@ export async function withRepair<T>(site: Stocked, bundle: OpenBundle | undefine
   }
 }
 
-/** What the store lacks and the bundle has. */
-export async function restock({ store }: Stocked, blobs: readonly BlobKey[], bundle: OpenBundle | undefined): Promise<void> {
+/** Adds missing blobs to the store, as far as the bundle has them. */
+export async function restock({ store }: StoreSite, blobs: readonly BlobKey[], bundle: OpenBundle | undefined): Promise<void> {
   if (!bundle) return;
   const missing = new Set((await store.missing(blobs)).map(({ digest }) => digest));
   if (missing.size === 0) return;
@@ -33,12 +33,12 @@ export async function restock({ store }: Stocked, blobs: readonly BlobKey[], bun
     if (missing.has(blob.digest)) await store.putBlob(blob.digest, blob.size, blob.read({ lend: true }));
 }
 
-function damaged(error: unknown): Digest | undefined {
+function damagedBlob(error: unknown): Digest | undefined {
   const digest = isAirdockError(error, 'STORE_CORRUPT') ? error.details?.['digest'] : undefined;
   return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
 }
 
-async function putBack({ store }: Stocked, digest: Digest, bundle: OpenBundle | undefined): Promise<boolean> {
+async function putBack({ store }: StoreSite, digest: Digest, bundle: OpenBundle | undefined): Promise<boolean> {
   if (!bundle) return false;
   const { installers } = bundle;
   for (const blob of [...installers, ...(await Array.fromAsync(bundle.blobs()))]) {
@@ -51,7 +51,7 @@ async function putBack({ store }: Stocked, digest: Digest, bundle: OpenBundle | 
 
 function beyondRepair(error: AirdockError, digest: Digest): AirdockError {
   return new AirdockError('STORE_CORRUPT', error.message, {
-    hint: `The disk, or somebody, changed it. Give a bundle that has it, of this or of another release: airdock rollback VERSION --bundle FILE, or airdock install FILE.`,
+    hint: `The disk or somebody changed the file. Give a bundle of this or another release that has it: airdock rollback VERSION --bundle FILE, or airdock install FILE.`,
     cause: error,
     details: { digest },
   });

@@ -5,18 +5,18 @@ import type { ManagedSite } from '../site/site.ts';
 
 /** Runs one step of a transaction and keeps its journal (docs/adr/0001-transaction.md, "Steps"). */
 
-/** What a step wants in the commit of its intent: `detail` is written beside it, `commit` done together with it. */
+/** What a step adds to the commit of its intent: `detail` is recorded with it, `commit` runs in the same commit. */
 export type Prepared = { detail?: Record<string, unknown>; commit?: () => void };
 
 export type StepWork<Context> = {
   id: string;
-  /** Looks before the intent. */
+  /** Reads the state before the intent is recorded. */
   prepare?: (context: Context) => Promise<Prepared>;
-  /** The effect; may be repeated. The text is shown beside the step. */
+  /** The effect, which may be repeated. @returns text to show with the step */
   run: (context: Context, progress: Progress) => Promise<string>;
   /**
-   * Writes to SQLite, in one commit with the step's end. A step that has it needs no intent: recovery sees that it happened,
-   * or that it did not.
+   * Writes to SQLite, in one commit with the step's end. A step with it records no intent: for recovery it happened completely, or
+   * not at all.
    */
   commit?: (context: Context) => void;
 };
@@ -61,7 +61,7 @@ async function journaled<Context extends Running>(
   return summary;
 }
 
-/** What a transaction failed with, as a person meets it. */
+/** The error of a failed transaction, for a person. */
 export function asFailure(error: unknown, signal: AbortSignal | undefined): AirdockError {
   if (signal?.aborted)
     return new AirdockError('INTERRUPTED', 'interrupted', { cause: error, hint: 'Run the same command again.' });

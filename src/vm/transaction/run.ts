@@ -15,8 +15,8 @@ import { undo, type Undone } from './undo.ts';
 export type Finished = { transaction: number; outcome: Outcome; seconds: Record<string, number> };
 
 /**
- * Runs these steps forward. On a failure everything is undone; what is thrown is the first error, or UNDO_FAILED when the
- * old version did not come back (the transaction then stays open for `airdock resume`).
+ * Runs steps forward. A failure undoes everything.
+ * @throws the first error, or UNDO_FAILED when the old version did not come back (the transaction then stays open for `airdock resume`)
  */
 export async function runForward(transaction: Transaction, ids: readonly StepId[]): Promise<Finished> {
   const { site, record } = transaction;
@@ -25,7 +25,7 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
     for (const id of ids) seconds[id] = await runStep(afterGood(transaction), steps[id]);
   } catch (error) {
     const good = site.journal.has(record.id, 'good', 'done');
-    // An engine that is away says nothing about the release: recovery goes on where this stopped.
+    // An engine that does not answer says nothing about the release: recovery continues from here.
     if ((good || transaction.signal === undefined) && isAirdockError(error, 'ENGINE_UNREACHABLE')) throw error;
     if (good) throw await openButUnhealthy(transaction, error);
     const failure = asFailure(error, transaction.signal);
@@ -41,30 +41,30 @@ export async function runForward(transaction: Transaction, ids: readonly StepId[
   return { transaction: record.id, outcome: 'done', seconds };
 }
 
-/** Nothing goes back by itself any more, so nothing stops half way either: the signal counts until then. */
+/** After `good` nothing is undone, so nothing may be interrupted half way either: the transaction without its signal. */
 function afterGood(transaction: Transaction): Transaction {
   if (!transaction.site.journal.has(transaction.record.id, 'good', 'done')) return transaction;
   const { signal: _signal, ...rest } = transaction;
   return rest;
 }
 
-/** Users were let in, so they may have written: what to do is for a person to decide (docs/adr/0008-irreversible.md). */
+/** Users were let in and may have written, so a person decides what to do (docs/adr/0008-irreversible.md). */
 async function openButUnhealthy({ site, record }: Transaction, error: unknown): Promise<AirdockError> {
   const failure = asFailure(error, undefined);
   site.journal.end(record.id, 'done', failure.message);
   await removeSnapshots(site, record.id);
   const report = await writeReport(site, record.id, failure);
   return new AirdockError('OPEN_BUT_UNHEALTHY', `${record.to} is in place and was opened to users, but: ${failure.message}`, {
-    hint: `Nothing goes back by itself from here, for users may have written. Put it right (docker compose ps, docker compose up -d), or go back: airdock rollback ${record.from ?? ''} --restore-database (it says first what would be left aside)\n  report: ${report}`,
+    hint: `airdock does not go back by itself now, because users may have written. Correct the cause (docker compose ps, docker compose up -d), or go back: airdock rollback ${record.from ?? ''} --restore-database (it first shows which rows would be put aside)\n  report: ${report}`,
     cause: error,
     details: { ...failure.details, transaction: record.id, outcome: 'done', serving: record.to, report },
   });
 }
 
-/** The first error, with what became of the deployment: what happened, what serves now, what to do next. */
+/** The first error, completed with what serves now and what to do next. */
 function withOutcome(failure: AirdockError, site: ManagedSite, id: number, undone: Undone, report: string): AirdockError {
   const { product, current } = site.state.deployment() ?? { product: null, current: null };
-  const backupId = site.journal.all().find((one) => one.id === id)?.backup ?? null;
+  const backupId = site.journal.all().find((record) => record.id === id)?.backup ?? null;
   const kept = backupId === null ? '' : ` The backup ${backupId} was kept.`;
   const state = current === null ? `Nothing is installed: ${undone.summary}.` : `${product ?? site.project} ${undone.summary}.`;
   return new AirdockError(failure.code, `${failure.message}\n${state}${kept}`, {

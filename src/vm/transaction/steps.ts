@@ -18,7 +18,7 @@ import { switchStep } from './steps/switch.ts';
 import { traffic } from './steps/traffic.ts';
 import { up } from './steps/up.ts';
 
-/** Every step that a transaction may have. In which order they run, plan/order.ts says. */
+/** Every step that a transaction may have; plan/order.ts has their order. */
 export const steps: { [Id in StepId]: Step & { id: Id } } = {
   import: importStep,
   load,

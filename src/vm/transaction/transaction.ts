@@ -5,7 +5,7 @@ import type { Plan } from '../plan/document.ts';
 import type { Release } from '../store/release.ts';
 import type { ManagedSite } from '../site/site.ts';
 
-/** One transaction while it runs, or while recovery takes it up again (docs/adr/0001-transaction.md). */
+/** A transaction while it runs, or while recovery continues it (docs/adr/0001-transaction.md). */
 export type Transaction = {
   site: ManagedSite;
   record: TransactionRecord;
@@ -15,6 +15,6 @@ export type Transaction = {
   names: readonly NamedImage[];
   /** Only in the process that began it. */
   bundle?: OpenBundle | undefined;
-  /** Ends a step that is under way. Undo and recovery have none: they are never interrupted by it. */
+  /** Interrupts the running step. Undo and recovery have no signal, so they are never interrupted. */
   signal?: AbortSignal | undefined;
 };

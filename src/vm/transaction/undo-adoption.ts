@@ -7,12 +7,12 @@ import type { ManagedSite } from '../site/site.ts';
 import { removeSnapshots } from '../staging/switch-files.ts';
 import { snapshotFolder } from '../state/names.ts';
 
-/** In this order every prefix means the same stack, or one that compose refuses to read: never another one. */
+/** Written in this order, the files always mean the same deployment, or compose refuses to read them; they never mean another one. */
 export const adoptedFiles = ['compose.adopted.yaml', '.env', 'compose.yaml'] as const;
 
 /**
- * Puts back what an adoption wrote, and ends it; no container is touched. May be repeated. A file that was edited since is
- * the operator's: it stays, and is named.
+ * Restores the files that an adoption wrote, and ends the transaction; no container is touched. May be repeated. A file that was
+ * edited in the meantime stays, and is named in a warning.
  */
 export async function undoAdoption(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const { journal, state, host } = site;
@@ -30,23 +30,24 @@ export async function undoAdoption(site: ManagedSite, record: TransactionRecord)
   await writeReport(site, record.id);
 }
 
-/** False for a file that is neither as it was nor as airdock wrote it. */
+/** False if the file has neither its former content nor the content that airdock wrote. */
 async function putBack(site: ManagedSite, id: number, name: (typeof adoptedFiles)[number]): Promise<boolean> {
   const file = path.join(site.directory, name);
-  const found = await readIfExists(file);
+  const current = await readIfExists(file);
   const before = await readIfExists(path.join(snapshotFolder(site, id, 'before'), name));
   const after = await readIfExists(path.join(snapshotFolder(site, id, 'after'), name));
-  if (after === undefined || found === undefined || before?.equals(found)) return true;
-  if (!found.equals(after)) return name === '.env' && before !== undefined ? restoreSetting(file, found, before, after) : false;
+  if (after === undefined || current === undefined || before?.equals(current)) return true;
+  if (!current.equals(after))
+    return name === '.env' && before !== undefined ? restoreSetting(file, current, before, after) : false;
   if (before === undefined) await removeTree(file);
   else await replaceFile(file, before);
   return true;
 }
 
-/** The edit stays; COMPOSE_FILE must not go on naming a file that is taken away. */
-async function restoreSetting(file: string, found: Buffer, before: Buffer, after: Buffer): Promise<boolean> {
-  const [env, ours] = [parseEnvFile(found), parseEnvFile(after).get('COMPOSE_FILE')];
-  if (env.get('COMPOSE_FILE') !== ours) return false;
+/** Keeps the operator's edits of `.env`, but resets COMPOSE_FILE, which must not name a removed file. */
+async function restoreSetting(file: string, current: Buffer, before: Buffer, after: Buffer): Promise<boolean> {
+  const [env, writtenByAirdock] = [parseEnvFile(current), parseEnvFile(after).get('COMPOSE_FILE')];
+  if (env.get('COMPOSE_FILE') !== writtenByAirdock) return false;
   await replaceFile(file, env.set('COMPOSE_FILE', parseEnvFile(before).get('COMPOSE_FILE') ?? '').toBytes());
   return false;
 }

@@ -2,27 +2,27 @@ import { dropDatabase, unfence } from '../../data/postgres/swap/admin.ts';
 import { swapBack } from '../../data/postgres/swap/swap.ts';
 import { errorText } from '../../errors.ts';
 import { emptyCache } from '../backups/redis.ts';
-import { codeOfBoth, takeAwayCode } from '../services/code-containers.ts';
+import { codeContainersOf, removeCodeContainers } from '../services/code-containers.ts';
 import type { TransactionRecord } from '../state/journal.ts';
 import { readEnvOrEmpty, type ManagedSite } from '../site/site.ts';
 import { nextName } from '../../data/postgres/swap/swap-names.ts';
 import { postgresServerOf, quiesceOf, swapOf } from '../database/swap-record.ts';
 import { waitForDatabase } from '../database/wait.ts';
 
-/** The way back of docs/adr/0008-irreversible.md, "Undo": the old database has the live name before old code starts. */
+/** The undo of docs/adr/0008-irreversible.md: the old database gets the live name back before old code starts. */
 
 const step = 'undo-database';
 
-/** Part 1: no code of either release is left. Once the old version was brought up again, a repeated undo leaves it alone. */
-export async function stopCode(site: ManagedSite, record: TransactionRecord): Promise<void> {
+/** Part 1: removes the code containers of both releases. A repeated undo does not touch an old version that runs again. */
+export async function removeCode(site: ManagedSite, record: TransactionRecord): Promise<void> {
   if (!quiesceOf(site, record.id) || site.journal.has(record.id, step, 'done')) return;
-  const opened = await takeAwayCode(site, codeOfBoth(site, record));
-  // a person may have started it, and users written: what they wrote into is not to be dropped
+  const opened = await removeCodeContainers(site, codeContainersOf(site, record));
+  // somebody may have started it by hand, and users may have written: then the database must not be dropped
   if (opened && swapOf(site, record.id)) site.journal.record(record.id, step, 'intent', { opened });
 }
 
-/** Part 3: the files name the old release already. @throws UNDO_FAILED when the live name has a database that nobody put there */
-export async function databaseBack(site: ManagedSite, record: TransactionRecord): Promise<void> {
+/** Part 3: swaps the old database back; the files name the old release already. @throws UNDO_FAILED when an unknown database has the live name */
+export async function swapDatabaseBack(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const old = quiesceOf(site, record.id)?.live;
   if (!old || site.journal.has(record.id, step, 'done')) return;
   const server = await postgresServerOf(site, record);
@@ -31,10 +31,10 @@ export async function databaseBack(site: ManagedSite, record: TransactionRecord)
   await swapBack(server, old, swap);
   if (swap) await emptyCacheIfAny(site, record);
   await unfence(server, old);
-  site.journal.record(record.id, step, 'done', { summary: `${old.name} is the database that it was` });
+  site.journal.record(record.id, step, 'done', { summary: `${old.name} is the old database again` });
 }
 
-/** What is being taken back may have filled it from the other database. A cache that does not answer keeps nobody from serving. */
+/** Empties the cache, because the new code may have filled it from the other database. A cache that does not answer gives a warning only. */
 async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): Promise<void> {
   const previous = from === null ? undefined : site.state.release(from)?.manifest;
   const env = await readEnvOrEmpty(site.directory);
@@ -44,9 +44,9 @@ async function emptyCacheIfAny(site: ManagedSite, { from }: TransactionRecord): 
     });
 }
 
-/** Part 5, when the old version serves: what this transaction made is dropped, unless users may have written to it. */
-export async function clearNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
-  if (!['copy', 'restore'].some((made) => site.journal.has(record.id, made, 'intent'))) return;
+/** Part 6, when the old version serves: drops the database that this transaction made, or keeps it if users may have written to it. */
+export async function dropOrKeepNext(site: ManagedSite, record: TransactionRecord): Promise<void> {
+  if (!['copy', 'restore'].some((stepId) => site.journal.has(record.id, stepId, 'intent'))) return;
   const server = await postgresServerOf(site, record);
   const name = nextName(record.id);
   const swap = swapOf(site, record.id);
@@ -62,6 +62,6 @@ export async function clearNext(site: ManagedSite, record: TransactionRecord): P
   });
   site.host.listener({
     type: 'warning',
-    text: `somebody opened ${record.to} to users while it was not good yet: what they wrote is kept in the database ${name}`,
+    text: `somebody opened ${record.to} to users before it was good: what users wrote is kept in the database ${name}`,
   });
 }

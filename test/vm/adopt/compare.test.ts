@@ -106,7 +106,7 @@ test('scalars come out as they went in', () => {
   expect(again).toContain('j: "${A:-b c}"');
 });
 
-test('an overlay on an overlay: what stood on top stays on top', () => {
+test('two overlays: entries of the upper one take precedence', () => {
   const below = parseRaw('services: {api: {environment: {A: 1, B: 1}, ports: !override [1]}}', 'a');
   const above = parseRaw('services: {api: {environment: {A: 2}, ports: !reset null}, x: {image: x}}', 'b');
   expect(writeRaw(mergeOverlays(below, above), '').toString()).toBe(
@@ -114,7 +114,7 @@ test('an overlay on an overlay: what stood on top stays on top', () => {
   );
 });
 
-test('what is no mapping, or nests without end, is refused', () => {
+test('a file that is not a mapping, or nests without end, is refused', () => {
   expect(() => parseRaw('[a]', 'f')).toThrow(/f cannot be compared/);
   expect(() => parseRaw('a: &a [*a]', 'f')).toThrow(/nested/);
   expect(() => parseRaw('a: 1\na: 2', 'f')).toThrow(/cannot be compared/);

@@ -33,7 +33,7 @@ describe('which backups go', () => {
   });
 });
 
-describe('what a backup takes when it is restored', () => {
+describe('the size of a restored backup', () => {
   const file = (name: string, bytes: number) => ({ file: name, bytes, sha256: '0'.repeat(64) });
   const metadata = {
     schema: 'airdock.backup/1',

@@ -30,7 +30,7 @@ test('a server that is still starting is waited for', async () => {
   expect({ asked, slept }).toEqual({ asked: 21, slept: 10_000 });
 });
 
-test('one that never answers: after a minute its own words are the error', async () => {
+test('a server that never answers: after a minute its message is the error', async () => {
   await expect(untilItAnswers(target(Infinity))).rejects.toMatchObject({
     code: 'DATABASE_UNREACHABLE',
     message: expect.stringContaining('is starting up'),

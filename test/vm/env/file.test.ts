@@ -22,7 +22,7 @@ describe('set', () => {
     ['\ufeffVERSION=0.2.4\n', '\ufeffVERSION=0.3.0\n'],
   ])('%j -> %j', (before, after) => expect(set(before)).toBe(after));
 
-  test('keeps bytes that are no UTF-8', () => {
+  test('keeps bytes that are not UTF-8', () => {
     const bytes = Buffer.from([0x23, 0xff, 0xfe, 0x0a, ...Buffer.from('VERSION=1\n')]);
     const edited = parseEnvFile(bytes).set('VERSION', '2').toBytes();
     expect(edited).toEqual(Buffer.from([0x23, 0xff, 0xfe, 0x0a, ...Buffer.from('VERSION=2\n')]));
@@ -91,7 +91,7 @@ describe('values as services get them', () => {
   });
 });
 
-test('a line that is no assignment may be a piece of a secret: only what looks like a mistyped name is quoted', () => {
+test('a line without an assignment may be part of a secret: only a text that looks like a mistyped name is quoted', () => {
   expect(() => parseEnvFile(Buffer.from('MY KEY=value'))).toThrow('.env line 1: "MY KEY" is not a variable name');
   expect(() => parseEnvFile(Buffer.from('KEY=\nMHcCAQEE/IJ4711+x==\n'))).toThrow(
     '.env line 2: what it begins with is not a variable name',

@@ -47,7 +47,7 @@ describe('a new .env', () => {
 
   test('refuses an unknown key, naming a near one', () => {
     expect(() => renderNewEnv(template, { set: { PUBLIC_ULR: 'x' } })).toThrow(
-      expect.objectContaining({ code: 'USAGE', hint: 'Is PUBLIC_URL meant?' }),
+      expect.objectContaining({ code: 'USAGE', hint: 'Did you mean PUBLIC_URL?' }),
     );
   });
 

@@ -39,7 +39,7 @@ describe('names', () => {
     expect((await namesOf(`sha256:${'b'.repeat(64)}`))[0]?.[1]).toBe(true);
   });
 
-  test('it keeps its name while that is the signed image already', async () => {
+  test('an image keeps its name if the name means the signed image already', async () => {
     expect((await namesOf(postgres?.configDigest))[0]).toEqual(['docker.io/library/postgres:15', false]);
     expect(idOnStore(postgres ?? fallback, 'containerd')).toBe(postgres?.manifestDigest);
   });
@@ -81,11 +81,11 @@ describe('compose.yaml', () => {
     });
   });
 
-  test('without private names nothing is even read', () => {
+  test('without private names the file is not even parsed', () => {
     expect(rewriteCompose('{', [{ image: record, name: record.reference, private: false }], env)).toBe('{');
   });
 
-  test('a merge within a merge; YAML that is none', () => {
+  test('a merge within a merge; invalid YAML', () => {
     const hidden = 'x-a: &a\n  <<: &b\n    image: postgres:15\nservices:\n  db:\n    <<: *a\n';
     expect(parse(rewrite(hidden), { merge: true })).toMatchObject({ services: { db: { image: name } } });
     expect(() => rewrite('services: {db: {image: postgres:15}')).toThrow(expect.objectContaining({ code: 'COMPOSE_INVALID' }));

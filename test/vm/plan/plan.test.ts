@@ -47,7 +47,7 @@ describe('steps', () => {
       'good',
     ]);
   });
-  test('an irreversible one stops what writes, works on a copy, and opens traffic last', () => {
+  test('an irreversible upgrade stops the writers, works on a copy, and opens traffic last', () => {
     const steps = stepsOf('upgrade', 'irreversible', plain);
     expect(steps.slice(steps.indexOf('backup'))).toEqual([
       'backup',
@@ -64,16 +64,16 @@ describe('steps', () => {
       'external',
     ]);
   });
-  test('a release that changes no schema is backed up, the backup proven, and nothing migrated', () => {
+  test('before a release that does not change the schema, a backup is made and proven, and nothing is migrated', () => {
     expect(stepsOf('upgrade', 'none', plain)).toEqual(['import', 'load', 'backup', 'rehearse', 'switch', 'up', 'health', 'good']);
   });
-  test('nothing is rehearsed without a database, on a first install, on a way back, or when that was asked for', () => {
+  test('there is no rehearsal without a database, on a first install, on a rollback, or with --no-rehearsal', () => {
     expect(stepsOf('upgrade', 'expand', { ...plain, database: false })).not.toContain('rehearse');
     expect(stepsOf('upgrade', 'expand', { ...plain, rehearse: false })).not.toContain('rehearse');
     expect(stepsOf('install', 'none', { ...plain, hasData: true })).not.toContain('rehearse');
     expect(stepsOf('rollback', 'expand', plain)).not.toContain('rehearse');
   });
-  test('the plan says whether the backup will be proven, and what that takes', () => {
+  test('the plan says whether the backup will be proven, and what it needs', () => {
     const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 600e6 };
     const plan = planOf(facts({ database }));
     expect(plan.backup).toEqual({ proven: true, with: [] });
@@ -92,7 +92,7 @@ describe('steps', () => {
       'good',
     ]);
   });
-  test('users notice the containers alone, unless what writes has to stop first', () => {
+  test('only the replacement of containers is downtime, unless the writers have to stop first', () => {
     const stops = (target: string) =>
       planOf(facts({}, { version: target, migrations: [...known] }))
         .steps.filter(({ stop }) => stop)
@@ -100,14 +100,14 @@ describe('steps', () => {
     expect(stops('0.3.0')).toEqual(['up']);
     expect(stops('0.4.0')).toEqual(['quiesce', 'copy', 'migrate', 'swap', 'switch', 'up']);
   });
-  test('a first install that was tried before is backed up: rows may be in its volumes', () => {
+  test('a first install that was tried before gets a backup: its volumes may hold rows', () => {
     expect(stepsOf('install', 'none', plain)).not.toContain('backup');
     expect(stepsOf('install', 'none', { ...plain, hasData: true })).toContain('backup');
   });
 });
 
-describe('what stands against a path', () => {
-  test('nothing, on a plain upgrade', () => {
+describe('findings about a path', () => {
+  test('none, on a plain upgrade', () => {
     expect(codes(facts())).toEqual([]);
   });
   test('a jump that the upgrade rules forbid, and a required stop', () => {
@@ -123,7 +123,7 @@ describe('what stands against a path', () => {
     expect(codes(facts({}, { ...target, traffic: ['frontend'] }))).toEqual([]);
     expect(codes(facts({ deployment: running({ current: '0.4.1', highestGood: '0.4.1' }) }, target))).toEqual([]);
   });
-  test('too little disk, with what needs it and how much to free', () => {
+  test('too little disk space, with the needs and how much to free', () => {
     const disk = [
       {
         path: '/var/lib/docker',
@@ -147,10 +147,10 @@ describe('a way back', () => {
   test('over expand: its code runs on the newer schema', () => {
     expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' }))).toEqual([]);
   });
-  test('not over irreversible, judged by the schema and not by what runs: the migration may have begun', () => {
+  test('not over irreversible, judged by the schema and not by the running release: the migration may have begun', () => {
     expect(back('0.2.4', running({ current: '0.3.0', schemaRelease: '0.4.0' }))).toEqual(['ROLLBACK_REFUSED']);
   });
-  test('over irreversible with a kept database: only when told so, and the plan says what to type', () => {
+  test('over irreversible with a kept database: only with the flag, and the plan has the command', () => {
     const deployment = running({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0' });
     const restore = {
       kept: 'notes_0_3_0_t2',
@@ -213,7 +213,7 @@ describe('a way back', () => {
     const { aside: _aside, since: _since, ...older } = plan;
     expect(planDocument.parse(older)).toMatchObject({ aside: null, since: null });
   });
-  test('the estimate of a restore is that of the backup, whatever the live database weighs', () => {
+  test('the estimate of a restore follows the size of the backup, not of the live database', () => {
     const deployment = running({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0' });
     const database = { service: 'db', name: 'notes', server: 'PostgreSQL 15.8', bytes: 8e6 };
     const restore = {
@@ -229,7 +229,7 @@ describe('a way back', () => {
     const plan = planOf(facts({ kind: 'rollback', deployment, database, restore, restoreDatabase: true }, { version: '0.3.0' }));
     expect(plan.steps.find((step) => step.id === 'restore')).toEqual({ id: 'restore', stop: false, estimate: 105 });
   });
-  test('--restore-database where the database can stay is a mistake', () => {
+  test('--restore-database is refused when the database can stay', () => {
     const deployment = running({ current: '0.3.0', schemaRelease: '0.3.0', highestGood: '0.3.0' });
     expect(codes(facts({ kind: 'rollback', deployment, restoreDatabase: true }, { version: '0.2.4' }))).toEqual(['USAGE']);
   });

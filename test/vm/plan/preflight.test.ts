@@ -7,7 +7,7 @@ const codes = async (change: Parameters<typeof context>[0]) => (await preflight(
 const digest = `sha256:${'0'.repeat(64)}` as never;
 const failure = { code: 'DATABASE_UNREACHABLE', text: 'the database service db is not running', fix: 'Start it.' } as const;
 
-test('nothing stands against an install in an empty directory', async () => {
+test('an install in an empty directory has no findings', async () => {
   expect(await codes({})).toEqual([]);
 });
 
@@ -44,7 +44,7 @@ test('files that cannot be made: one finding says so, and what would be seen in 
   expect(await codes({ compose: { ...nothing, invalid: invalid('COMPOSE_INVALID') }, swaps: true })).toEqual(['COMPOSE_RENDER']);
 });
 
-test('what runs has to be well before an upgrade, and is not asked otherwise', async () => {
+test('services must be healthy before an upgrade; other plans do not check them', async () => {
   const sick = { services: ['api'], containers: [container({ health: 'unhealthy' })] };
   expect(await codes({ kind: 'upgrade', ...sick })).toEqual(['SERVICE_NOT_RUNNING']);
   expect(await codes({ kind: 'rollback', ...sick })).toEqual([]);

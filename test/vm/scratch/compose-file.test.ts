@@ -51,7 +51,7 @@ describe('the scratch server', () => {
     });
     expect(db['restart']).toBe('no');
   });
-  test('is on a network that leads nowhere, not even to the host, and everything says whose it is', () => {
+  test('is on a network without a way out, not even to the host, and everything is labelled', () => {
     expect(networks).toMatchObject({ default: { internal: true, labels: { 'airdock.scratch': '/opt/$$5' } } });
     expect(networks['default']!['driver_opts']).toMatchObject({ 'com.docker.network.bridge.inhibit_ipv4': 'true' });
     expect(db['labels']).toEqual({ 'airdock.scratch': '/opt/$$5' });
@@ -59,7 +59,7 @@ describe('the scratch server', () => {
   });
 });
 
-describe('what is rehearsed beside it', () => {
+describe('services beside it in a rehearsal', () => {
   const model: ComposeModel = {
     name: 'notes',
     services: {
@@ -102,7 +102,7 @@ describe('what is rehearsed beside it', () => {
     const { oneShot } = rehearsalServices(without, services, env);
     expect(oneShot[service]!.environment).toEqual({ QUEUE: 'redis://redis', SECRET: 'a$$b' });
   });
-  test('a dependency that the release does not have is said', () => {
+  test('a dependency that the release does not have is an error', () => {
     const rehearsal = { env: {}, dependencies: ['broker'] };
     expect(() => rehearsalServices({ ...manifest, rehearsal }, services, env)).toThrow(
       expect.objectContaining({ code: 'COMPOSE_INVALID' }),

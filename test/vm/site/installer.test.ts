@@ -49,7 +49,7 @@ function program(version: string, stateSchema = migrations.length): string {
 async function runs(version: string): Promise<void> {
   await writeFile(folder.file('running'), program(version), { mode: 0o755 });
   const executable = folder.file('running');
-  Object.assign(site.host, { program: { version, executable, ask: (file: string) => askVersion(run, file) } });
+  Object.assign(site.host, { program: { version, executable, versionsOf: (file: string) => askVersion(run, file) } });
 }
 async function lies(text: string): Promise<void> {
   await mkdir(path.dirname(place()), { recursive: true });
@@ -58,7 +58,7 @@ async function lies(text: string): Promise<void> {
 }
 const whatLies = (): Promise<string> => readFile(place(), 'utf8');
 
-describe('rule 1: who changes something lies there', () => {
+describe('rule 1: a program that changes something is put in place', () => {
   test('a copy of the running program, for its owner only', async () => {
     await placeSelf(site);
     expect(await whatLies()).toBe(program('1.0.0'));
@@ -101,7 +101,7 @@ describe('rule 1: who changes something lies there', () => {
     expect(await whatLies()).toContain('news');
   });
 
-  test('what a killed run left half-written is no obstacle', async () => {
+  test('a half-written file of a killed run is no obstacle', async () => {
     await lies(program('0.9.0'));
     await writeFile(`${place()}.new`, 'half');
     await placeSelf(site);
@@ -139,7 +139,7 @@ describe('rule 1: who changes something lies there', () => {
 
   test('one that does not answer in time may be a newer one: nothing is replaced, and that is an error', async () => {
     await lies('#!/bin/sh\nexec sleep 60\n');
-    Object.assign(site.host.program, { ask: (file: string) => askVersion(run, file, 200) });
+    Object.assign(site.host.program, { versionsOf: (file: string) => askVersion(run, file, 200) });
     await expect(placeSelf(site)).rejects.toMatchObject({
       code: 'PREFLIGHT_FAILED',
       message: expect.stringContaining('did not answer within 0.2 s'),
@@ -149,13 +149,13 @@ describe('rule 1: who changes something lies there', () => {
     expect(await readdir(path.dirname(place()))).toEqual(['airdock']);
   });
 
-  test('what it will write is known before', async () => {
+  test('the size to write is known before', async () => {
     expect(await copyNeeds(site)).toBe(program('1.0.0').length);
     await placeSelf(site);
     expect(await copyNeeds(site)).toBe(0);
   });
 
-  test('sources have no executable to put there', async () => {
+  test('a checkout has no executable to put in place', async () => {
     Object.assign(site.host.program, { executable: undefined });
     await placeSelf(site);
     await expect(lstat(place())).rejects.toThrow('ENOENT');
@@ -198,7 +198,7 @@ describe('rule 2: a release brings its installer', () => {
     expect(await whatLies()).toBe(program('1.2.0'));
   });
 
-  test('none lies there: it takes the place', async () => {
+  test('without a program in place: it is put there', async () => {
     await brings(program('0.5.0'));
     await settleInstaller(site, 7);
     expect(await whatLies()).toBe(program('0.5.0'));

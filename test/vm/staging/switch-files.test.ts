@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(place.directory, { recursive: true, force: true }));
 
-describe('compose.yaml and .env, before and after', () => {
+describe('compose.yaml and .env, before and after a transaction', () => {
   test('go forward and back byte for byte, as often as one likes, with the mode of the operator’s file', async () => {
     await saveSnapshots(place, 7, after);
     for (let round = 0; round < 2; round++) {

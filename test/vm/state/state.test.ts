@@ -150,7 +150,7 @@ describe.each(forms)('the state of form %i', (form) => {
     state.close();
   });
 
-  test('is told by history as its document says', async () => {
+  test('is shown by history in its documented form', async () => {
     await cp(path.join(frozen, String(form)), path.join(folder, '.airdock'), { recursive: true });
     const host = { openDocker, clock } as unknown as Host; // history asks no engine
     expect(historyDocument.parse(await readHistory(host, { directory: folder })).history).toMatchObject([
@@ -159,7 +159,7 @@ describe.each(forms)('the state of form %i', (form) => {
     ]);
   });
 
-  test('is taken over: the same is told, the open transaction can be ended, and who did it is on record', () => {
+  test('is migrated: it shows the same, the open transaction can be ended, and the migrating version is recorded', () => {
     const old = readState(folder);
     const before = told(old);
     old.close();
@@ -195,7 +195,7 @@ describe.each(forms)('the state of form %i', (form) => {
     openState(folder, '1.2.3').close();
   });
 
-  test('killed while it is taken over, it is of one form or the next', () => {
+  test('killed while it is migrated, it has one form or the next', () => {
     const raw = new DatabaseSync(file());
     raw.exec(`BEGIN IMMEDIATE; ${migrations[form]}`);
     raw.close(); // without a COMMIT

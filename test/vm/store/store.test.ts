@@ -47,7 +47,7 @@ describe('blobs', () => {
     expect(await blobs()).toEqual([]);
   });
 
-  test('what a killed import left is removed by the next put', async () => {
+  test('files of a killed import are removed by the next put', async () => {
     await writeFile(join(directory, '.airdock/blobs/sha256', `${'a'.repeat(64)}.partial`), 'half');
     await store.putBlob(digest, bytes.length, pieces(bytes));
     expect(await blobs()).toEqual([hexOf(digest)]);
@@ -69,11 +69,11 @@ describe('blobs', () => {
     ).toHaveLength(1);
   });
 
-  test('a missing one is no blob', async () => {
+  test('a missing blob is an error', async () => {
     await expect(read(store.openBlob(digest))).rejects.toMatchObject({ code: 'BLOB_MISSING' });
   });
 
-  test('pruning keeps what it is told to, and says what it freed', async () => {
+  test('pruning keeps the given blobs, and returns the bytes that it freed', async () => {
     const other = Buffer.from('other');
     await store.putBlob(digest, bytes.length, pieces(bytes));
     await store.putBlob(digestOf(other), other.length, pieces(other));

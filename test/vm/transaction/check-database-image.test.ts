@@ -14,10 +14,10 @@ function transaction(journal: readonly string[]): Transaction {
   return { site, plan, record: { id: 3 }, target: { manifest: {} } } as unknown as Transaction;
 }
 
-test('asked before the switch', async () => {
+test('checked before the switch', async () => {
   await expect(assertDatabaseImageFits(transaction([]))).rejects.toThrow('it was looked at');
 });
 
-test('not again when recovery loads behind the switch: the live database may be fenced', async () => {
+test('not again when recovery repeats the load after the switch: the live database may be fenced', async () => {
   await expect(assertDatabaseImageFits(transaction(['switch:intent']))).resolves.toBeUndefined();
 });

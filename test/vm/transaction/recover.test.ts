@@ -23,7 +23,7 @@ beforeEach(async () => {
   await mkdir(airdock, { mode: 0o700 });
   await writeFile(folder.file('running'), 'the running program', { mode: 0o755 });
   events = [];
-  const program = { version: '1.4.0', executable: folder.file('running'), ask: async () => undefined };
+  const program = { version: '1.4.0', executable: folder.file('running'), versionsOf: async () => undefined };
   const state = openState(airdock, '1.4.0');
   site = {
     directory: folder.path,
@@ -67,7 +67,7 @@ test.each(['1.4.0', '1.3.9'])(
   },
 );
 
-test('nothing is interrupted: nothing is put there', async () => {
+test('nothing is interrupted: no program is put in place', async () => {
   expect(await recover(site)).toBeUndefined();
   expect(existsSync(place())).toBe(false);
 });

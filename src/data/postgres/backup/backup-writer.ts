@@ -5,10 +5,10 @@ import { hexOf } from '../../../digest.ts';
 import { HashedFile } from './hashed-file.ts';
 import { type BackupKeys, openBackupFile, seal, sealedSuffix } from './sealed.ts';
 
-/** A file as it lies in the folder of a backup: encrypted when the backup is. `sha256` in hex. */
+/** A file in the folder of a backup, encrypted if the backup is. `sha256` in hex. */
 export type Written = { file: string; bytes: number; sha256: string };
 
-/** Writes the files of one backup, each hashed as it goes to the disk, and durable when it is done. */
+/** Writes the files of one backup. Each is hashed while it is written, and durable afterwards. */
 export class BackupWriter {
   readonly #folder: string;
   readonly #keys: BackupKeys;
@@ -22,7 +22,7 @@ export class BackupWriter {
     return this.stream(name, (sink) => Promise.resolve(sink.end(text)));
   }
 
-  /** `fill` ends the sink, or throws: what it throws is thrown, unless the disk was first. */
+  /** Writes what `fill` puts into the sink; `fill` must end the sink. Throws the first error, of `fill` or of the disk. */
   async stream(name: string, fill: (sink: Writable) => Promise<unknown>, onBytes?: (bytes: number) => void): Promise<Written> {
     const sealed = this.#keys.recipients.length > 0 ? await seal(this.#keys) : undefined;
     const written = sealed ? name + sealedSuffix : name;
@@ -36,13 +36,13 @@ export class BackupWriter {
     return { file: written, bytes: file.bytes, sha256: hexOf(file.digest()) };
   }
 
-  /** What was written, as it was before it was encrypted. */
+  /** Reads a written file, decrypted. */
   open({ file }: Written) {
     return openBackupFile(join(this.#folder, file), this.#keys);
   }
 }
 
-/** Until both are over: the first that failed is the reason. */
+/** Waits for both. Throws the error of the one that failed first. */
 async function both(written: Promise<unknown>, filled: Promise<unknown>, sink: Writable): Promise<void> {
   const failures: unknown[] = [];
   const note = (error: unknown): void => void failures.push(error);

@@ -10,7 +10,7 @@ import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
 import { BackupWriter, type Written } from './backup-writer.ts';
 import { dumpedSequences } from './dumped-sequences.ts';
 import { fingerprint, takeFingerprint } from '../compare/fingerprint.ts';
-import { databaseSize, type DatabaseTarget, endSessions, runTool, serverVersion, tool } from '../server/server.ts';
+import { databaseSize, type DatabaseTarget, endSessions, tryTool, serverVersion, runTool } from '../server/server.ts';
 import { readLocale } from '../server/locale.ts';
 import { type BackupKeys, noKeys } from './sealed.ts';
 import { databaseSettings } from '../server/settings.ts';
@@ -22,13 +22,13 @@ export { databaseSize, endSessions, type DatabaseTarget } from '../server/server
 export type BackupOptions = DatabaseTarget & {
   /** `backups/<id>`: must not exist. It appears whole, or not at all. */
   directory: string;
-  /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
+  /** application_name of the sessions, by which recovery ends them after airdock was killed. */
   applicationName: string;
   release?: string | undefined;
   schemaRelease?: string | undefined;
-  /** What else belongs to it; written after the dump. */
+  /** Writes what else belongs to the backup, after the dump. */
   beside?: ((files: BackupWriter) => Promise<Pick<BackupMetadata, 'redis' | 'volumes'>>) | undefined;
-  /** Who can read it; it is not encrypted unless told. */
+  /** Without keys the backup is not encrypted. */
   keys?: BackupKeys;
   signal?: AbortSignal | undefined;
   /** Bytes of the dump so far. */
@@ -40,19 +40,19 @@ export type Backup = {
   bytes: number;
   /** Hex. */
   sha256: string;
-  /** Dump and reading back. */
+  /** Duration of dump and read-back. */
   seconds: number;
   metadata: BackupMetadata;
 };
 
-/** The directory in which a backup is made before it gets its name; recovery may remove what matches. */
+/** Ends the name of a backup's directory until the backup is complete; recovery removes such directories. */
 export const unfinishedSuffix = '.unfinished';
 
 /**
- * A dump that was read back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so it takes all of:
- * exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (docs/FACTS.md "When a dump is a
- * backup"). Beside it lies the fingerprint of the same snapshot, for the proof by a restore (ADR 7).
- * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; nothing is left of the backup then
+ * Makes a backup, and reads the dump back. `pg_restore --list` accepts dumps that were cut short or have flipped bits, so a backup
+ * needs all of: exit code 0 of pg_dump, a full read of the same bytes by pg_restore, their hash, and fsync (docs/FACTS.md "When a
+ * dump is a backup"). The fingerprint of the same snapshot is saved with it, to prove the backup by a restore (ADR 7).
+ * @throws AirdockError BACKUP_FAILED, DISK_FULL, INTERRUPTED; the incomplete backup is removed then
  */
 export async function backupDatabase(options: BackupOptions): Promise<Backup> {
   const { directory } = options;
@@ -68,7 +68,7 @@ export async function backupDatabase(options: BackupOptions): Promise<Backup> {
     return { dumpPath: join(directory, metadata.dump.file), bytes, sha256, seconds: metadata.seconds, metadata };
   } catch (error) {
     await removeTree(unfinished);
-    // The tool in the container goes on without us (docs/FACTS.md "A killed exec"), and would hold its locks.
+    // The process in the container keeps running (docs/FACTS.md "A killed exec"), and would keep its locks.
     if (isAirdockError(error, 'INTERRUPTED')) await endSessions(options, options.applicationName).catch(() => 0);
     throw asBackupFailure(error, unfinished);
   }
@@ -114,26 +114,26 @@ async function fill(directory: string, options: BackupOptions): Promise<BackupMe
 function writeDump(files: BackupWriter, options: BackupOptions & { snapshot: string }): Promise<Written> {
   const database = ['--no-password', '-U', options.user, '-d', options.database];
   const command = ['pg_dump', '-Fc', `--snapshot=${options.snapshot}`, ...database];
-  const dump = (stdout: Writable) => tool(options, 'BACKUP_FAILED', command, { ...common(options), stdout });
+  const dump = (stdout: Writable) => runTool(options, 'BACKUP_FAILED', command, { ...common(options), stdout });
   return files.stream('dump', dump, options.onProgress);
 }
 
-/** pg_restore reads every block and row of the dump; the file's hash says that it is what was written. */
+/** pg_restore reads every block and row of the dump; the hash shows that the file has the bytes that were written. */
 async function readBack(directory: string, files: BackupWriter, dump: Written, options: BackupOptions): Promise<void> {
   const input = await files.open(dump);
-  await tool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
+  await runTool(options, 'BACKUP_FAILED', ['pg_restore', '-f', '/dev/null'], { ...common(options), input });
   const path = join(directory, dump.file);
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 16 })) hash.update(chunk as Buffer);
   if (hash.digest('hex') !== dump.sha256) throw new AirdockError('BACKUP_FAILED', `${path} does not hold what pg_dump wrote`);
 }
 
-/** Roles with their passwords, without when the user is no superuser (pg_authid is closed to others). Tablespaces are paths of this server. */
+/** Roles with their passwords, or without if the user may not read them (pg_authid). Without tablespaces, which are paths of one server. */
 async function roles(options: BackupOptions): Promise<{ sql: string; passwords: boolean }> {
   const command = ['pg_dumpall', '--roles-only', '--no-password', '-U', options.user, '-l', options.database];
-  const full = await runTool(options, command, common(options));
+  const full = await tryTool(options, command, common(options));
   if (full.exitCode === 0) return { sql: full.stdout, passwords: true };
-  const { stdout } = await tool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
+  const { stdout } = await runTool(options, 'BACKUP_FAILED', [...command, '--no-role-passwords'], common(options));
   return { sql: stdout, passwords: false };
 }
 

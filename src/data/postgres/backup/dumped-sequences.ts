@@ -2,16 +2,16 @@ import type { Readable } from 'node:stream';
 import { AirdockError } from '../../../errors.ts';
 import type { ExecOptions } from '../../../io/compose.ts';
 import type { Fingerprint } from '../compare/fingerprint.ts';
-import { type DatabaseTarget, tool } from '../server/server.ts';
+import { type DatabaseTarget, runTool } from '../server/server.ts';
 
 type Sequences = Fingerprint['sequences'];
 
-/** So many numbers fit into one argument of a command (128 KiB). */
+/** As many numbers as fit into one argument of a command (128 KiB). */
 const atOnce = 10_000;
 
 /**
- * The sequences as the dump holds them. A sequence is part of no snapshot: pg_dump reads where it stands at that moment, so
- * a fingerprint taken beside writers would tell of another moment. The names are those of the fingerprint.
+ * Reads the positions of sequences from the dump. A snapshot does not cover sequences: pg_dump reads their positions at some
+ * moment, and a fingerprint taken while others write has those of another moment. The names are those of the fingerprint.
  * @throws AirdockError BACKUP_FAILED, also when the dump and the fingerprint do not know the same sequences
  */
 export async function dumpedSequences(
@@ -20,25 +20,25 @@ export async function dumpedSequences(
   taken: Sequences,
   options: ExecOptions,
 ): Promise<Sequences> {
-  const read = async (command: string[]) => tool(target, 'BACKUP_FAILED', command, { ...options, input: await dump() });
+  const read = async (command: string[]) => runTool(target, 'BACKUP_FAILED', command, { ...options, input: await dump() });
   const { stdout: list } = await read(['pg_restore', '--list']);
   const entries = [...list.matchAll(/^(\d+); \d+ \d+ SEQUENCE SET /gm)].map(([, id]) => `${id};`);
-  const found = new Map<string, Sequences[string]>();
+  const dumped = new Map<string, Sequences[string]>();
   for (let from = 0; from < entries.length; from += atOnce) {
-    const wanted = entries.slice(from, from + atOnce).join('\n');
+    const selected = entries.slice(from, from + atOnce).join('\n');
     // the dump is on stdin, the list of entries to write on another descriptor
     const script = 'pg_restore -f - -L /dev/fd/3 3<<LIST\n$1\nLIST';
-    const { stdout } = await read(['sh', '-c', script, 'sh', wanted]);
-    for (const [name, position] of positions(stdout)) found.set(name, position);
+    const { stdout } = await read(['sh', '-c', script, 'sh', selected]);
+    for (const [name, position] of positions(stdout)) dumped.set(name, position);
   }
   const names = Object.keys(taken);
-  const missing = names.find((name) => !found.has(parts(name)));
-  if (missing !== undefined || found.size !== names.length) {
+  const missing = names.find((name) => !dumped.has(parts(name)));
+  if (missing !== undefined || dumped.size !== names.length) {
     throw new AirdockError('BACKUP_FAILED', `the dump does not hold the same sequences as the database: ${missing ?? 'more'}`, {
-      hint: 'Were sequences made or dropped meanwhile? Try again.',
+      hint: 'Sequences may have been created or dropped meanwhile: try again.',
     });
   }
-  return Object.fromEntries(names.map((name) => [name, found.get(parts(name)) ?? { value: '0', called: false }]));
+  return Object.fromEntries(names.map((name) => [name, dumped.get(parts(name)) ?? { value: '0', called: false }]));
 }
 
 const setval = /^SELECT pg_catalog\.setval\((E?)'((?:[^']|'')*)', (-?\d+), (true|false)\);$/gm;
@@ -50,7 +50,7 @@ function positions(sql: string): [string, Sequences[string]][] {
   });
 }
 
-/** `public."Odd"`: the server and pg_dump need not quote the same names. */
+/** A name like `public."Odd"` without its quotes: the server and pg_dump may quote differently. */
 function parts(name: string): string {
   return JSON.stringify(
     [...name.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map(([plain, quoted]) => quoted?.replaceAll('""', '"') ?? plain),

@@ -5,7 +5,7 @@ import { type Digest, finish } from '../../../digest.ts';
 
 type Done = (error?: Error | null) => void;
 
-/** A new file, mode 0600, hashed while it is written, on the disk (fsync) when the stream has finished. */
+/** A new file, mode 0600. It is hashed while it is written, and on disk (fsync) when the stream has finished. */
 export class HashedFile extends Writable {
   readonly #descriptor: number;
   readonly #hash = createHash('sha256');
@@ -19,7 +19,7 @@ export class HashedFile extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    // writeFile of a descriptor goes on where the last one ended, and writes everything
+    // with a descriptor, writeFile continues after the last write, and writes everything
     writeFile(this.#descriptor, chunk, done);
     this.#hash.update(chunk);
     this.bytes += chunk.length;

@@ -10,16 +10,16 @@ import type { BackupKeys } from './sealed.ts';
 /** A backup is proven by restoring it and comparing (docs/adr/0007). */
 
 const shownDifferences = 20;
-/** On the scratch server alone: nobody else is there. */
+/** application_name of the sessions on a scratch server, which has no others. */
 const session = 'airdock-prove';
 
 type Options = { signal?: AbortSignal | undefined; onProgress?: ((bytes: number, total: number) => void) | undefined };
 
-export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; found: Fingerprint };
+export type Proof = { metadata: BackupMetadata; database: DatabaseTarget; restoredFingerprint: Fingerprint };
 
 type Proving = { host: { clock: () => Date }; keys: BackupKeys };
 
-/** Every file is what was written, and can be read. @throws AirdockError BACKUP_DAMAGED, which is put on record; IDENTITY_NEEDED */
+/** Checks that every file has its recorded hash and can be read. @throws AirdockError BACKUP_DAMAGED, which is also recorded; IDENTITY_NEEDED */
 export async function checkedBackup(site: Proving, backup: StoredBackup, signal?: AbortSignal): Promise<CheckedBackup> {
   try {
     return await checkBackup(backup, site.keys, signal);
@@ -30,8 +30,8 @@ export async function checkedBackup(site: Proving, backup: StoredBackup, signal?
 }
 
 /**
- * Restores it into the scratch server under its own name and compares. The database stays there for what comes next.
- * @throws AirdockError BACKUP_UNPROVEN with the tool's words or the differences; it is on record then
+ * Restores a backup into the scratch server, under the database's own name, and compares. The restored database stays there.
+ * @throws AirdockError BACKUP_UNPROVEN with the tool's message or the differences; the result is recorded
  */
 export async function proveIn(
   site: Proving,
@@ -45,11 +45,11 @@ export async function proveIn(
   return restoreAndCompare(site, server, backup, { ...options, name, applicationName: session });
 }
 
-/** Where to, in a server, and under which session name. */
+/** The name of the restored database, and the application_name of the sessions. */
 type Restore = Options & { name: string; applicationName: string };
 
 /**
- * As a new database of a server, whose fingerprint is taken again and compared; the verdict goes on record.
+ * Restores a backup as a new database of a server, and compares its fingerprint with the stored one. The result is recorded.
  * @throws AirdockError BACKUP_UNPROVEN
  */
 export async function restoreAndCompare(
@@ -72,7 +72,7 @@ export async function restoreAndCompare(
     const found = await takeFingerprint(target, asked);
     const differences = compareFingerprints(stored, found);
     if (differences.length > 0) throw differs(metadata, differences);
-    return { metadata: await recordVerdict(backup, { provenAt: now(site) }), database: target, found };
+    return { metadata: await recordVerdict(backup, { provenAt: now(site) }), database: target, restoredFingerprint: found };
   } catch (error) {
     const failure = isAirdockError(error, 'RESTORE_FAILED') ? notRestored(metadata, error) : error;
     if (isAirdockError(failure, 'BACKUP_UNPROVEN')) await recordVerdict(backup, { unproven: true });
@@ -82,14 +82,10 @@ export async function restoreAndCompare(
 
 async function storedFingerprint({ metadata, text }: CheckedBackup): Promise<Fingerprint> {
   if (metadata.fingerprint === undefined)
-    throw new AirdockError(
-      'BACKUP_UNPROVEN',
-      `the backup ${metadata.id} holds no fingerprint that a restore could be compared with`,
-      {
-        hint: 'An older airdock made it. Make a new one: airdock backup create',
-        details: { backup: metadata.id },
-      },
-    );
+    throw new AirdockError('BACKUP_UNPROVEN', `the backup ${metadata.id} has no fingerprint to compare a restore with`, {
+      hint: 'An older airdock made it. Make a new one: airdock backup create',
+      details: { backup: metadata.id },
+    });
   return fingerprint.parse(JSON.parse(await text(metadata.fingerprint)));
 }
 
@@ -99,9 +95,9 @@ function differs({ id }: BackupMetadata, differences: readonly string[]): Airdoc
   const lines = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].map((line) => `  ${line}`);
   return new AirdockError(
     'BACKUP_UNPROVEN',
-    `the backup ${id} was restored on another server and is not what was backed up:\n${lines.join('\n')}`,
+    `the backup ${id} was restored on another server, and the result differs from the original:\n${lines.join('\n')}`,
     {
-      hint: 'It is kept, and shown as unproven. Do not rely on it; give the differences to the vendor, and keep an older one that is proven.',
+      hint: 'The backup is kept, and shown as unproven. Do not rely on it. Send the differences to the vendor, and keep an older backup that is proven.',
       details: { backup: id, differences: shown, count: differences.length },
     },
   );
@@ -109,7 +105,7 @@ function differs({ id }: BackupMetadata, differences: readonly string[]): Airdoc
 
 function notRestored({ id }: BackupMetadata, cause: AirdockError): AirdockError {
   return new AirdockError('BACKUP_UNPROVEN', `the backup ${id} cannot be restored on another server: ${cause.message}`, {
-    hint: 'It is kept, and shown as unproven. Do not rely on it; give these words to the vendor, and keep an older one that is proven.',
+    hint: 'The backup is kept, and shown as unproven. Do not rely on it. Send this message to the vendor, and keep an older backup that is proven.',
     cause,
     details: { backup: id },
   });

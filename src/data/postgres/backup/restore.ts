@@ -2,34 +2,34 @@ import { type Readable, Transform } from 'node:stream';
 import type { ExecOptions } from '../../../io/compose.ts';
 import type { DatabaseLocale } from '../server/locale.ts';
 import { missingRoles } from './roles.ts';
-import { ask, type DatabaseTarget, endSessions, literal, psql, tool, unlimited } from '../server/server.ts';
+import { ask, type DatabaseTarget, endSessions, literal, psql, runTool, unlimited } from '../server/server.ts';
 import type { CheckedBackup } from './stored-backup.ts';
 
 export type RestoreOptions = {
-  /** Where to, and as whom. `database` is one of the server's that is there: the restored one is never connected to by it. */
+  /** The server, and the user. `database` is an existing database, for the statements that make the new one. */
   server: DatabaseTarget;
   backup: CheckedBackup;
-  /** The new database; one of that name must not be there. */
+  /** The new database; the name must be free. */
   name: string;
-  /** Name of the sessions on the server, so that recovery can end what a killed airdock left running. */
+  /** application_name of the sessions, by which recovery ends them after airdock was killed. */
   applicationName: string;
   signal?: AbortSignal | undefined;
-  /** Bytes of the dump that were read. */
+  /** Gets the bytes of the dump that were read so far. */
   onProgress?: ((bytes: number) => void) | undefined;
 };
 
 /**
- * A backup as a new database of a server, the way docs/OPERATIONS.md describes by hand: roles that are missing, a database
- * from template0 with the recorded encoding and locale, the dump, settings and rights of the database.
- * The server's other databases and roles stay as they are.
- * @returns the new database, and the roles that were made for it
- * @throws AirdockError RESTORE_FAILED in the tool's words, INTERRUPTED; the half-made database is dropped
+ * Restores a backup as a new database of a server, in the way that docs/OPERATIONS.md describes by hand: roles that are missing, a
+ * database from template0 with the recorded encoding and locale, the dump, settings and rights of the database.
+ * The server's other databases and roles are not changed.
+ * @returns the new database, and the roles that were created for it
+ * @throws AirdockError RESTORE_FAILED with the tool's message, INTERRUPTED; the incomplete database is dropped
  */
 export async function restoreBackup(options: RestoreOptions): Promise<{ target: DatabaseTarget; roles: string[] }> {
   const { server, backup, name } = options;
   const target = { ...server, database: name };
   const roles = await makeRoles(options);
-  // Without the signal: what it would interrupt is short, and afterwards it is known whether the database is ours to drop.
+  // Without the signal: it takes a moment only, and after it we know whether the database is ours to drop.
   await statement(options, await createDatabase(server, backup.metadata.locale), { name });
   try {
     await restoreDump(options);
@@ -37,7 +37,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<{ target: 
     await psql(server, 'RESTORE_FAILED', { ...common(options), input: Buffer.from(settings) }, { database: name });
     return { target, roles };
   } catch (error) {
-    // pg_restore in the container goes on without us, and would hold the database.
+    // pg_restore in the container keeps running, and would keep the database from being dropped.
     await endSessions(server, options.applicationName).catch(() => 0);
     await statement(options, 'DROP DATABASE :"name"', { name }).catch(() => {});
     throw error;
@@ -51,7 +51,10 @@ async function makeRoles(options: RestoreOptions): Promise<string[]> {
   return names;
 }
 
-/** For the variable `name`, from template0, which alone may be given another encoding and locale than the server's (postgres: "CREATE DATABASE"). */
+/**
+ * SQL that makes the database named by the variable `name`, from template0: with any other template a database cannot have an
+ * encoding and locale of its own (postgres: "CREATE DATABASE").
+ */
 export async function createDatabase(server: DatabaseTarget, locale: DatabaseLocale | undefined): Promise<string> {
   const create = 'CREATE DATABASE :"name" TEMPLATE template0';
   if (locale === undefined) return create;
@@ -68,16 +71,16 @@ export async function createDatabase(server: DatabaseTarget, locale: DatabaseLoc
 }
 
 /**
- * `-e`: the first error ends it, and the database is dropped then. Not `-1`: one transaction would need a lock for each large
- * object and table, and the server holds about 6,000 (max_locks_per_transaction). What is not waited for (synchronous_commit)
- * is on the disk with the commit of the swap. Tablespaces are paths of the server that was backed up.
+ * `-e` ends pg_restore at the first error; the database is dropped then. `-1` is not used: one transaction would need a lock for
+ * each large object and table, and the server has about 6,000 (max_locks_per_transaction). synchronous_commit may be off, because
+ * the commit of the swap brings everything to disk. Tablespaces are left out: they are paths of the original server.
  */
 async function restoreDump(options: RestoreOptions): Promise<void> {
   const { server, backup, name, onProgress } = options;
   const command = ['pg_restore', '-e', '--no-tablespaces', '--no-password', '-U', server.user, '-d', name];
   const dump = await backup.open(backup.metadata.dump);
   const { env, ...rest } = common(options);
-  await tool(server, 'RESTORE_FAILED', command, {
+  await runTool(server, 'RESTORE_FAILED', command, {
     ...rest,
     env: { ...env, PGOPTIONS: `${unlimited} -c synchronous_commit=off` },
     input: onProgress ? counted(dump, onProgress) : dump,

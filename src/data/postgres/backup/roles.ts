@@ -1,15 +1,16 @@
 import { sqlStatements } from './sql-statements.ts';
 
 /**
- * Of `roles.sql` (pg_dumpall) what makes the roles that a server lacks, and nothing that changes one which is there: its
- * password and its rights are that server's own. Tablespaces, which older backups hold too, are paths of another machine.
+ * The statements of `roles.sql` (pg_dumpall) that create the roles that a server lacks. Existing roles are not changed: their
+ * passwords and rights belong to that server. Tablespaces, which older backups have too, are left out: they are paths of another
+ * machine.
  */
 export type MissingRoles = { names: string[]; sql: string };
 
 const name = String.raw`"(?:[^"]|"")+"|[^\s";,]+`;
-const made = new RegExp(`^CREATE ROLE (${name})$`);
+const createRole = new RegExp(`^CREATE ROLE (${name})$`);
 /** ALTER ROLE x WITH …, ALTER ROLE x SET …, COMMENT ON ROLE x, SECURITY LABEL … ON ROLE x, GRANT SET ON PARAMETER p TO x. */
-const ofOne = [
+const aboutOneRole = [
   new RegExp(`^ALTER ROLE (${name}) `),
   new RegExp(`^COMMENT ON ROLE (${name}) `),
   new RegExp(`^SECURITY LABEL FOR (?:${name}) ON ROLE (${name}) `),
@@ -18,19 +19,22 @@ const ofOne = [
 const membership = new RegExp(`^(GRANT (${name}) TO (${name})(?: WITH .*?)?)(?: GRANTED BY (?:${name}))?$`, 's');
 
 export function missingRoles(script: string, existing: Iterable<string>): MissingRoles {
-  const there = new Set(existing);
+  const existingNames = new Set(existing);
   const statements = sqlStatements(script);
   const missing = new Set(
-    statements.flatMap((one) => (made.exec(one) ?? []).slice(1).map(unquoted)).filter((one) => !there.has(one)),
+    statements
+      .flatMap((statement) => (createRole.exec(statement) ?? []).slice(1).map(unquoted))
+      .filter((role) => !existingNames.has(role)),
   );
   const sql = statements.flatMap((statement) => {
     if (statement.startsWith('SET ')) return [statement];
     const role =
-      made.exec(statement)?.[1] ?? ofOne.map((pattern) => pattern.exec(statement)?.[1]).find((one) => one !== undefined);
+      createRole.exec(statement)?.[1] ??
+      aboutOneRole.map((pattern) => pattern.exec(statement)?.[1]).find((found) => found !== undefined);
     if (role !== undefined) return missing.has(unquoted(role)) ? [statement] : [];
-    // Who granted it may not grant here (PostgreSQL 16 asks for ADMIN OPTION): the one who restores does.
-    const [, grant = '', group = '', member = ''] = membership.exec(statement) ?? [];
-    return [group, member].some((one) => missing.has(unquoted(one))) ? [grant] : [];
+    // Without GRANTED BY: the original grantor may lack the right here (PostgreSQL 16 requires ADMIN OPTION), so the restoring user grants.
+    const [, grant = '', group = '', user = ''] = membership.exec(statement) ?? [];
+    return [group, user].some((member) => missing.has(unquoted(member))) ? [grant] : [];
   });
   return { names: [...missing], sql: sql.map((statement) => `${statement};\n`).join('') };
 }

@@ -3,26 +3,26 @@ import { PassThrough, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { AirdockError } from '../../../errors.ts';
 
-/** Backups for recipients of age (https://c2sp.org/age; docs/adr/0010-encrypted-backups.md). The library is loaded when one is asked for. */
+/** Encrypted backups, with age (https://c2sp.org/age; docs/adr/0010-encrypted-backups.md). The library is loaded only when it is needed. */
 
 type Pair = { recipient: string; identity: string };
 
 /** Who can read the backups of a deployment. */
 export type BackupKeys = {
-  /** On record: `age1…`. None: backups are not encrypted. */
+  /** `age1…`, as recorded for the deployment. Without recipients backups are not encrypted. */
   recipients: readonly string[];
-  /** What the operator gave: `AGE-SECRET-KEY-1…`. */
+  /** `AGE-SECRET-KEY-1…`, from the operator. */
   identities: readonly string[];
-  /** Of this process, in memory alone: it must read back what it has written. */
+  /** A pair of this process, in memory only, to read back what the process wrote. */
   own?: Pair;
 };
 
 export const noKeys: BackupKeys = { recipients: [], identities: [] };
 
-/** Behind the name of an encrypted file. */
+/** Ends the name of an encrypted file. */
 export const sealedSuffix = '.age';
 
-/** With a pair for this process, where there are recipients. */
+/** Makes the keys; with recipients, also a pair for this process. */
 export async function backupKeys(recipients: readonly string[], identities: readonly string[]): Promise<BackupKeys> {
   if (recipients.length === 0) return { recipients, identities };
   const { generateX25519Identity, identityToRecipient } = await import('age-encryption');
@@ -36,14 +36,14 @@ export async function assertRecipient(text: string): Promise<void> {
   try {
     new Encrypter().addRecipient(text);
   } catch (cause) {
-    throw new AirdockError('USAGE', `${text} is no recipient of age`, {
-      hint: 'It begins with age1 and is what age-keygen prints as "public key". Recipients of ssh and of plugins are not supported.',
+    throw new AirdockError('USAGE', `${text} is not an age recipient`, {
+      hint: 'A recipient begins with age1; age-keygen prints it as "public key". Recipients of ssh and of plugins are not supported.',
       cause,
     });
   }
 }
 
-/** The identities of a file as `age-keygen` writes it: one a line, comments begin with `#`. @throws AirdockError KEY_UNREADABLE */
+/** Reads the identities in a file of `age-keygen`: one a line, comments begin with `#`. @throws AirdockError KEY_UNREADABLE */
 export async function parseIdentities(text: string, file: string): Promise<string[]> {
   const { Decrypter } = await import('age-encryption');
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
@@ -52,14 +52,14 @@ export async function parseIdentities(text: string, file: string): Promise<strin
     for (const line of lines) new Decrypter().addIdentity(line);
     return lines;
   } catch (cause) {
-    throw new AirdockError('KEY_UNREADABLE', `${file} holds no identity of age`, {
-      hint: 'It has lines that begin with AGE-SECRET-KEY-1, as age-keygen writes them. One with a passphrase: age -d FILE first.',
+    throw new AirdockError('KEY_UNREADABLE', `${file} is not a file of age identities`, {
+      hint: 'Such a file has lines that begin with AGE-SECRET-KEY-1, as age-keygen writes them. Decrypt a file with a passphrase first: age -d FILE',
       cause,
     });
   }
 }
 
-/** What goes into `input` comes out of `sealed`. An error of either destroys the other. */
+/** Encrypts what is written to `input`; read it from `sealed`. An error of either destroys the other. */
 export async function seal({ recipients, own }: BackupKeys): Promise<{ input: PassThrough; sealed: Readable }> {
   const { Encrypter } = await import('age-encryption');
   const encrypter = new Encrypter();
@@ -69,9 +69,9 @@ export async function seal({ recipients, own }: BackupKeys): Promise<{ input: Pa
   return { input, sealed: Readable.fromWeb(stream as ReadableStream) };
 }
 
-/** The content of a backup's file, encrypted or not, as its name tells. @throws AirdockError IDENTITY_NEEDED */
+/** The content of a backup's file, decrypted if its name ends with `.age`. @throws AirdockError IDENTITY_NEEDED */
 export async function openBackupFile(path: string, { identities, own }: BackupKeys): Promise<Readable> {
-  // pieces that the allocator uses again at once, as in install/store.ts
+  // small pieces keep memory small: the allocator reuses them at once
   const file = createReadStream(path, { highWaterMark: 2 ** 16 });
   if (!path.endsWith(sealedSuffix)) return file;
   const { Decrypter } = await import('age-encryption');
@@ -83,8 +83,8 @@ export async function openBackupFile(path: string, { identities, own }: BackupKe
   } catch (cause) {
     file.destroy();
     if (!(cause instanceof Error) || !/no identity/.test(cause.message)) throw cause;
-    throw new AirdockError('IDENTITY_NEEDED', `${path} is encrypted, and none of the identities here can read it`, {
-      hint: 'Give the identity of one of its recipients (metadata.json, encryptedTo): --identity FILE',
+    throw new AirdockError('IDENTITY_NEEDED', `${path} is encrypted, and no given identity can decrypt it`, {
+      hint: 'Give the identity of one of its recipients (encryptedTo in metadata.json): --identity FILE',
       cause,
     });
   }

@@ -1,6 +1,6 @@
 /**
- * The statements of a script that pg_dumpall wrote, each without its semicolon. Comments and psql's own commands
- * (`\restrict`, `\connect`) are left out; quoted names and literals, E'' ones too, may hold anything.
+ * The statements of a script of pg_dumpall, each without its semicolon. Comments and psql's own commands (`\restrict`,
+ * `\connect`) are left out. Quoted names and literals, E'' literals too, may contain anything.
  */
 export function sqlStatements(script: string): string[] {
   const statements: string[] = [];
@@ -27,7 +27,7 @@ export function sqlStatements(script: string): string[] {
   return statements;
 }
 
-/** A doubled quote is one of the text (postgres: "4.1.2.1. String Constants"), and so is one behind a backslash in E''. */
+/** A doubled quote does not end the text (postgres: "4.1.2.1. String Constants"), nor does a quote after a backslash in E''. */
 function endOfQuoted(script: string, start: number, escapes: boolean): number {
   const quote = script.charAt(start);
   for (let at = start + 1; at < script.length; at++) {

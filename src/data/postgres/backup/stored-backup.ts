@@ -7,22 +7,22 @@ import { readIfExists, replaceFile } from '../../../io/files.ts';
 import { type BackupMetadata, backupMetadata } from './backup-metadata.ts';
 import { type BackupKeys, openBackupFile, readBackupText } from './sealed.ts';
 
-/** A backup's folder, as its `metadata.json` tells it. */
+/** A backup's folder and its `metadata.json`. */
 export type StoredBackup = { folder: string; metadata: BackupMetadata };
 
-/** One whose files were all read, are what was hashed when it was made, and can be decrypted: only such a one is restored. */
+/** A backup whose files were all read, have their recorded hashes, and can be decrypted. Only such a backup is restored. */
 export type CheckedBackup = StoredBackup & {
   readonly checked: true;
-  /** Of that file, decrypted. */
+  /** The content of a file, decrypted. */
   readonly open: (recorded: { file: string }) => Promise<Readable>;
   readonly text: (recorded: { file: string }) => Promise<string>;
 };
 
-/** @throws AirdockError BACKUP_DAMAGED when it does not say what it is */
+/** @throws AirdockError BACKUP_DAMAGED when metadata.json is missing, unreadable or of another backup */
 export async function readBackup(folder: string): Promise<StoredBackup> {
   const path = join(folder, 'metadata.json');
   const bytes = await readIfExists(path);
-  if (!bytes) throw damaged(folder, 'metadata.json is not there');
+  if (!bytes) throw damaged(folder, 'metadata.json is missing');
   try {
     const metadata = backupMetadata.parse(JSON.parse(bytes.toString()));
     if (metadata.id === basename(folder)) return { folder, metadata };
@@ -35,11 +35,11 @@ export async function readBackup(folder: string): Promise<StoredBackup> {
 /** Reads every file in full. @throws AirdockError BACKUP_DAMAGED, naming the file; IDENTITY_NEEDED */
 export async function checkBackup(backup: StoredBackup, keys: BackupKeys, signal?: AbortSignal): Promise<CheckedBackup> {
   for (const { file, bytes, sha256 } of hashedFiles(backup.metadata)) {
-    const found = await hashOf(join(backup.folder, file), signal).catch((error: unknown) => {
-      throw systemCode(error) === 'ENOENT' ? damaged(backup.folder, `${file} is not there`, error) : error;
+    const actual = await hashOf(join(backup.folder, file), signal).catch((error: unknown) => {
+      throw systemCode(error) === 'ENOENT' ? damaged(backup.folder, `${file} is missing`, error) : error;
     });
-    if (found.bytes !== bytes) throw damaged(backup.folder, `${file} has ${found.bytes} bytes instead of ${bytes}`);
-    if (found.sha256 !== sha256) throw damaged(backup.folder, `${file} does not hold what was written when the backup was made`);
+    if (actual.bytes !== bytes) throw damaged(backup.folder, `${file} has ${actual.bytes} bytes instead of ${bytes}`);
+    if (actual.sha256 !== sha256) throw damaged(backup.folder, `${file} was changed after the backup was made`);
   }
   await assertReadable(backup, keys);
   const path = ({ file }: { file: string }) => join(backup.folder, file);
@@ -51,7 +51,7 @@ export async function checkBackup(backup: StoredBackup, keys: BackupKeys, signal
   };
 }
 
-/** Some identity here can read it. @throws AirdockError IDENTITY_NEEDED */
+/** Checks that a given identity can decrypt the backup. @throws AirdockError IDENTITY_NEEDED */
 export async function assertReadable({ folder, metadata }: StoredBackup, keys: BackupKeys): Promise<void> {
   await readBackupText(join(folder, metadata.settings.file), keys);
 }
@@ -78,21 +78,21 @@ async function hashOf(path: string, signal?: AbortSignal): Promise<{ bytes: numb
   return { bytes, sha256: hash.digest('hex') };
 }
 
-/** What a restore has shown of it. */
+/** The result of a check or a restore. */
 export type Verdict = { provenAt: string } | { damagedAt: string } | { unproven: true };
 
-/** Puts the verdict into `metadata.json`, in place of the one before. */
+/** Records the verdict in `metadata.json`, in place of the one before. */
 export async function recordVerdict({ folder, metadata }: StoredBackup, verdict: Verdict): Promise<BackupMetadata> {
   const { provenAt: _proven, damagedAt: _damaged, ...rest } = metadata;
-  const told = 'unproven' in verdict ? {} : verdict;
-  const next: BackupMetadata = { ...rest, proven: 'provenAt' in verdict, ...told };
+  const verdictFields = 'unproven' in verdict ? {} : verdict;
+  const next: BackupMetadata = { ...rest, proven: 'provenAt' in verdict, ...verdictFields };
   await replaceFile(join(folder, 'metadata.json'), `${JSON.stringify(backupMetadata.parse(next), undefined, 2)}\n`);
   return next;
 }
 
 function damaged(folder: string, why: string, cause?: unknown): AirdockError {
   return new AirdockError('BACKUP_DAMAGED', `the backup ${basename(folder)} is damaged: ${why}`, {
-    hint: 'It is kept, and counts for nothing. If there is a copy of it elsewhere, put that in its place; else use another backup, and look at the disk.',
+    hint: 'The backup is kept, but never used. Replace it by a copy if you have one; otherwise use another backup. Check the disk.',
     cause,
     details: { backup: basename(folder) },
   });

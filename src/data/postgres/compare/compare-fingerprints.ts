@@ -1,8 +1,9 @@
 import type { Fingerprint } from './fingerprint.ts';
 
 /**
- * What differs between a database (`before`) and one that was restored from it (`after`), a line each, in words for a person;
- * none when nothing does. An invalid index of `before` may be missing: no dump holds it.
+ * Compares a database (`before`) with the database that was restored from its backup (`after`). An invalid index of `before` may
+ * be missing, because no dump has it.
+ * @returns a line of text for each difference
  * @example ['public.notes: 1204 rows, 1203 after the restore', 'index public.notes_slug: missing after the restore']
  */
 export function compareFingerprints(before: Fingerprint, after: Fingerprint): string[] {
@@ -54,7 +55,7 @@ function unequal(what: string, a: string | undefined, b: string | undefined): st
 
 function presence(what: string, a: unknown, b: unknown): string[] {
   if (a === undefined && b === undefined) return [];
-  return [a === undefined ? `${what}: only there after the restore` : `${what}: missing after the restore`];
+  return [a === undefined ? `${what}: exists only after the restore` : `${what}: missing after the restore`];
 }
 
 /** `at 7`; `before 7` when the next value is 7 itself. */

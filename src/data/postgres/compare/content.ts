@@ -1,20 +1,20 @@
-import { own } from '../server/session.ts';
+import { isUserObject } from '../server/session.ts';
 
 /**
- * Rows of every table, position of every sequence, large objects: statements for `psql`, which answer in JSON lines
+ * Statements for `psql` that read the rows of every table, the position of every sequence, and large objects. They print JSON lines
  * `["rows", table, rows, xor, sum, xor of generated, sum of generated]`, `["sequence", name, value, called]`,
  * `["objects", count, xor, sum, xor of rights, sum of rights]`.
  *
- * A row is hashed as text, its columns by name: where a child table inherits, a restore puts them into another order.
- * `t::text` would mean the column of a table that has one named `t` (docs/FACTS.md "Fingerprints"), `COLLATE "C"`
- * because `hashtextextended` takes what a collation calls equal for equal. xor and sum over all rows do not depend on their order;
- * the sum sees what xor does not, a row that is there twice.
+ * A row is hashed as text, with its columns sorted by name, because a restore changes the order of columns in a child table.
+ * `t::text` is not used: in a table with a column `t` it means that column (docs/FACTS.md "Fingerprints"). `COLLATE "C"` is needed
+ * because `hashtextextended` gives texts that a collation calls equal the same hash. xor and sum over all rows do not depend on
+ * their order; the sum detects a row that exists twice, which xor does not.
  *
- * - Stored generated columns are hashed apart: a restore computes them anew. Virtual ones hold nothing.
- * - Materialised views and foreign tables hold nothing that a dump takes.
- * - Rows of a table hash-partitioned by an enum count for the topmost table: pg_dump restores them through it, and
- *   they may come to lie in other partitions, since the hash of an enum is that of its OID.
- * - Tables and sequences of an extension count when it declares them as its configuration, with its condition.
+ * - Stored generated columns are hashed separately, because a restore computes them again. Virtual ones store nothing.
+ * - Materialised views and foreign tables have no data in a dump.
+ * - Rows of a table that is hash-partitioned by an enum count for the topmost table: pg_dump restores them through it, and they may
+ *   get into other partitions, because the hash of an enum value is that of its OID.
+ * - Tables and sequences of an extension count when the extension declares them as its configuration, with its condition.
  */
 export const content = String.raw`
 WITH enum_hash AS (
@@ -31,7 +31,7 @@ relation AS (
     WHEN relispartition AND EXISTS (SELECT FROM pg_partition_ancestors(c.oid) JOIN enum_hash ON relid = partrelid)
     THEN pg_partition_root(c.oid)::text ELSE c.oid::regclass::text END AS name
   FROM pg_class c LEFT JOIN configuration x ON x.oid = c.oid
-  WHERE relkind IN ('r', 'S') AND relpersistence <> 't' AND (x.oid IS NOT NULL OR ${own('pg_class', 'c', 'relnamespace')})
+  WHERE relkind IN ('r', 'S') AND relpersistence <> 't' AND (x.oid IS NOT NULL OR ${isUserObject('pg_class', 'c', 'relnamespace')})
 ),
 source AS (
   SELECT r.*,

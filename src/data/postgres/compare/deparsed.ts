@@ -1,6 +1,6 @@
 /**
- * SQL that the server printed, in the form that it has after it was read and printed again: not all expressions come back as
- * they were (measured with PostgreSQL 15; ruleutils.c prints the tree, gram.y and parse_expr.c build another).
+ * Rewrites SQL that the server printed into the form that the server prints after it has parsed it again, as in a restore: some
+ * expressions change (measured with PostgreSQL 15; ruleutils.c prints the tree, gram.y and parse_expr.c build another).
  *
  * - `status IN ('a', …)` of a varchar column is printed as a cast of the whole, `(ARRAY['a'::character varying])::text[]`, and
  *   read as one of each element, `ARRAY[('a'::character varying)::text]`.
@@ -22,7 +22,7 @@ const castToArray = /::((?:"(?:[^"]|"")*"|[\w$ .])+(?:\(\d+(?:,\d+)?\))?[a-z ]*)
 
 const castWithAlias = /(::([a-z][\w ]*?)(?:\(\d+(?:,\d+)?\))?(?:\[\])?) AS (?=\w)/uy;
 
-/** Names of types in the catalog, where SQL has others. */
+/** Names of types in the catalog that differ from their names in SQL. */
 const typeNames: Record<string, string> = {
   integer: 'int4',
   bigint: 'int8',
@@ -55,12 +55,12 @@ class Reader {
     return pieces;
   }
 
-  /** What commas part, up to the bracket that ends them, or to the end. */
+  /** Elements between commas, up to the closing bracket or to the end. */
   elements(): string[] {
-    const found: string[] = [];
-    do found.push(this.read(',]').join('').trim());
+    const elements: string[] = [];
+    do elements.push(this.read(',]').join('').trim());
     while (this.#char() === ',');
-    return found;
+    return elements;
   }
 
   #piece(): string {
@@ -78,7 +78,7 @@ class Reader {
     return type === undefined ? `(${flat(inner).join('')}${closing}` : castEach(array ?? [], type);
   }
 
-  /** The cast behind a constant, without the alias that it gives. */
+  /** The cast after a constant, without the alias that follows from it. */
   #constant(): string {
     const [, whole = '', type = ''] = this.#match(castWithAlias) ?? [];
     if (whole !== '') {
@@ -101,7 +101,7 @@ class Reader {
   }
 }
 
-/** The first operand of AND or OR, if it is a list of the same, without its parentheses. */
+/** Removes the parentheses around the first operand of AND or OR, if that operand uses the same operator. */
 function flat(pieces: string[]): string[] {
   const operator = pieces[2];
   const first = pieces[0];

@@ -9,29 +9,29 @@ import { type Counts, differenceOf } from './merge.ts';
 import { CopiedRows, copyRows, type Rows } from './row-hashes.ts';
 import { type Reading, readings, tablesOf } from './tables.ts';
 
-/** By primary key; without one, only the difference of the numbers of rows. `table` has its schema, quoted as SQL wants it. */
+/** How the rows of a table differ, by primary key; without one, only by their number. `table` has its schema, quoted as in SQL. */
 export type TableDifference = { table: string } & Counts;
 
-/** The rows of a database as they were when it was read, to be compared again and again. */
+/** The rows of a database at the time of reading, in a file, for several comparisons. */
 export type Spool = {
   file: string;
   /** In the order of the file. */
   tables: Reading[];
-  /** Every table that it had. */
+  /** Every table that the database had. */
   known: Set<string>;
 };
 
 /**
- * Reads `older` once, as `newer` will be compared with it, into a new file in `folder` (made, mode 0700): 26 bytes a row.
- * @throws DISK_FULL before anything is written where there may not be room for it; STEP_FAILED; INTERRUPTED
+ * Reads the rows of `older` into a new file in `folder` (made, mode 0700), 26 bytes a row; `newer` is compared with the file later.
+ * @throws DISK_FULL before anything is written, if there may not be enough room; STEP_FAILED; INTERRUPTED
  */
 export async function spoolRows(older: PostgresServer, newer: PostgresServer, folder: string): Promise<Spool> {
-  const had = await tablesOf(older);
-  const tables = readings(had, await tablesOf(newer));
+  const olderTables = await tablesOf(older);
+  const tables = readings(olderTables, await tablesOf(newer));
   // a row takes more than 26 bytes of a table
   await assertDiskFree(
     folder,
-    had.reduce((sum, { bytes }) => sum + bytes, 0),
+    olderTables.reduce((sum, { bytes }) => sum + bytes, 0),
   );
   await ensureDirectory(folder);
   const file = join(folder, 'rows');
@@ -43,7 +43,7 @@ export async function spoolRows(older: PostgresServer, newer: PostgresServer, fo
   } finally {
     sink.destroy();
   }
-  return { file, tables, known: new Set(had.map(({ name }) => name)) };
+  return { file, tables, known: new Set(olderTables.map(({ name }) => name)) };
 }
 
 async function assertDiskFree(folder: string, needed: number): Promise<void> {
@@ -53,9 +53,10 @@ async function assertDiskFree(folder: string, needed: number): Promise<void> {
 }
 
 /**
- * Reads `newer` against the spool, both as streams: nothing is held in memory. Only tables with a difference, by name; one
- * that only `newer` has gained all of its rows, one that only the older had is left out.
- * @throws STEP_FAILED, also when a column that was compared before is gone; INTERRUPTED
+ * Compares `newer` with the spool. Both are read as streams, so memory stays small.
+ * @returns the tables that differ, sorted by name. A table that only `newer` has gained all of its rows; a table that only the older
+ *   database had is left out
+ * @throws STEP_FAILED, also when a column of the spool no longer exists; INTERRUPTED
  */
 export async function compareWithSpool({ file, tables, known }: Spool, newer: PostgresServer): Promise<TableDifference[]> {
   const added = (await tablesOf(newer)).filter(({ name }) => !known.has(name)).map(({ name }) => name);
@@ -77,7 +78,7 @@ export async function compareWithSpool({ file, tables, known }: Spool, newer: Po
   }
 }
 
-/** `work` takes the rows as they come; when either fails, both end, and the reason is thrown. */
+/** Reads rows and gives them to `work` as they arrive. If either fails, both end, and the reason is thrown. */
 async function reading<T>(
   target: PostgresServer,
   tables: readonly Reading[],

@@ -16,22 +16,22 @@ const hash = z.string().regex(/^-?\d+ -?\d+$/);
 /** `fingerprint.json` of a backup: what a database holds, in a form that two databases can be compared by. */
 export const fingerprint = z.strictObject({
   schema: z.literal('airdock.fingerprint/1'),
-  /** By name as SQL writes it, `public."Odd Name"`. Hashes are xor and sum over the rows, in any order. */
+  /** By name as in SQL, `public."Odd Name"`. Hashes are xor and sum over the rows, independent of their order. */
   tables: z.record(
     z.string(),
     z.strictObject({
       rows: z.int().nonnegative(),
       content: hash,
-      /** With stored generated columns, which a restore computes anew. */
+      /** The hash with stored generated columns, which a restore computes again. */
       generated: hash.optional(),
     }),
   ),
   sequences: z.record(z.string(), z.strictObject({ value: z.string().regex(/^-?\d+$/), called: z.boolean() })),
   /** `rights`: owners, grants and comments. */
   largeObjects: z.strictObject({ count: z.int().nonnegative(), content: hash, rights: hash }),
-  /** Kind (`index`, `grants on`, …) -> name -> hash of the definition; of owners and extensions what it is. */
+  /** Kind (`index`, `grants on`, …) -> name -> hash of the definition; for owners and extensions the text itself. */
   objects: z.record(z.string(), z.record(z.string(), z.string())),
-  /** Indexes that serve no query; a dump leaves them out. */
+  /** Indexes that no query can use; a dump leaves them out. */
   invalidIndexes: z.array(z.string()),
 });
 export type Fingerprint = z.infer<typeof fingerprint>;
@@ -50,9 +50,9 @@ const row = z.union([
 ]);
 
 /**
- * Takes the fingerprint of a database, in one session of psql; every table is read in full. Under `snapshot`
- * (`withSnapshot`), or of now. Sequences are always of now. Measured with PostgreSQL 15 alone; columns that came or
- * went between 14 and 18 are read by name.
+ * Takes the fingerprint of a database, in one session of psql; every table is read in full. It shows the state of `snapshot`
+ * (`withSnapshot`), or the current one; sequences always have their current state. Tested with PostgreSQL 15 only; columns of
+ * catalogs that exist in some of the versions 14 to 18 only are read by name.
  * @throws AirdockError BACKUP_FAILED, INTERRUPTED
  */
 export async function takeFingerprint(
@@ -62,26 +62,26 @@ export async function takeFingerprint(
   const { snapshot, signal, applicationName } = options;
   const under = snapshot === undefined ? '' : `SET TRANSACTION SNAPSHOT :'snapshot';\n`;
   const sql = `${sessionSettings}${under}${content}${schemaOfRelations}${schemaOfOthers}${rights}SELECT json_build_array('end');\n`;
-  const taken = new Taken();
+  const builder = new FingerprintBuilder();
   const session = {
     input: Buffer.from(sql),
-    stdout: new JsonLines((line) => taken.add(row.parse(line))),
+    stdout: new JsonLines((line) => builder.add(row.parse(line))),
     env: { PGAPPNAME: applicationName },
     signal,
   };
   await psql(target, 'BACKUP_FAILED', session, snapshot === undefined ? {} : { snapshot });
-  return taken.fingerprint();
+  return builder.fingerprint();
 }
 
 type Sums = { count: number; xor: bigint; sum: bigint; xorOfAll: bigint; sumOfAll: bigint; generated: boolean };
 
-class Taken {
+class FingerprintBuilder {
   readonly #tables = new Map<string, Sums>();
   readonly #sequences = new Map<string, Fingerprint['sequences'][string]>();
   readonly #objects = new Map<string, Map<string, string[]>>();
   readonly #invalid: string[] = [];
   #largeObjects: Fingerprint['largeObjects'] | undefined;
-  #whole = false;
+  #complete = false;
 
   add(line: z.infer<typeof row>): void {
     switch (line[0]) {
@@ -91,7 +91,7 @@ class Taken {
         return void this.#sequences.set(line[1], { value: line[2], called: line[3] });
       case 'objects': {
         const [, count, ...sums] = line;
-        const [xor, sum, xorOfRights, sumOfRights] = sums.map((one) => one ?? 0n);
+        const [xor, sum, xorOfRights, sumOfRights] = sums.map((value) => value ?? 0n);
         this.#largeObjects = { count, content: `${xor} ${sum}`, rights: `${xorOfRights} ${sumOfRights}` };
         return;
       }
@@ -100,13 +100,13 @@ class Taken {
       case 'invalid':
         return void this.#invalid.push(line[1]);
       case 'end':
-        this.#whole = true;
+        this.#complete = true;
     }
   }
 
-  /** Partitions whose rows may change places come under one name (content.ts). */
+  /** Partitions between which rows may move have one name (content.ts). */
   #rows([, name, count, ...sums]: Extract<z.infer<typeof row>, readonly ['rows', ...unknown[]]>): void {
-    const [xor, sum, xorOfAll, sumOfAll] = sums.map((one) => one ?? 0n) as [bigint, bigint, bigint, bigint];
+    const [xor, sum, xorOfAll, sumOfAll] = sums.map((value) => value ?? 0n) as [bigint, bigint, bigint, bigint];
     const before = this.#tables.get(name) ?? { count: 0, xor: 0n, sum: 0n, xorOfAll: 0n, sumOfAll: 0n, generated: false };
     this.#tables.set(name, {
       count: before.count + count,
@@ -126,8 +126,8 @@ class Taken {
   }
 
   fingerprint(): Fingerprint {
-    if (!this.#whole || !this.#largeObjects) {
-      throw new AirdockError('BACKUP_FAILED', 'psql ended before it had told all of the database', {
+    if (!this.#complete || !this.#largeObjects) {
+      throw new AirdockError('BACKUP_FAILED', 'psql ended before it had printed the whole fingerprint', {
         hint: 'Look at the log of the database service, and try again.',
       });
     }
@@ -136,8 +136,8 @@ class Taken {
       return [name, { rows: count, content: `${xor} ${sum}`, ...all }] as const;
     });
     const objects = [...this.#objects].map(([kind, names]) => {
-      const one = [...names].map(([name, values]) => [name, values.toSorted().join(' ')] as const);
-      return [kind, inOrder(one)] as const;
+      const definitions = [...names].map(([name, values]) => [name, values.toSorted().join(' ')] as const);
+      return [kind, inOrder(definitions)] as const;
     });
     return {
       schema: 'airdock.fingerprint/1',

@@ -1,9 +1,9 @@
 import type { Rows } from './row-hashes.ts';
 
-/** Rows that the newer one has and the older has not; that both have, otherwise; that only the older one has. */
+/** Numbers of rows: only in the newer database; in both with other values; only in the older database. */
 export type Counts = { gained: number; changed: number; lost: number };
 
-/** Both ordered. Two keys with one hash, which 100 million rows have once in 4,000 databases, may be taken for each other. */
+/** Both must be sorted. Two keys with the same hash may be confused: with 100 million rows that happens in one of 4,000 databases. */
 export async function differenceOf(older: Rows, newer: Rows): Promise<Counts> {
   const [a, b] = [new Cursor(older), new Cursor(newer)];
   const counts = { gained: 0, changed: 0, lost: 0 };

@@ -1,13 +1,13 @@
 import { namedFunction, namedType } from './schema-others.ts';
-import { own, sorted } from '../server/session.ts';
+import { isUserObject, sorted } from '../server/session.ts';
 
 /**
- * Owners, grants, comments and security labels, as JSON lines `["object", kind, name, value]`; those of large objects are
- * part of the content.
+ * SQL that prints owners, grants, comments and security labels as JSON lines `["object", kind, name, value]`. Those of large
+ * objects are part of the content.
  *
- * A grant is compared as what it says, not as the list in which it is kept: no entry means the default, the order is
- * that of history. The owner is named `owner` in it. What initdb or an extension made belongs to whoever restores, and
- * its grants count as the difference to what it came with (`pg_init_privs`), which is what pg_dump keeps of them.
+ * Grants are compared by their meaning, not as the stored list: a missing list means the default, and its order depends on history.
+ * The owner appears as `owner`. Objects of initdb or of an extension belong to the user who restores; their grants are compared
+ * as differences from the initial ones (`pg_init_privs`), which is what pg_dump keeps.
  */
 type Catalog = { name: string; prefix: string; namespace?: boolean; acl?: string; where?: string };
 const catalogs: Catalog[] = [
@@ -37,18 +37,18 @@ const catalogs: Catalog[] = [
 ];
 
 const objects = catalogs.map(({ name, prefix, namespace, acl = 'NULL', where = 'true' }) => {
-  const mine = namespace ? own(name, 'o', `${prefix}namespace`) : own(name, 'o');
+  const mine = namespace ? isUserObject(name, 'o', `${prefix}namespace`) : isUserObject(name, 'o');
   return `SELECT '${name}'::regclass AS class, oid, 0 AS part, ${prefix}owner AS owner, ${acl === 'NULL' ? 'NULL::aclitem[]' : `${prefix}acl`} AS acl,
     (${acl})::"char" AS acltype, ${name === 'pg_namespace' ? `(${mine} OR nspname = 'public')` : mine} AS own FROM ${name} o WHERE ${where}`;
 });
-const columns = `SELECT 'pg_class'::regclass, attrelid, attnum, relowner, attacl, 'c', ${own('pg_class', 'o', 'relnamespace')}
+const columns = `SELECT 'pg_class'::regclass, attrelid, attnum, relowner, attacl, 'c', ${isUserObject('pg_class', 'o', 'relnamespace')}
   FROM pg_attribute JOIN pg_class o ON o.oid = attrelid WHERE attacl IS NOT NULL AND NOT attisdropped AND attnum > 0`;
 
 const grants = (acl: string) =>
   sorted(`ARRAY(SELECT concat_ws(' ', CASE grantee WHEN owner THEN 'owner' ELSE coalesce(nullif(grantee, 0)::regrole::text, 'PUBLIC') END,
     privilege_type, is_grantable, 'by', CASE grantor WHEN owner THEN 'owner' ELSE grantor::regrole::text END) FROM aclexplode(${acl}) g)`);
 
-/** The database's superuser owns `public` up to PostgreSQL 14, and its rights are wider; template0 has it so. */
+/** The schema `public` as template0 has it: up to PostgreSQL 14 the superuser owns it, with wider rights. */
 const publicAsMade = `(class = 'pg_namespace'::regclass AND identity = 'public' AND CASE WHEN current_setting('server_version_num')::int >= 150000
   THEN owner = 'pg_database_owner'::regrole AND now = '{PUBLIC USAGE f by owner,owner CREATE f by owner,owner USAGE f by owner}'
   ELSE owner = 10 AND now = '{PUBLIC CREATE f by owner,PUBLIC USAGE f by owner,owner CREATE f by owner,owner USAGE f by owner}' END)`;

@@ -9,7 +9,7 @@ import type { Reading } from './tables.ts';
  * (https://www.postgresql.org/docs/15/sql-copy.html, "Binary Format"), whose trailer says that a table is complete.
  */
 
-/** Pairs (hash of key, hash of row) by key, then by row; in batches, each with as many as there were at hand. */
+/** Pairs (hash of key, hash of row), sorted by key, then by row, in batches of any size. */
 export type Rows = AsyncIterable<BigInt64Array>;
 
 /** `PGCOPY\n\377\r\n\0`, flags, length of an extension that nothing uses. */
@@ -17,7 +17,8 @@ const header = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
 const record = 26;
 
 /**
- * All tables into one sink, each a COPY of its own, of one moment. Without a key the only pair is (number of rows, 0).
+ * Copies all tables into one sink, each with a COPY of its own, in one snapshot. A table without a key gives the one pair (number
+ * of rows, 0).
  * @throws STEP_FAILED, INTERRUPTED
  */
 export async function copyRows(target: PostgresServer, tables: readonly Reading[], sink: Writable): Promise<void> {
@@ -32,7 +33,7 @@ function copyOf({ name, columns, key }: Reading): string {
   return `COPY (${rows}) TO STDOUT (FORMAT binary);`;
 }
 
-/** What `copyRows` wrote, table by table. */
+/** Reads what `copyRows` wrote, table by table. */
 export class CopiedRows {
   readonly #chunks: AsyncIterator<Buffer>;
   #buffer = Buffer.alloc(0);
@@ -41,7 +42,7 @@ export class CopiedRows {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** The next one; read it to its end before the one after it. @throws STEP_FAILED when it is cut short */
+  /** The next table; read it to its end before you ask for another. @throws STEP_FAILED when it is cut short */
   async *table(): Rows {
     await this.#fill(header.length);
     if (!this.#take(header.length).equals(header)) throw damaged();
@@ -82,5 +83,5 @@ export class CopiedRows {
 }
 
 function damaged(): AirdockError {
-  return new AirdockError('STEP_FAILED', 'the rows of the database did not arrive whole');
+  return new AirdockError('STEP_FAILED', 'the rows of the database arrived incomplete');
 }

@@ -6,14 +6,15 @@ import { compareWithSpool, spoolRows, type Spool, type TableDifference } from '.
 import { differenceLines } from './table-differences.ts';
 
 /**
- * Which rows a rollback leaves aside: the database that comes back is read once, while it is kept and nobody writes to it, and
- * the one that goes is compared with that, before the operator agrees and when it is kept in its turn
- * (docs/adr/0008-irreversible.md, "What is left aside"). A step that fails says so, and nothing else depends on it.
+ * Counts the rows that a rollback puts aside (docs/adr/0008-irreversible.md, "What is left aside"). The database that comes back
+ * is read once, while nobody writes to it. The live database is compared with that twice: before the operator agrees, and after
+ * the swap has put it aside. A step that fails is shown, and nothing depends on it.
  */
 
 /**
- * The rows that the live database has and the kept one has not; null when that could not be found out.
- * @param folder made for what is read of `kept`, 26 bytes a row; to be removed by the caller
+ * Compares the live database with a kept one.
+ * @param folder made for the rows of `kept`, 26 bytes each; the caller removes it
+ * @returns null when the comparison failed
  * @throws INTERRUPTED
  */
 export async function countSince(
@@ -22,18 +23,19 @@ export async function countSince(
   kept: DatabaseId,
   folder: string,
 ): Promise<{ spool: Spool; rows: TableDifference[] } | null> {
-  const made = await countedStep(listener, 'compare', async () => {
+  const result = await countedStep(listener, 'compare', async () => {
     const spool = await openFor(live, kept, () => spoolRows({ ...live, database: kept.name }, live, folder));
     return { spool, rows: await compareWithSpool(spool, live) };
   });
   live.signal?.throwIfAborted();
-  return made;
+  return result;
 }
 
 /**
- * Rows of the database that was live before the swap and is fenced now, so the counts are final. Null when the rows could not be counted; never an error.
- * @param put where it was put aside, and on which server; part of the step
- * @param report writes down what was counted; part of the step, too
+ * Counts the rows of the database that was live before the swap. The database is fenced now, so the counts are final.
+ * @param put finds the database that was put aside, as a part of the step
+ * @param report saves the counts, as a part of the step
+ * @returns null when the rows could not be counted; it never throws
  */
 export async function countLeft(
   listener: Listener,
@@ -41,16 +43,16 @@ export async function countLeft(
   put: () => Promise<{ server: PostgresServer; aside: DatabaseId }>,
   report: (rows: TableDifference[], aside: DatabaseId) => Promise<void> = async () => {},
 ): Promise<TableDifference[] | null> {
-  const made = await countedStep(listener, 'left aside', async () => {
+  const counts = await countedStep(listener, 'left aside', async () => {
     const { server, aside } = await put();
     const rows = await openFor(server, aside, () => compareWithSpool(spool, { ...server, database: aside.name }));
     await report(rows, aside);
     return { rows };
   });
-  return made?.rows ?? null;
+  return counts?.rows ?? null;
 }
 
-/** A step that counts rows which differ, and shows them. Null when it fails. */
+/** Runs a step that counts differing rows, and shows them. Null when it fails. */
 function countedStep<T extends { rows: TableDifference[] }>(
   listener: Listener,
   step: string,

@@ -1,19 +1,19 @@
-import { own, sorted } from '../server/session.ts';
+import { isUserObject, sorted } from '../server/session.ts';
 
 /**
- * Definitions of relations and what belongs to them, as JSON lines `["object", kind, name, definition]` and
- * `["invalid", index]`. No OIDs, and nothing that a dump and restore changes by right:
+ * SQL that prints definitions of relations and their parts as JSON lines `["object", kind, name, definition]` and
+ * `["invalid", index]`. It leaves out OIDs, and what dump and restore may change:
  *
- * - a column's number (dropped ones go), and its place in a table that inherits, where a restore puts inherited ones first
+ * - a column's number (dropped columns disappear), and its place in a table that inherits, where a restore puts inherited columns first
  * - `attislocal` and the like, tablespaces, the names of NOT NULL constraints (PostgreSQL 18)
- * - constraints that a partition has from its parent (`conparentid`): cloned again, under names that are chosen anew
- * - invalid indexes, which pg_dump leaves out, but for those of partitioned tables; they are listed apart
+ * - constraints that a partition has from its parent (`conparentid`): they are cloned again, under new names
+ * - invalid indexes, except those of partitioned tables: pg_dump leaves them out; they are listed separately
  * - a materialised view above one that is not populated: pg_dump does not populate it either
  */
-const table = own('pg_class', 'c', 'relnamespace');
+const table = isUserObject('pg_class', 'c', 'relnamespace');
 const permanent = `relpersistence <> 't' AND ${table}`;
 const options = sorted('c.reloptions');
-/** Current minor releases keep the version of a column's type among its options; pg_dump leaves it out. */
+/** Current minor releases store the version of a column's type among its options; pg_dump leaves it out. */
 const ownOptions = `ARRAY(SELECT o FROM unnest(attoptions) o WHERE o NOT LIKE 'pg\\_attver=%')`;
 
 const tables = `
@@ -37,7 +37,7 @@ SELECT json_build_array('object', 'column', format('%s.%I', c.oid::regclass, att
     THEN row_number() OVER (PARTITION BY c.oid ORDER BY attnum) END))
 FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'f', 'v', 'm', 'c') AND ${permanent}
-  AND (relkind <> 'c' OR EXISTS (SELECT FROM pg_type y WHERE y.oid = reltype AND ${own('pg_type', 'y', 'typnamespace')}));
+  AND (relkind <> 'c' OR EXISTS (SELECT FROM pg_type y WHERE y.oid = reltype AND ${isUserObject('pg_type', 'y', 'typnamespace')}));
 `;
 
 const constraints = `
@@ -49,7 +49,7 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = conrelid
 WHERE contype <> 't' AND (contype <> 'f' OR conparentid = 0) AND ${permanent};
 
 SELECT json_build_array('object', 'constraint', format('%I on domain %s', conname, y.oid::regtype), pg_get_constraintdef(k.oid))
-FROM pg_constraint k JOIN pg_type y ON y.oid = contypid WHERE ${own('pg_type', 'y', 'typnamespace')} AND contype <> 'n';
+FROM pg_constraint k JOIN pg_type y ON y.oid = contypid WHERE ${isUserObject('pg_type', 'y', 'typnamespace')} AND contype <> 'n';
 `;
 
 const indexes = `
@@ -64,7 +64,7 @@ FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE NOT (indisvalid AND indi
 SELECT json_build_array('object', 'statistics object', format('%I.%I', nspname, stxname), json_build_array(stxrelid::regclass, stxkind,
   ARRAY(SELECT attname FROM unnest(stxkeys) k JOIN pg_attribute ON attrelid = stxrelid AND attnum = k ORDER BY attname),
   pg_get_statisticsobjdef_expressions(x.oid), nullif(to_jsonb(x)->>'stxstattarget', '-1')))
-FROM pg_statistic_ext x JOIN pg_namespace n ON n.oid = stxnamespace WHERE ${own('pg_statistic_ext', 'x', 'stxnamespace')};
+FROM pg_statistic_ext x JOIN pg_namespace n ON n.oid = stxnamespace WHERE ${isUserObject('pg_statistic_ext', 'x', 'stxnamespace')};
 `;
 
 const views = `
@@ -87,7 +87,7 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE NOT tgisinternal AND 
 
 SELECT json_build_array('object', 'event trigger', evtname,
   json_build_array(evtevent, evtenabled, evtfoid::regprocedure, ${sorted('evttags')}))
-FROM pg_event_trigger t WHERE ${own('pg_event_trigger', 't')};
+FROM pg_event_trigger t WHERE ${isUserObject('pg_event_trigger', 't')};
 
 SELECT json_build_array('object', 'policy', format('%I on %s', polname, c.oid::regclass), json_build_array(polcmd, polpermissive,
   ${sorted('ARRAY(SELECT r::regrole::text FROM unnest(polroles) r)')}, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)))

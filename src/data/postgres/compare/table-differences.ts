@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { TableDifference } from './difference.ts';
 
 /**
- * By table (with its schema, quoted as SQL wants it), only those with a difference: rows that the database which is put aside has
- * and the one that comes back has not; that both have, with other values; that only the one that comes back has.
+ * The tables that differ between a database that is put aside and the one that comes back, with their schema, quoted as in SQL.
+ * `gained`: rows that only the database put aside has. `changed`: rows with other values. `lost`: rows that only the other one has.
  */
 export const tableDifferences = z.array(
   z.strictObject({

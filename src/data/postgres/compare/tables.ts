@@ -1,7 +1,7 @@
 import type { PostgresServer } from '../swap/admin.ts';
 import { readOnly } from './read-only.ts';
 
-/** A table with rows of its own: an ordinary one, or a leaf of a partitioned one. Names are quoted as SQL wants them. */
+/** A table with rows of its own: an ordinary table, or a leaf of a partitioned table. Names are quoted as in SQL. */
 export type Table = {
   /** `public.notes`, `public."Große Liste"` */
   name: string;
@@ -9,14 +9,14 @@ export type Table = {
   columns: Map<string, string>;
   /** Columns of the primary key, in its order. */
   key: string[] | null;
-  /** Bytes of the rows themselves, without what is stored out of line. */
+  /** Bytes of the rows, without values that are stored out of line. */
   bytes: number;
 };
 
-/** How a table of two databases is read in both: over the columns that both have; without a key only counted. */
+/** How a table is read in two databases: over the columns that both have. Without a common key its rows are only counted. */
 export type Reading = { name: string; columns: string[]; key: string[] | null };
 
-/** By schema and name. @throws STEP_FAILED, INTERRUPTED */
+/** The tables of a database, sorted by schema and name. @throws STEP_FAILED, INTERRUPTED */
 export async function tablesOf(target: PostgresServer): Promise<Table[]> {
   const stdout = await readOnly(target, [query]);
   const lines = stdout.split('\n').filter((line) => line !== '');
@@ -26,7 +26,7 @@ export async function tablesOf(target: PostgresServer): Promise<Table[]> {
   });
 }
 
-/** The tables that both have. The key counts when both have the same one, of columns of the same types. */
+/** The tables that both databases have. A key is used when both have the same key, with columns of the same types. */
 export function readings(older: readonly Table[], newer: readonly Table[]): Reading[] {
   return older.flatMap(({ name, columns, key }) => {
     const other = newer.find((table) => table.name === name);
@@ -37,7 +37,7 @@ export function readings(older: readonly Table[], newer: readonly Table[]): Read
   });
 }
 
-/** One line of JSON a table. With an empty search_path format_type names the schema of every type that is not built in. */
+/** One line of JSON for each table. With an empty search_path format_type names the schema of every type that is not built in. */
 const query = `SELECT jsonb_build_object(
   'name', format('%I.%I', n.nspname, c.relname),
   'bytes', pg_relation_size(c.oid),

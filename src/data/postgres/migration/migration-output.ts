@@ -1,9 +1,9 @@
-/** What the tools that migrate print, for the sentence that a person reads first. */
+/** Finds the names and the error in the output of migration tools. */
 
 /** Django: `Applying notes.0003_slug...`; Alembic: `Running upgrade a1 -> b2, text`; Rails: `== 2024 AddSlug: migrating`. */
 const begun = [/^Applying (\S+?)\.\.\./, /Running upgrade \S* ?-> (\S+?),?(?: |$)/, /^== (\d+ \w+): migrating/];
 
-/** The migration that began last: the one that failed, when one did. Undefined when nobody says its name. */
+/** The migration that began last; after a failure it is the one that failed. Undefined when the output names none. */
 export function lastMigration(output: string): string | undefined {
   for (const line of linesOf(output).toReversed())
     for (const pattern of begun) {
@@ -13,7 +13,7 @@ export function lastMigration(output: string): string | undefined {
   return undefined;
 }
 
-/** What was applied, by its name or by the whole line, when the tool says it line by line. */
+/** The migrations that were applied, if the tool prints a line for each: their names, or else the whole lines. */
 export function appliedIn(output: string): string[] {
   return linesOf(output).flatMap((line) => {
     if (!/\bOK$/.test(line)) return [];
@@ -22,8 +22,8 @@ export function appliedIn(output: string): string[] {
 }
 
 /**
- * The last lines that say something: a traceback ends with its reason. Of an error of the database what it said itself,
- * without the class that the program's driver wraps it in.
+ * The last two lines with text: a traceback ends with its reason. The name of the exception class, which the database driver puts
+ * before an error of the database, is left out.
  */
 export function lastWords(output: string): string {
   const last = linesOf(output).slice(-2);

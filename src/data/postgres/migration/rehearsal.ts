@@ -3,18 +3,19 @@ import { migrationFailed } from './migration-failed.ts';
 import { literal, psql, type DatabaseTarget } from '../server/server.ts';
 import { shapeChanges, shapeOf } from './shape.ts';
 
-/** What a rehearsal is wherever its throwaway server runs (docs/adr/0007, "The rehearsal"). */
+/** The part of a rehearsal that is the same on a VM and on Kubernetes (docs/adr/0007, "The rehearsal"). */
 
-/** A backup by one who may not read passwords has none, and the server may keep them in another form. */
-export async function letIn(server: DatabaseTarget, user: string, password: string): Promise<void> {
+/** Gives a role of the throwaway server its password: a backup may have none, or have it in a form that the server does not accept. */
+export async function setPassword(server: DatabaseTarget, user: string, password: string): Promise<void> {
   const input = Buffer.from(`ALTER ROLE :"user" PASSWORD ${literal(password)};`);
   await psql(server, 'RESTORE_FAILED', { input }, { user });
 }
 
 /**
- * @param version whose migration `migrate` runs on the copy
- * @param log where what it printed is kept
- * @returns how long it took and what it changed, a line each
+ * Migrates a copy, and compares its tables before and after.
+ * @param version the release whose migration `migrate` runs on the copy
+ * @param log the file that has the migration's output
+ * @returns how long the migration took and what it changed, a line each
  * @throws MIGRATION_FAILED
  */
 export async function migrateCopy(
@@ -33,7 +34,7 @@ export async function migrateCopy(
       output,
       exitCode,
       on: 'rehearsal',
-      more: log && `What it printed is in ${log}.`,
+      more: log && `Its output is in ${log}.`,
       details: { rehearsal: true, log },
     });
   const changes = shapeChanges(before, await shapeOf(copy));

@@ -1,9 +1,9 @@
-/** How a throwaway server is started wherever it runs (docs/adr/0007, "The scratch server"). */
+/** Settings of a throwaway server, the same on a VM and on Kubernetes (docs/adr/0007, "The scratch server"). */
 
-/** Its superuser, and the database that it starts with. */
+/** The superuser of the server, and the database that the image creates. */
 export const scratchUser = 'airdock_scratch';
 
-/** Durability costs time that the neighbours need, and nothing waits for an archive. */
+/** The data is thrown away: durability would only take time from the other containers. */
 const settings = {
   fsync: 'off',
   full_page_writes: 'off',
@@ -12,8 +12,8 @@ const settings = {
   archive_mode: 'off',
 };
 
-/** What those of a live server may say otherwise: memory and log that are kept, a standby that is waited for, an address. */
-const unlikeLive = {
+/** Replaces settings of the live server that do not fit here: its memory, its log size, its standby servers, its address. */
+const overLive = {
   min_wal_size: '32MB',
   max_parallel_maintenance_workers: '0',
   max_parallel_workers_per_gather: '0',
@@ -21,17 +21,17 @@ const unlikeLive = {
   listen_addresses: '*',
 };
 
-/** An empty server, and the write-ahead log that it may keep (`max_wal_size`). */
+/** Disk space of an empty server with its write-ahead log (`max_wal_size`). */
 export const emptyServerBytes = 200e6;
 
-/** Arguments of a server that is started with nothing else. */
+/** Arguments of a server that has no others. */
 export function scratchArguments(): string[] {
   return argumentsOf(settings);
 }
 
-/** Arguments to stand behind those of the live server: of a setting that is given twice the last one counts. */
+/** Arguments to append to those of the live server: if a setting is given twice, the last value counts. */
 export function scratchArgumentsBehindLive(): string[] {
-  return argumentsOf({ ...settings, ...unlikeLive });
+  return argumentsOf({ ...settings, ...overLive });
 }
 
 function argumentsOf(all: Record<string, string>): string[] {

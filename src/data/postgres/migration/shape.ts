@@ -1,9 +1,9 @@
 import { ask, type DatabaseTarget } from '../server/server.ts';
 
-/** Tables of a database with their columns and rows: what a person is told of a migration. */
+/** Tables of a database with their columns and numbers of rows; a report compares two of them to describe a migration. */
 export type Shape = Map<string, { columns: Map<string, string>; rows: number }>;
 
-/** Names as SQL writes them, without `public`. Partitions count for themselves. */
+/** Reads the tables. Names are quoted as in SQL, without `public`. Each partition is a table of its own. */
 export async function shapeOf(database: DatabaseTarget): Promise<Shape> {
   const shape: Shape = new Map();
   for (const line of await ask(database, query, {}, 'STEP_FAILED')) {
@@ -27,7 +27,7 @@ SELECT format('SELECT json_build_array(%L, NULL, count(*)) FROM ONLY %s', c.oid:
 \gexec
 `;
 
-/** What became of tables, columns and numbers of rows, a line each; empty when nothing did. */
+/** What changed in tables, columns and numbers of rows, a line each; empty when nothing changed. */
 export function shapeChanges(before: Shape, after: Shape): string[] {
   const changes: string[] = [];
   for (const [name, { columns, rows }] of after) {

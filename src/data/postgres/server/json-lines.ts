@@ -2,8 +2,9 @@ import { Writable } from 'node:stream';
 import { AirdockError } from '../../../errors.ts';
 
 /**
- * One JSON value a line, as `json_build_object` under `psql -At` writes them. Not `readline`: it also breaks lines at U+2028,
- * which PostgreSQL does not escape. What comes behind the last line is dropped: whoever reads must know when all has come.
+ * Parses one JSON value a line, as `json_build_object` under `psql -At` writes them. It does not use `readline`, which also
+ * breaks lines at U+2028, and PostgreSQL does not escape that. An incomplete last line is dropped: the reader must check that
+ * everything arrived.
  */
 export class JsonLines extends Writable {
   readonly #decoder = new TextDecoder();
@@ -22,7 +23,7 @@ export class JsonLines extends Writable {
       for (const line of lines) if (line !== '') this.#onRow(JSON.parse(line));
       done();
     } catch (cause) {
-      done(new AirdockError('BACKUP_FAILED', 'psql answered with something that is not understood', { cause }));
+      done(new AirdockError('BACKUP_FAILED', 'psql printed a line that airdock cannot read', { cause }));
     }
   }
 }

@@ -2,18 +2,18 @@ import { z } from 'zod';
 import { AirdockError } from '../../../errors.ts';
 import { ask, type DatabaseTarget } from './server.ts';
 
-/** What `CREATE DATABASE … TEMPLATE template0` needs to make a database that sorts and stores text as this one. */
+/** What `CREATE DATABASE … TEMPLATE template0` needs to make a database that sorts and stores text like a given one. */
 export const databaseLocale = z.strictObject({
   /** `UTF8` */
   encoding: z.string(),
   collate: z.string(),
   ctype: z.string(),
   provider: z.enum(['libc', 'icu', 'builtin']),
-  /** Of the provider icu or builtin. */
+  /** Null for the provider libc. */
   icuLocale: z.string().nullable(),
   /** PostgreSQL 16 and later. */
   icuRules: z.string().optional(),
-  /** Of the library when the database was made; another one may sort otherwise. Null where the provider has none. */
+  /** Version of the collation library when the database was made; another version may sort differently. Null if the provider has none. */
   collationVersion: z.string().nullable(),
 });
 export type DatabaseLocale = z.infer<typeof databaseLocale>;
@@ -23,12 +23,12 @@ export async function readLocale(target: DatabaseTarget): Promise<DatabaseLocale
   const [line] = await ask(target, query, {}, 'BACKUP_FAILED');
   const read = databaseLocale.safeParse(JSON.parse(line ?? 'null'));
   if (read.success) return read.data;
-  throw new AirdockError('BACKUP_FAILED', `the locale of ${target.database} is not known: ${line}`, {
+  throw new AirdockError('BACKUP_FAILED', `the locale of the database ${target.database} cannot be read: ${line}`, {
     cause: read.error,
   });
 }
 
-// Columns by name, out of JSON: they came and went with PostgreSQL 15, 16 and 17.
+// Reads columns by name, from JSON, because PostgreSQL 15, 16 and 17 added and renamed columns.
 const query = `
 SELECT json_strip_nulls(json_build_object('icuRules', d->>'daticurules'))::jsonb || jsonb_build_object(
   'encoding', pg_encoding_to_char((d->>'encoding')::int), 'collate', d->>'datcollate', 'ctype', d->>'datctype',

@@ -1,6 +1,6 @@
 /**
- * What a session that takes a fingerprint sets first, as pg_dump does: the text of a value must not depend on a setting of the
- * role, the database or the server, names come with their schema, and nothing ends the session for being slow.
+ * Settings of a session that takes a fingerprint, like those of pg_dump: the text of a value must not depend on a setting of
+ * the role, the database or the server, names come with their schema, and no timeout ends the session.
  * `row_security=off` makes a query fail that would otherwise miss rows. An index-only scan would read what an index holds
  * instead of the table.
  */
@@ -26,19 +26,23 @@ SELECT count(set_config(name, '0', false)) AS of_postgresql_17 FROM pg_settings 
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 `;
 
-/** The row of that catalog belongs to no extension. `row` is an alias with a column oid. */
-function unextended(catalog: string, row: string): string {
+/** An SQL condition: the row of the catalog does not belong to an extension. `row` is an alias with a column oid. */
+function notOfExtension(catalog: string, row: string): string {
   return `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '${catalog}'::regclass AND e.objid = ${row}.oid AND e.deptype = 'e')`;
 }
 
-/** Of no system schema and no extension: what pg_dump takes as an object of its own. Without a schema: not of initdb. */
-export function own(catalog: string, row: string, namespace?: string): string {
+/**
+ * An SQL condition: the object is not in a system schema and does not belong to an extension, so pg_dump dumps it as an object
+ * of its own. @param namespace the column with the object's schema; without one: initdb did not make the object
+ */
+export function isUserObject(catalog: string, row: string, namespace?: string): string {
   const schema = `(SELECT nspname FROM pg_namespace s WHERE s.oid = ${row}.${namespace})`;
-  const here = namespace === undefined ? `${row}.oid >= 16384` : `(${schema} !~ '^pg_' AND ${schema} <> 'information_schema')`;
-  return `(${here} AND ${unextended(catalog, row)})`;
+  const notOfSystem =
+    namespace === undefined ? `${row}.oid >= 16384` : `(${schema} !~ '^pg_' AND ${schema} <> 'information_schema')`;
+  return `(${notOfSystem} AND ${notOfExtension(catalog, row)})`;
 }
 
-/** An array of texts in an order that depends on neither history nor collation; NULL is empty. */
+/** An SQL expression: an array of texts, sorted independently of history and collation. NULL becomes an empty array. */
 export function sorted(array: string): string {
   return `ARRAY(SELECT item COLLATE "C" FROM unnest(${array}) item ORDER BY 1)`;
 }

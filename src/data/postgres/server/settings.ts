@@ -1,9 +1,11 @@
 import { ask, type DatabaseTarget } from './server.ts';
 
 /**
- * Owner, limit, settings, rights and comment of the database itself: pg_dump leaves them out, and a restore under another
- * name would lose them (docs/FACTS.md "What a dump leaves out"). They are in the catalogs that all databases share, so any of
- * them can be asked, for one that nobody can connect to as well. As SQL for `psql -v database=NAME -f settings.sql`: it names no database.
+ * Reads owner, connection limit, settings, rights and comment of a database: pg_dump leaves them out, and a restore under
+ * another name would lose them (docs/FACTS.md "What a dump leaves out"). They are in catalogs that all databases of the server
+ * share. So the query works from any database, even for a database that refuses connections.
+ * @param of the database whose settings are read
+ * @returns SQL for `psql -v database=NAME -f settings.sql`; it contains no name of a database
  */
 export async function databaseSettings(target: DatabaseTarget, of: string = target.database): Promise<string> {
   const lines = await ask(target, query, { of }, 'BACKUP_FAILED');

@@ -2,22 +2,22 @@ import { PassThrough } from 'node:stream';
 import { AirdockError, isAirdockError } from '../../../errors.ts';
 import { JsonLines } from './json-lines.ts';
 import { type DatabaseTarget, endSessions, psql } from './server.ts';
-import { own, sessionSettings } from './session.ts';
+import { isUserObject, sessionSettings } from './session.ts';
 
 export type SessionOptions = {
-  /** Name of the session on the server: recovery ends what a killed airdock left running. */
+  /** application_name of the session, by which recovery ends it after airdock was killed. */
   applicationName: string;
   signal?: AbortSignal | undefined;
 };
 
 /**
- * One snapshot for several tools: a session exports it (`pg_export_snapshot`), keeps it until `work` is done with its id, and
- * holds every table against TRUNCATE and DROP meanwhile (ACCESS SHARE, as pg_dump does): a table that is truncated and
- * committed in between looks empty to the older snapshot. Sequences are part of no snapshot.
+ * Lets several tools use one snapshot. A session exports the snapshot (`pg_export_snapshot`) and keeps it until `work` is done.
+ * The session also locks every table against TRUNCATE and DROP (ACCESS SHARE, as pg_dump does), because a table that somebody
+ * truncates in between would look empty in the older snapshot. A snapshot does not cover sequences.
  *
- * `work` gets a signal that is also aborted when the session dies. The session is ended whatever happens; after a failure
- * every session of that name is, since what ran in the container goes on without us.
- * @throws AirdockError BACKUP_FAILED when there is no such session, or it died; INTERRUPTED; what `work` throws
+ * `work` gets the snapshot's id, and a signal that is also aborted when the session dies. The session is always ended. After a
+ * failure all sessions with its application_name are ended, because processes in the container outlive their `compose exec`.
+ * @throws AirdockError BACKUP_FAILED when the session cannot be opened or is lost; INTERRUPTED; what `work` throws
  */
 export async function withSnapshot<T>(
   target: DatabaseTarget,
@@ -61,14 +61,14 @@ export async function withSnapshot<T>(
 const opening = String.raw`${sessionSettings}
 SELECT pg_export_snapshot() AS snapshot \gset
 SELECT 'LOCK TABLE ' || string_agg('ONLY ' || c.oid::regclass, ', ') || ' IN ACCESS SHARE MODE'
-FROM pg_class c WHERE c.relkind IN ('r', 'p') AND ${own('pg_class', 'c', 'relnamespace')} HAVING count(*) > 0
+FROM pg_class c WHERE c.relkind IN ('r', 'p') AND ${isUserObject('pg_class', 'c', 'relnamespace')} HAVING count(*) > 0
 \gexec
 SELECT to_json(:'snapshot'::text);
 `;
 
 function lost(why: string, cause?: unknown): AirdockError {
   return new AirdockError('BACKUP_FAILED', `the session that holds the snapshot was lost: ${why}`, {
-    hint: 'Something ended the session, or the server: see the log of the database service, and try again.',
+    hint: 'The session or the server was ended: look at the log of the database service, and try again.',
     cause,
   });
 }

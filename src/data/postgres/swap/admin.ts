@@ -3,16 +3,16 @@ import { type DatabaseTarget, psql } from '../server/server.ts';
 import { databaseSettings } from '../server/settings.ts';
 
 /**
- * Whole databases of a server: fence, copy, swap, drop (docs/adr/0008-irreversible.md). Every statement runs in the
- * maintenance database, for the live one may be fenced, and carries the transaction's application_name, so that recovery
+ * Fencing, copying, swapping and dropping whole databases of a server (docs/adr/0008-irreversible.md). Every statement runs in the
+ * maintenance database, because the live database may be fenced. It carries the transaction's application_name, so that recovery
  * can end it.
  */
 export type PostgresServer = DatabaseTarget & { applicationName: string; signal?: AbortSignal | undefined };
 
-/** A database by the only thing that a rename does not change. */
+/** A database and its OID, which a rename does not change. */
 export type DatabaseId = { name: string; oid: number };
 
-/** `postgres` is there in every server that nobody trimmed; template1 in all, but CREATE DATABASE wants it idle. */
+/** The database to connect to for work on others. Not always template1: CREATE DATABASE fails while somebody is connected to it. */
 export function maintenanceOf(live: string): string {
   return live === 'postgres' ? 'template1' : 'postgres';
 }
@@ -27,8 +27,8 @@ export async function databases(server: PostgresServer): Promise<DatabaseId[]> {
 }
 
 /**
- * Afterwards that database has no sessions. `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION LIMIT 0` does not
- * (docs/FACTS.md "Fences and renames").
+ * Makes a database refuse connections, and ends its sessions. `ALLOW_CONNECTIONS false` stops superusers too; `CONNECTION
+ * LIMIT 0` does not (docs/FACTS.md "Fences and renames").
  */
 export async function fence(server: PostgresServer, name: string): Promise<void> {
   await statements(server, `ALTER DATABASE :"name" ALLOW_CONNECTIONS false;`, { name });
@@ -37,23 +37,28 @@ export async function fence(server: PostgresServer, name: string): Promise<void>
 
 /** Ends the sessions in that database and waits until they are gone. @throws STEP_FAILED when one does not end */
 async function emptyOfSessions(server: PostgresServer, name: string): Promise<void> {
-  const there = `FROM pg_stat_activity WHERE datname = :'name' AND backend_type IN ('client backend', 'walsender')`;
+  const inThisDatabase = `FROM pg_stat_activity WHERE datname = :'name' AND backend_type IN ('client backend', 'walsender')`;
   for (let tries = 0; tries < 100; tries++) {
-    const left = await statements(server, `SELECT pg_terminate_backend(pid) ${there};`, { name });
-    if (left.length === 0) return;
+    const remaining = await statements(server, `SELECT pg_terminate_backend(pid) ${inThisDatabase};`, { name });
+    if (remaining.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const who = await statements(server, `SELECT usename || ' ' || application_name || ' ' || coalesce(state, '') ${there};`, {
-    name,
-  });
-  throw new AirdockError('STEP_FAILED', `sessions in the database ${name} do not end: ${who.join(', ')}`, {
-    hint: 'Look at pg_stat_activity for what holds on to it.',
+  const sessions = await statements(
+    server,
+    `SELECT usename || ' ' || application_name || ' ' || coalesce(state, '') ${inThisDatabase};`,
+    {
+      name,
+    },
+  );
+  throw new AirdockError('STEP_FAILED', `sessions in the database ${name} do not end: ${sessions.join(', ')}`, {
+    hint: 'Look at pg_stat_activity for the sessions of this database, and end them.',
   });
 }
 
 /**
- * `next` becomes a copy of `live`, with its settings, owner and rights. Nobody may be in `live`. Files are copied, not rows:
- * seconds, and hardly any WAL (docs/FACTS.md "Copies"). Copies of a try that was cut short are dropped first.
+ * Makes the database `next` as a copy of `live`, with its settings, owner and rights. `live` must have no sessions. The server
+ * copies files instead of rows, which takes seconds and writes hardly any WAL (docs/FACTS.md "Copies"). An earlier, interrupted
+ * copy is dropped first.
  * @returns the copy
  */
 export async function copyDatabase(server: PostgresServer, live: string, next: string): Promise<DatabaseId> {
@@ -63,19 +68,19 @@ export async function copyDatabase(server: PostgresServer, live: string, next: s
   const strategy = Number(version) >= 150_000 ? 'STRATEGY file_copy' : '';
   await statements(server, `CREATE DATABASE :"next" TEMPLATE :"live" ${strategy};`, { live, next });
   await statements(server, settings, { database: next });
-  return found(await databases(server), next);
+  return databaseNamed(await databases(server), next);
 }
 
-/** Half-made or not needed any more; absent is fine. */
+/** Drops a database that is incomplete or no longer needed. Does nothing when there is none of that name. */
 export async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
-  if (!(await databases(server)).some((one) => one.name === name)) return;
+  if (!(await databases(server)).some((database) => database.name === name)) return;
   await fence(server, name);
   await statements(server, 'DROP DATABASE :"name";', { name });
 }
 
 /**
- * Opens it again, but only while it is that very database: a swap that came late would have put another one under the name. One
- * that is open already stays so: whoever undoes may have been killed just behind it, or before it was fenced.
+ * Lets users connect to a database again, if its name still has the given OID: a late swap could have given the name to another
+ * database. A database that is open already stays open: an undo may be repeated after a kill, or begin before the fence.
  */
 export async function unfence(server: PostgresServer, { name, oid }: DatabaseId): Promise<void> {
   await statements(
@@ -89,8 +94,8 @@ export async function unfence(server: PostgresServer, { name, oid }: DatabaseId)
 }
 
 /**
- * In one transaction of PostgreSQL: `live` is called `aside`, `next` is called `live`. Ends who is in either of them; both
- * are fenced afterwards. Refuses unless each name has the database that the journal says: another process may have been at it.
+ * Renames two databases in one transaction of PostgreSQL: `live` to `aside`, and `next` to `live`. Ends the sessions of both; both
+ * are fenced afterwards. Fails unless each name has the OID in the journal, because another process may have renamed databases.
  */
 export async function swapDatabases(
   server: PostgresServer,
@@ -111,17 +116,17 @@ export async function swapDatabases(
   );
 }
 
-/** Ends the transaction with a division by zero unless that name has that OID, and is fenced. */
+/** SQL that ends the transaction with a division by zero unless the name has the OID, and is fenced. */
 function refuseUnless(name: string, oid: string, fenced = ' AND NOT datallowconn'): string {
   return `SELECT 1 / count(*) FROM pg_database WHERE datname = :'${name}' AND oid = :'${oid}'${fenced};`;
 }
 
 /** @throws STEP_FAILED when no database has that name */
-export function found(all: readonly DatabaseId[], name: string): DatabaseId {
+export function databaseNamed(all: readonly DatabaseId[], name: string): DatabaseId {
   const one = all.find((database) => database.name === name);
   if (one) return one;
   throw new AirdockError('STEP_FAILED', `the server has no database ${name}`, {
-    hint: 'Was it renamed or dropped by hand? psql -l lists what is there.',
+    hint: 'It may have been renamed or dropped by hand: psql -l lists the databases.',
   });
 }
 

@@ -1,6 +1,6 @@
 import { type PostgresServer, type DatabaseId, fence, unfence } from './admin.ts';
 
-/** A fenced database is open while `work` reads it, and only then. */
+/** Opens a fenced database while `work` reads it, and fences it again. */
 export async function openFor<T>(server: PostgresServer, database: DatabaseId, work: () => Promise<T>): Promise<T> {
   await unfence(server, database);
   try {

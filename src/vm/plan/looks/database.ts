@@ -9,23 +9,23 @@ import { findingOf, type Finding } from '../../../policy/finding.ts';
 import type { Site } from '../../site/site.ts';
 import { swapStanding, type SwapStanding } from './swap.ts';
 
-/** `service`: or `HOST:PORT` of one elsewhere. */
+/** `service`: the database's service, or `HOST:PORT` of a database on another server. */
 export type DatabaseFacts = { service: string; name: string; server: string; bytes: number };
 
 export type DatabaseStanding = {
   database: DatabaseFacts | null;
-  /** Of the server, such as `15.8`. */
+  /** Version of the server, such as `15.8`. */
   version: string;
   elsewhere: boolean;
-  /** What the write-ahead log may grow to before it is used anew (`max_wal_size`). */
+  /** The size that the write-ahead log may reach (`max_wal_size`). */
   walBytes: number;
-  /** Undefined where none is swapped. */
+  /** Undefined when no database is swapped. */
   swap: SwapStanding | undefined;
-  /** Why it could not be looked at. */
+  /** Why the database could not be examined. */
   failure: Finding | undefined;
 };
 
-/** The database that is live, and `swaps`: what a swap of it would depend on. */
+/** Examines the live database, with `swaps` also what a swap depends on. */
 export async function lookAtDatabase(
   site: Site,
   manifest: BundleManifest,
@@ -47,7 +47,7 @@ export async function lookAtDatabase(
     if (!access && key !== undefined)
       return nothing({
         code: 'DATABASE_ELSEWHERE',
-        text: `${key} in .env names a database elsewhere, and the release has no PostgreSQL image whose tools could back it up`,
+        text: `${key} in .env names a database on another server, and the release has no PostgreSQL image with the tools to back it up`,
         fix: 'Ask the vendor to declare database.service.',
       });
     if (!access) return nothing();
@@ -70,7 +70,7 @@ export async function lookAtDatabase(
   }
 }
 
-/** With the credentials of `.env`, over TCP. */
+/** Logs in with the credentials of `.env`, over TCP. */
 async function login(site: Site, access: DatabaseAccess, address = ''): Promise<Session> {
   if (access.elsewhere) return querySession(await databaseTarget(site, access), placeOf(access));
   const { user, password, name: database } = access;

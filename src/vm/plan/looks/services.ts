@@ -2,7 +2,7 @@ import { isAirdockError } from '../../../errors.ts';
 import type { Site } from '../../site/site.ts';
 import type { Deployment } from '../../state/state.ts';
 
-/** What the compose files that are here name; nothing where compose cannot read them, for then drift says what is wrong. */
+/** Services in the current compose files. None if compose cannot read them: then the drift check reports the error. */
 export async function lookAtServices(site: Site, deployment: Deployment | undefined): Promise<string[]> {
   if (!deployment?.current) return [];
   try {

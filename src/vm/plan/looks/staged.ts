@@ -6,7 +6,7 @@ import type { Release } from '../../store/release.ts';
 import type { Site } from '../../site/site.ts';
 import { renderStaged, stageEnv, stageEnvBack, type Staged } from '../../staging/stage.ts';
 
-/** The files as they are to be; `invalid` says why they cannot be made. */
+/** The files after the switch; `invalid` says why they cannot be made. */
 
 export type StagedEnv = { merged: MergedEnv | undefined; invalid: AirdockError | undefined };
 
@@ -23,12 +23,12 @@ export function lookAtEnv(kind: Plan['kind'], release: Release, current: Buffer 
 
 export type StagedCompose = {
   model: ComposeModel | undefined;
-  /** Of the configuration of each service. */
+  /** Configuration hash of each service. */
   hashes: ReadonlyMap<string, string>;
   invalid: AirdockError | undefined;
 };
 
-/** The new files together with the operator's, as compose sees them. */
+/** The new files together with the operator's, as compose reads them. */
 export async function lookAtCompose(site: Site, staged: Staged | undefined): Promise<StagedCompose> {
   const nothing = { model: undefined, hashes: new Map<string, string>() };
   if (!staged) return { ...nothing, invalid: undefined };

@@ -1,6 +1,6 @@
 import type { Session } from '../../../io/postgres.ts';
 
-/** What a swap of databases depends on (docs/adr/0008-irreversible.md), as the server tells it. */
+/** What a swap of databases depends on (docs/adr/0008-irreversible.md), read from the server. */
 export type SwapStanding = {
   user: string;
   database: string;
@@ -13,10 +13,10 @@ export type SwapStanding = {
   actual: string | null;
 };
 
-/** In a session of the application's own user. */
+/** Reads it in a session of the application's user. */
 export async function swapStanding(session: Session): Promise<SwapStanding | undefined> {
   const [version] = await session.query<{ number: number }>(`SELECT current_setting('server_version_num')::int AS number`);
-  // the database's own collation version is on record since PostgreSQL 15
+  // PostgreSQL records a database's collation version since 15
   const collation =
     (version?.number ?? 0) >= 150_000
       ? 'd.datcollversion AS recorded, pg_database_collation_actual_version(d.oid) AS actual'

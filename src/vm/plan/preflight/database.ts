@@ -1,23 +1,23 @@
 import type { Finding } from '../../../policy/finding.ts';
 import type { Context } from '../context.ts';
 
-/** The live database can be looked at, and its server is the one that the release is made for. */
+/** Checks that the live database answers, and that its server has the major version that the release needs. */
 export function checkDatabase({
-  database: found,
+  database: standing,
   release,
 }: {
   database: Context['database'];
   release: Pick<Context['release'], 'manifest'>;
 }): Finding[] {
-  if (found?.failure) return [found.failure];
-  const wanted = release.manifest.requires.postgres;
-  if (!found?.database || wanted === undefined) return [];
-  if (found.version.split('.')[0] === String(wanted)) return [];
+  if (standing?.failure) return [standing.failure];
+  const neededMajor = release.manifest.requires.postgres;
+  if (!standing?.database || neededMajor === undefined) return [];
+  if (standing.version.split('.')[0] === String(neededMajor)) return [];
   return [
     {
       code: 'POSTGRES_MAJOR',
-      text: `the database runs PostgreSQL ${found.version}, the release is made for ${wanted}`,
-      fix: 'A change of the major version is a move of its own: follow the vendor, dump and restore.',
+      text: `the database runs PostgreSQL ${standing.version}, the release needs ${neededMajor}`,
+      fix: 'Change the major version separately, by dump and restore, as the vendor says.',
     },
   ];
 }

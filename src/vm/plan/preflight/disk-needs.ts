@@ -7,57 +7,57 @@ import { diskLedger, type DiskFacts, type Need } from './disk.ts';
 import type { Site } from '../../site/site.ts';
 import type { BlobKey } from '../../store/store.ts';
 
-/** What gzip makes of the installer, with room. */
+/** Unpacked size of the installer relative to its gzip file, with a margin. */
 const unpackedEstimate = 3;
 
 type Needs = {
   site: Site;
   engine: EngineInfo;
-  /** What the release asks for itself. */
+  /** What the release requires (`requires.disk`). */
   reserve: number;
   missingBlobs: readonly BlobKey[];
   installer: readonly BlobKey[];
   load: LoadPlan;
-  /** Undefined where no database was looked at. */
+  /** Undefined when no database was examined. */
   databaseBytes: number | undefined;
-  /** Of declared volumes, which a backup takes along. */
+  /** Size of declared volumes, which are part of a backup. */
   volumeBytes: number;
-  /** What the write-ahead log may grow to. */
+  /** The size that the write-ahead log may reach. */
   walBytes: number;
-  /** A migration writes on the live server: at worst every row anew. */
+  /** A migration writes on the live server, at worst every row. */
   writes: boolean;
-  /** The migration works on a copy beside the live one. */
+  /** The migration works on a copy beside the live database. */
   copies: boolean;
-  /** The database that comes in: a kept one by a rename, which copies nothing, or a backup. */
+  /** The database to put in place: a kept one (a rename, which copies nothing), or a backup. */
   restore: Plan['restore'];
   rehearses: boolean;
   backsUp: boolean;
-  /** On another machine, whose disks are not seen from here. */
+  /** The database is on another server, whose disks airdock cannot see. */
   databaseElsewhere: boolean;
 };
 
-/** Where each byte of a transaction goes, by file system. */
+/** What a transaction needs on each file system. */
 export async function diskNeeds(needs: Needs): Promise<DiskFacts[]> {
   const { site, engine, missingBlobs, installer, load, databaseBytes = 0 } = needs;
-  const here = site.directory;
+  const directory = site.directory;
   const docker = engine.rootDir;
-  // the live database stays while a backup is restored beside it, and says nothing of the backup's size
+  // the backup is restored beside the live database; the two may have different sizes
   const restored = needs.restore?.backup ? (needs.restore.bytes ?? databaseBytes) : 0;
   const written = Math.max(restored, needs.writes ? databaseBytes : 0);
   return diskLedger([
-    { path: here, need: { what: 'bundle', bytes: sum(missingBlobs) } },
-    { path: here, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
-    { path: here, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes + needs.volumeBytes : 0 } },
-    { path: here, need: { what: 'reserve', bytes: needs.reserve } },
+    { path: directory, need: { what: 'bundle', bytes: sum(missingBlobs) } },
+    { path: directory, need: { what: 'installer', bytes: unpackedEstimate * sum(installer) + (await copyNeeds(site)) } },
+    { path: directory, need: { what: 'backup', bytes: needs.backsUp ? databaseBytes + needs.volumeBytes : 0 } },
+    { path: directory, need: { what: 'reserve', bytes: needs.reserve } },
     { path: docker, need: secondDatabase(needs) },
     { path: docker, need: { what: 'restored backup', bytes: needs.databaseElsewhere ? 0 : restored } },
     { path: docker, need: { what: 'WAL', bytes: needs.databaseElsewhere ? 0 : Math.min(written, needs.walBytes) } },
-    // the classic store spools the tar before it unpacks it
+    // the classic store writes the tar to disk before it unpacks it
     { path: docker, need: { what: 'images', bytes: load.uncompressedBytes + load.bytes } },
   ]);
 }
 
-/** Rehearsal and copy are not there at once: the throwaway server is gone when the copy is made. */
+/** Rehearsal and copy never exist together: the throwaway server is removed before the copy is made. */
 function secondDatabase({ databaseBytes, rehearses, copies, databaseElsewhere }: Needs): Need {
   const rehearsal = databaseBytes !== undefined && rehearses ? scratchBytes(databaseBytes) : 0;
   const copy = databaseBytes !== undefined && copies && !databaseElsewhere ? databaseBytes : 0;

@@ -8,10 +8,10 @@ import type { Site } from '../../site/site.ts';
 export type Need = { what: string; bytes: number };
 export type DiskFacts = { path: string; needs: Need[]; free: number };
 
-/** The disk ledger: what each path needs, added up per file system, beside what is free there. */
-export async function diskLedger(wanted: readonly { path: string; need: Need }[]): Promise<DiskFacts[]> {
+/** The disk ledger: the needs of all paths, added up for each file system, with its free space. */
+export async function diskLedger(needs: readonly { path: string; need: Need }[]): Promise<DiskFacts[]> {
   const ledger = new Map<string, DiskFacts>();
-  for (const { path, need } of wanted) {
+  for (const { path, need } of needs) {
     const id = await fileSystemId(path);
     const disk = ledger.get(id) ?? { path, needs: [], free: await freeBytes(path) };
     disk.needs.push(need);
@@ -19,7 +19,7 @@ export async function diskLedger(wanted: readonly { path: string; need: Need }[]
   }
   return [...ledger.values()];
 }
-/** What is not there, for each file system. */
+/** A finding for each file system that has too little space. */
 export function diskFindings(ledger: readonly DiskFacts[]): Finding[] {
   return ledger.flatMap((disk) => {
     const total = disk.needs.reduce((sum, need) => sum + need.bytes, 0);
@@ -29,12 +29,12 @@ export function diskFindings(ledger: readonly DiskFacts[]): Finding[] {
       {
         code: 'DISK_FULL',
         text: `${disk.path} needs ${bytesText(total)}, ${bytesText(disk.free)} are free (${list.join(', ')})`,
-        fix: `Free ${bytesText(total - disk.free)} there, or move it to a larger disk.`,
+        fix: `Free ${bytesText(total - disk.free)} there, or move the directory to a larger disk.`,
       },
     ];
   });
 }
-/** What a throwaway server takes in Docker's data directory, with a database of that size. */
+/** What a throwaway server needs in Docker's data directory, for a database of that size. */
 export function scratchBytes(databaseBytes: number): number {
   return emptyServerBytes + databaseBytes;
 }
@@ -42,7 +42,7 @@ export function scratchBytes(databaseBytes: number): number {
 export async function assertFree(directory: string, need: Need): Promise<void> {
   assertNoFinding(diskFindings(await diskLedger([{ path: directory, need }])));
 }
-/** Room for a throwaway server with that backup. @throws AirdockError DISK_FULL */
+/** Checks that there is room for a throwaway server with the backup. @throws AirdockError DISK_FULL */
 export async function assertDiskToProve({ docker }: Site, metadata: BackupMetadata): Promise<void> {
   await assertFree((await docker.info()).rootDir, { what: 'restored backup', bytes: scratchBytes(restoredBytes(metadata)) });
 }

@@ -2,7 +2,7 @@ import semver from 'semver';
 import { findingOf, type Finding } from '../../../policy/finding.ts';
 import type { Context } from '../context.ts';
 
-/** Versions of Docker Engine and of the compose plugin against what the release requires. */
+/** Checks that Docker Engine and the compose plugin have the versions that the release requires. */
 export async function checkVersions({ site, engine, release }: Pick<Context, 'site' | 'engine' | 'release'>): Promise<Finding[]> {
   const { requires } = release.manifest;
   const compose = await site.compose();
@@ -27,8 +27,8 @@ export async function checkVersions({ site, engine, release }: Pick<Context, 'si
   return findings;
 }
 
-/** Vendors' suffixes (`20.10.24+dfsg1`, `2.26.1-4`) say nothing about the range. */
-function satisfies(found: string, range: string): boolean {
-  const version = semver.coerce(found);
+/** Ignores distributions' suffixes (`20.10.24+dfsg1`, `2.26.1-4`). */
+function satisfies(installed: string, range: string): boolean {
+  const version = semver.coerce(installed);
   return version !== null && semver.satisfies(version, range);
 }

@@ -1,7 +1,10 @@
 import type { Finding } from '../../../policy/finding.ts';
 import type { Context } from '../context.ts';
 
-/** Services that would be started while users are not to come in, and that compose would start a traffic service for. */
+/**
+ * Checks that no service lets users in before the release is good: compose starts the dependencies of a service, and a writer may
+ * publish a port.
+ */
 export function checkShut({
   compose,
   swaps,
@@ -17,15 +20,15 @@ export function checkShut({
     if (opens.length > 0)
       return {
         code: 'TRAFFIC_DEPENDENCY',
-        text: `${service} depends on ${opens.join(', ')}, which lets users in: it could not be tried before they come`,
-        fix: 'Take the dependency out of your override, or ask the vendor to declare the service under traffic.',
+        text: `${service} depends on ${opens.join(', ')}, which lets users in: the release cannot be tested without users`,
+        fix: 'Remove the dependency from your override, or ask the vendor to declare the service under traffic.',
       };
     const published = manifests.some(({ writers }) => writers.includes(service)) && ports.length > 0;
     return published
       ? {
           code: 'TRAFFIC_PORT',
-          text: `${service} writes and publishes a port itself: users could come in before the upgrade is known to be good`,
-          fix: 'Take the port out of your override, or ask the vendor to declare the service under traffic.',
+          text: `${service} writes to the database and publishes a port: users could come in before the release is good`,
+          fix: 'Remove the port from your override, or ask the vendor to declare the service under traffic.',
         }
       : [];
   });

@@ -2,7 +2,7 @@ import type { Finding, FindingCode } from '../../../policy/finding.ts';
 import type { Context } from '../context.ts';
 import type { SwapStanding } from '../looks/swap.ts';
 
-/** What would make a swap of databases fail once the old version has stopped (docs/adr/0008-irreversible.md): said before. */
+/** Checks that a swap of databases cannot fail for a known reason after the old version has stopped (docs/adr/0008-irreversible.md). */
 export function checkSwap({ database }: Pick<Context, 'database'>): Finding[] {
   return database?.swap ? findingsOf(database.swap) : [];
 }
@@ -23,7 +23,7 @@ function findingsOf({
   if (!superuser && !(mayCreate && owns))
     add(
       'DATABASE_RIGHTS',
-      `${user} may not ${mayCreate ? `rename ${database}, which is another role's` : 'create databases'}, and an irreversible migration works on a copy`,
+      `${user} may not ${mayCreate ? `rename ${database}, which belongs to another role` : 'create databases'}, and an irreversible migration needs a copy`,
       `As a superuser: ALTER ROLE "${user}" CREATEDB; ALTER DATABASE "${database}" OWNER TO "${user}";`,
     );
   if (prepared > 0)
@@ -35,8 +35,8 @@ function findingsOf({
   if (slots > 0)
     add(
       'DATABASE_SLOTS',
-      `${database} has ${slots} logical replication slots, which would stay with the database that is put aside`,
-      'Drop them (pg_drop_replication_slot), and make them anew after the upgrade.',
+      `${database} has ${slots} logical replication slots, which would stay with the kept database after a swap`,
+      'Drop them (pg_drop_replication_slot), and create them again after the upgrade.',
     );
   if (recorded !== null && actual !== null && recorded !== actual)
     add(

@@ -17,12 +17,12 @@ export const backup = {
   run,
 } satisfies Step;
 
-/** The live database, dumped and read back in full, and what is declared beside it, before anything changes. */
+/** Backs up the live database, Redis and declared volumes, before anything changes. */
 async function run({ site, record, plan, target, signal }: Transaction, progress: Progress): Promise<string> {
   const env = await readEnvOrEmpty(site.directory);
   const access = databaseAccess(target.manifest, env);
   if (!access) return 'no database here';
-  const made = await makeBackup(site, await databaseTarget(site, access), {
+  const backupMade = await makeBackup(site, await databaseTarget(site, access), {
     applicationName: sessionName(record.id),
     release: record.from,
     schemaRelease: site.state.deployment()?.schemaRelease ?? record.from,
@@ -30,7 +30,7 @@ async function run({ site, record, plan, target, signal }: Transaction, progress
     onProgress: progress,
     beside: besideDatabase(site, target.manifest, env, signal),
   });
-  site.journal.setBackup(record.id, made.id);
+  site.journal.setBackup(record.id, backupMade.id);
   const unproven = hasStep(plan, 'rehearse') ? '' : ', unproven until it is restored';
-  return `${made.id}: ${bytesText(made.bytes)}, read back in full${unproven}`;
+  return `${backupMade.id}: ${bytesText(backupMade.bytes)}, read back in full${unproven}`;
 }

@@ -11,7 +11,7 @@ export const copy = {
   run,
 } satisfies Step;
 
-/** A copy of the live database beside it, for the migrations. */
+/** Copies the live database, for the migrations. */
 async function run({ site, record, signal }: Transaction): Promise<string> {
   const server = await postgresServerOf(site, record, signal);
   const started = performance.now();

@@ -10,7 +10,7 @@ export const databaseService = {
   run,
 } satisfies Step;
 
-/** A database service that the release changes, and that the plan announced. */
+/** Recreates the database service, if the release changes it; the plan announced that. */
 async function run({ site, target, signal }: Transaction): Promise<string> {
   const service = databaseServiceOf(target.manifest);
   if (service === undefined) return 'none';

@@ -10,7 +10,7 @@ export const dependencies = {
   run,
 } satisfies Step;
 
-/** First install: what the migration needs is started and well before it runs. */
+/** First install: starts the services that the migration needs, and waits until they are healthy. */
 async function run({ site, target, signal }: Transaction): Promise<string> {
   const { all } = await servicesOf(await site.compose(), target.manifest);
   const services = dependencyServices(target.manifest, all);

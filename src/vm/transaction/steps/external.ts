@@ -10,7 +10,7 @@ export const external = {
   run,
 } satisfies Step;
 
-/** Every health check, now that users can reach the release. */
+/** Waits for all health checks, now that users can reach the release. */
 async function run({ site, target }: Transaction): Promise<string> {
   const env = await readEnvOrEmpty(site.directory);
   const services = Object.keys((await (await site.compose()).config()).services);

@@ -22,12 +22,12 @@ async function run({ site, record, target }: Transaction): Promise<string> {
   return `${target.manifest.version} is current`;
 }
 
-/** The release is current for good, what was put aside is on record; done, unless traffic is still to be opened. */
+/** Records the release as good, and the database that was put aside. Ends the transaction, unless traffic is still to be opened. */
 function commit({ site, record, plan, target }: Transaction): void {
   const { state } = site;
   const { manifest } = target;
   const before = state.deployment();
-  // on a way back with data of the operator's own, that data has the schema of the release it belongs to
+  // after a rollback with data that the operator restored, the data has the schema of that release
   const ownData = plan.kind === 'rollback' && plan.unsavedData;
   const schemaKnown = ownData ? manifest.version : (before?.schemaRelease ?? null);
   state.updateDeployment({
@@ -35,7 +35,7 @@ function commit({ site, record, plan, target }: Transaction): void {
     phase: 'good',
     schemaRelease: reachedAfter(before && { ...before, schemaRelease: schemaKnown }, manifest).schemaRelease,
   });
-  // what was adopted without a bundle did not know its product: this one says it
+  // releases adopted without a bundle did not know their product; this release names it
   for (const release of state.releases())
     if (release.origin === 'adopted')
       state.putRelease({ ...release, manifest: { ...release.manifest, product: manifest.product } });

@@ -13,7 +13,7 @@ export const health = {
   run,
 } satisfies Step;
 
-/** While traffic is shut, only what can be asked from inside. */
+/** Waits until the release is healthy; while traffic is shut, only with the checks that work from inside. */
 async function run(transaction: Transaction): Promise<string> {
   const { site, target, signal } = transaction;
   const compose = await site.compose();

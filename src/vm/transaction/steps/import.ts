@@ -22,7 +22,7 @@ export const importStep = {
   run: importRelease,
 } satisfies Step;
 
-/** Missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
+/** Writes missing blobs into the store in one pass over the bundle, then the small files, then the record of the release. */
 export async function importRelease(
   { site, record, bundle, signal }: Pick<Transaction, 'site' | 'record' | 'bundle' | 'signal'>,
   progress: Progress,
@@ -32,11 +32,11 @@ export async function importRelease(
   const installer = installerOf(manifest);
   const blobs: BlobKey[] = [...blobsOf(manifest.images), ...installer];
   const missing = new Map((await site.store.missing(blobs)).map((blob) => [blob.digest, blob.size]));
-  const fresh = missing.size;
+  const newBlobs = missing.size;
   const total = [...missing.values()].reduce((sum, size) => sum + size, 0);
-  const here = blobs.reduce((sum, blob) => sum + blob.size, 0) - total;
+  const presentBytes = blobs.reduce((sum, blob) => sum + blob.size, 0) - total;
   let done = 0;
-  for await (const blob of carried(bundle)) {
+  for await (const blob of blobsIn(bundle)) {
     if (!missing.delete(blob.digest)) continue;
     await site.store.putBlob(
       blob.digest,
@@ -68,11 +68,11 @@ export async function importRelease(
     site.state.learnMigrations(manifest.migrations);
     site.state.trust.pinSigner(bundle.signer, now);
   });
-  return `${fresh} new ${fresh === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(here)} already here`;
+  return `${newBlobs} new ${newBlobs === 1 ? 'blob' : 'blobs'}, ${bytesText(total)}, ${bytesText(presentBytes)} already here`;
 }
 
-/** Everything that the store keeps by digest, in the order of the file. */
-async function* carried(bundle: OpenBundle): AsyncIterable<BundleBlob> {
+/** All blobs of the bundle, in the order of the file. */
+async function* blobsIn(bundle: OpenBundle): AsyncIterable<BundleBlob> {
   yield* bundle.installers;
   yield* bundle.blobs();
 }

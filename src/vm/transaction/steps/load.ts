@@ -14,7 +14,7 @@ export const load = {
   run,
 } satisfies Step;
 
-/** The release's images into the engine: only what it lacks, every image compared afterwards. */
+/** Loads the release's images that the engine lacks; every image is compared afterwards. */
 async function run(transaction: Transaction, progress: Progress): Promise<string> {
   const { site, target, names, bundle, signal } = transaction;
   await restock(site, blobsOf(target.manifest.images), bundle);
@@ -22,7 +22,7 @@ async function run(transaction: Transaction, progress: Progress): Promise<string
     loadRelease(site, target.manifest.version, names, { signal, onProgress: progress }),
   );
   await assertDatabaseImageFits(transaction);
-  if (report.loaded.length === 0 && report.tagged.length === 0) return 'every image is here already';
+  if (report.loaded.length === 0 && report.tagged.length === 0) return 'all images are on the engine already';
   const images = `${report.loaded.length} ${report.loaded.length === 1 ? 'image' : 'images'}, ${bytesText(report.bytes)}`;
-  return report.full ? `${images}, in full at the second try` : images;
+  return report.full ? `${images}, loaded again with all layers` : images;
 }

@@ -27,8 +27,8 @@ const lockTimeout = '3s';
 const attempts = 5;
 
 /**
- * From now on a way back counts the new release's class, whether the migration finishes or not. A copy is nobody's until it
- * is swapped in, so there it is the swap that says so.
+ * Records the new schema before the migration: from now on a way back takes the new release's class into account, whether the
+ * migration finishes or not. For a copy, the swap records it.
  */
 async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
   if (hasStep(plan, 'copy')) return {};
@@ -37,9 +37,9 @@ async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
 }
 
 /**
- * The release's migrations as a one-shot of its own image against the live database, which the old version goes on serving.
- * The new schema is on record before the first statement (docs/adr/0001-transaction.md). A migration that cannot get its
- * lock gives up after 3 s rather than make every reader wait behind it (docs/FACTS.md "Locks"), and is tried again.
+ * Runs the release's migrations as a one-shot container of the new image, on the live database or on its copy. The new schema is
+ * recorded before the first statement (docs/adr/0001-transaction.md). A migration that cannot get a lock gives up after 3 s, because
+ * readers wait behind it (docs/FACTS.md "Locks"), and is tried again.
  */
 async function run({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const { service, command } = target.manifest.migration;
@@ -47,7 +47,7 @@ async function run({ site, record, plan, target, signal }: Transaction): Promise
   const env = (await snapshotFile(site, record.id, 'after', '.env')) ?? Buffer.alloc(0);
   const compose = await openStaged(site, after, env);
   const inCopy = hasStep(plan, 'copy');
-  // compose's own environment wins over `.env`, so whatever names the database there names the copy
+  // the environment takes precedence over `.env`, so the migration connects to the copy
   const access = inCopy ? databaseAccess(target.manifest, parseEnvFile(env, '.env')) : undefined;
   const onCopy = access ? environmentOf(target.manifest, access, nextName(record.id)) : {};
   const log = path.join(folderOf(site, record.id), 'migrate.log');
@@ -73,7 +73,7 @@ async function run({ site, record, plan, target, signal }: Transaction): Promise
       output,
       exitCode: result.exitCode,
       on: inCopy ? 'copy' : 'live',
-      more: `What it printed is in ${log}.`,
+      more: `Its output is in ${log}.`,
       details: { log },
     });
   }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { checkedBackup, proveIn } from '../../../data/postgres/backup/prove.ts';
-import { letIn, migrateCopy } from '../../../data/postgres/migration/rehearsal.ts';
+import { setPassword, migrateCopy } from '../../../data/postgres/migration/rehearsal.ts';
 import type { DatabaseTarget } from '../../../data/postgres/server/server.ts';
 import { readBackup } from '../../../data/postgres/backup/stored-backup.ts';
 import { replaceFile } from '../../../io/files.ts';
@@ -20,13 +20,13 @@ import { secondsFor, type Step } from '../step.ts';
 export const rehearse = {
   id: 'rehearse',
   stop: false,
-  estimate: ({ database }) => 5 + secondsFor(database?.bytes ?? 0, 60e6), // restore, compare; how long the migration takes, it will tell
+  estimate: ({ database }) => 5 + secondsFor(database?.bytes ?? 0, 60e6), // restore and comparison; how long the migration takes is not known yet
   run,
 } satisfies Step;
 
 /**
- * The fresh backup on a server of its own: restored, compared, and, unless the release changes no schema, migrated by the new
- * release's image, while the old version serves (docs/adr/0007, "The rehearsal"). The live database is never connected to.
+ * Restores the new backup on a throwaway server and compares it. If the release changes the schema, migrates it there with the new
+ * release's image. The old version serves meanwhile, and the live database is not used (docs/adr/0007, "The rehearsal").
  */
 async function run(transaction: Transaction, progress: Progress): Promise<string> {
   const { site, record, plan, target, signal } = transaction;
@@ -41,22 +41,22 @@ async function run(transaction: Transaction, progress: Progress): Promise<string
     : undefined;
   const access = databaseAccess(target.manifest, env);
   const { service, database: name } = stored.metadata;
-  const given = access?.url ? environmentOf(target.manifest, access, name, service) : {};
-  const services = model ? rehearsalServices(target.manifest, model, env, given) : {};
+  const onCopyEnvironment = access?.url ? environmentOf(target.manifest, access, name, service) : {};
+  const services = model ? rehearsalServices(target.manifest, model, env, onCopyEnvironment) : {};
   return withScratch(site, { service, ...services, signal }, async (scratch) => {
     const started = performance.now();
     const { database } = await proveIn(site, scratch, backup, { signal, onProgress: progress });
     const proven = `${id} proven in ${durationText(performance.now() - started)}`;
     if (!migrates) {
       site.journal.setRehearsed(record.id);
-      return `${proven}; this release changes no schema`;
+      return `${proven}; this release does not change the schema`;
     }
-    await letIn(scratch.server, stored.metadata.user, access?.password ?? '');
-    return `${proven}; ${await onCopy(transaction, scratch, database)}`;
+    await setPassword(scratch.server, stored.metadata.user, access?.password ?? '');
+    return `${proven}; ${await migrateOnScratch(transaction, scratch, database)}`;
   });
 }
 
-async function onCopy(transaction: Transaction, scratch: Scratch, database: DatabaseTarget): Promise<string> {
+async function migrateOnScratch(transaction: Transaction, scratch: Scratch, database: DatabaseTarget): Promise<string> {
   const { site, record, target, signal } = transaction;
   const { service, command } = target.manifest.migration;
   const log = path.join(folderOf(site, record.id), 'rehearse.log');

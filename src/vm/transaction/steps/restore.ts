@@ -19,27 +19,32 @@ export const restore = {
   run,
 } satisfies Step;
 
-/** A database of that name is somebody else's: this transaction has not made one yet. */
+/** Checks that the name is free: this transaction has not made the database yet, so it would be somebody else's. */
 async function prepare({ site, record }: Transaction): Promise<Prepared> {
   const name = nextName(record.id);
-  if ((await databases(await postgresServerOf(site, record))).some((one) => one.name === name))
-    throw new AirdockError('STEP_FAILED', `the server has a database ${name} already, which this restore needs the name of`, {
-      hint: 'Nothing was stopped. Is it of an earlier deployment here? Rename or drop it by hand, when nobody needs it.',
+  if ((await databases(await postgresServerOf(site, record))).some((database) => database.name === name))
+    throw new AirdockError('STEP_FAILED', `the server already has a database with the name ${name}, which this restore needs`, {
+      hint: 'Nothing was stopped. The database may belong to an earlier deployment. If nobody needs it, rename or drop it by hand.',
     });
   return {};
 }
 
-/** The backup as a new database beside the live one, compared with what was backed up, while everything serves. */
+/** Restores the backup as a new database beside the live one, and compares it, while users are served. */
 async function run({ site, record, plan, signal }: Transaction, progress: Progress): Promise<string> {
   const id = plan.restore?.backup;
   if (!id) throw new AirdockError('INTERNAL', 'a restore needs a backup');
   const server = await postgresServerOf(site, record, signal);
   const backup = await checkedBackup(site, await readBackup(path.join(backupsFolder(site), id)), signal);
-  const { found } = await restoreAndCompare(site, { ...server, database: maintenanceOf(server.database) }, backup, {
-    name: nextName(record.id),
-    applicationName: server.applicationName,
-    signal,
-    onProgress: progress,
-  });
-  return `${id} is restored beside the live database, and equal: ${Object.keys(found.tables).length} tables`;
+  const { restoredFingerprint: fingerprint } = await restoreAndCompare(
+    site,
+    { ...server, database: maintenanceOf(server.database) },
+    backup,
+    {
+      name: nextName(record.id),
+      applicationName: server.applicationName,
+      signal,
+      onProgress: progress,
+    },
+  );
+  return `${id} restored beside the live database, and equal to the original: ${Object.keys(fingerprint.tables).length} tables`;
 }

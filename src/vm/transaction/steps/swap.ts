@@ -17,7 +17,7 @@ export const swap = {
   run,
 } satisfies Step;
 
-/** Both OIDs, before anything is renamed: recovery sees by them on which side it is. */
+/** Records both OIDs before anything is renamed: they tell recovery which database has the live name. */
 async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
   const { current, schemaRelease } = site.state.deployment() ?? {};
   const release = current ?? record.from ?? record.to;
@@ -36,13 +36,13 @@ async function prepare({ site, record, plan }: Transaction): Promise<Prepared> {
   return { detail, commit: () => site.state.updateDeployment({ schemaRelease: detail.nextSchemaRelease }) };
 }
 
-/** What comes in stays fenced until `up`, when the files name the code that belongs to it. */
+/** Swaps the databases. The new live database stays fenced until `up`, when the files name the release that it belongs to. */
 async function run({ site, record, plan, target, signal }: Transaction): Promise<string> {
   const detail = swapOf(site, record.id);
   if (!detail) throw new AirdockError('INTERNAL', 'a swap needs its intent');
   const { live, next, aside } = detail;
   await swapDatabases(await postgresServerOf(site, record, signal), { live, next, aside });
-  // what an upgrade puts in place is a copy of what goes
+  // not for an upgrade, whose new database is a copy of the old one
   const emptied = plan.restore ? await emptyCache(site, target.manifest, await readEnvOrEmpty(site.directory)) : '';
-  return `${next.name} is ${live.name} now; what was live is kept as ${aside}${emptied}`;
+  return `${next.name} is now ${live.name}; the old database is kept as ${aside}${emptied}`;
 }

@@ -11,7 +11,7 @@ export const switchStep = {
   run,
 } satisfies Step;
 
-/** One commit names the new release; the files follow. Taken up again after a kill, the files may be of either side. */
+/** One commit makes the new release current; the files follow. After a kill each file may still have its old content. */
 async function prepare({ site, record }: Transaction): Promise<Prepared> {
   if (!site.journal.has(record.id, 'switch', 'intent')) await assertUnedited(site, record.id);
   const composeDigest = await snapshotDigest(site, record.id, 'after');

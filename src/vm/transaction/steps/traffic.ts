@@ -10,7 +10,7 @@ export const traffic = {
   run,
 } satisfies Step;
 
-/** Users and schedules come in again: from here on nothing goes back by itself (docs/adr/0008-irreversible.md). */
+/** Starts the services for users and schedules. From here on nothing goes back automatically (docs/adr/0008-irreversible.md). */
 async function run({ site, record, target }: Transaction): Promise<string> {
   const scale = quiesceOf(site, record.id)?.services ?? {};
   await bringUp(site, await site.compose(), target.manifest, { scale });

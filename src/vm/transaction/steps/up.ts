@@ -1,7 +1,7 @@
 import { fence, unfence } from '../../../data/postgres/swap/admin.ts';
 import { postgresServerOf, quiesceOf, swapOf } from '../../database/swap-record.ts';
 import { waitForDatabase } from '../../database/wait.ts';
-import { bringUp, takeAway } from '../../services/bring-up.ts';
+import { bringUp, removeServices } from '../../services/bring-up.ts';
 import type { ManagedSite } from '../../site/site.ts';
 import type { TransactionRecord } from '../../state/journal.ts';
 import { shutServices } from '../shut-services.ts';
@@ -21,12 +21,12 @@ async function run(transaction: Transaction): Promise<string> {
   const scale = quiesceOf(site, record.id)?.services ?? {};
   await openDatabase(site, record);
   const services = await bringUp(site, await site.compose(), target.manifest, { without: closed, scale, signal });
-  if (plan.removed.length > 0) await takeAway(site, plan.removed);
+  if (plan.removed.length > 0) await removeServices(site, plan.removed);
   const shut = closed.length === 0 ? '' : `, not yet ${closed.join(', ')}`;
   return `${services.length} services${shut}${plan.removed.length === 0 ? '' : `, removed ${plan.removed.join(', ')}`}`;
 }
 
-/** The files name the code that belongs to it now (docs/adr/0008-irreversible.md). */
+/** Opens the swapped database: the files now name the release that it belongs to (docs/adr/0008-irreversible.md). */
 async function openDatabase(site: ManagedSite, record: TransactionRecord): Promise<void> {
   const swap = swapOf(site, record.id);
   if (!swap) return;

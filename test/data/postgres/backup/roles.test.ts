@@ -59,7 +59,7 @@ describe('statements', () => {
   });
 });
 
-describe('roles of a backup', () => {
+describe('missing roles of a backup', () => {
   test('all of them on an empty server; no tablespace, and who granted does not matter', () => {
     const { names, sql } = missingRoles(script, ['airdock_scratch', 'pg_monitor']);
     expect(names).toEqual(['nodepad', 'odd "name";', 'reader']);
@@ -71,7 +71,7 @@ describe('roles of a backup', () => {
     expect(sqlStatements(sql)).toHaveLength(16);
   });
 
-  test('those that are missing alone: nothing that is there is altered, granted or commented', () => {
+  test('only the missing ones: existing roles are not altered, granted or commented', () => {
     const { names, sql } = missingRoles(script, ['nodepad', 'odd "name";', 'pg_monitor']);
     expect(names).toEqual(['reader']);
     expect(sqlStatements(sql)).toEqual([

@@ -44,7 +44,7 @@ describe('a comparison', () => {
     [
       'tables',
       { tables: { 'public.notes': { rows: 1204, content: '-7 12' }, 'public.new': { rows: 0, content: '0 0' } } },
-      ['public.bills: missing after the restore', 'public.new: only there after the restore'],
+      ['public.bills: missing after the restore', 'public.new: exists only after the restore'],
     ],
     [
       'a sequence',
@@ -85,29 +85,29 @@ describe('a comparison', () => {
         'grants on table public.notes: differs after the restore',
         'index public.notes_slug: missing after the restore',
         'owner of table public.notes: app, postgres after the restore',
-        'view public.v: only there after the restore',
+        'view public.v: exists only after the restore',
       ],
     ],
     ['an invalid index', { invalidIndexes: ['public.notes_slug'] }, ['index public.notes_slug: invalid after the restore']],
   ])('tells of %s', (_, after, lines) => expect(compare(after)).toEqual(lines));
 
-  test('takes for granted that a dump leaves out invalid indexes', () => {
+  test('accepts that a dump leaves out invalid indexes', () => {
     expect(compare({}, { invalidIndexes: ['public.broken'] })).toEqual([]);
   });
 
   test('knows names that every object has', () => {
     expect(compare({ objects: { ...base.objects, index: { ...base.objects['index'], constructor: 'x' } } })).toEqual([
-      'index constructor: only there after the restore',
+      'index constructor: exists only after the restore',
     ]);
   });
 
-  test('stands the way through JSON', () => {
+  test('survives JSON', () => {
     expect(compareFingerprints(base, fingerprint.parse(JSON.parse(JSON.stringify(base))))).toEqual([]);
   });
 });
 
 /** Each pair was printed by PostgreSQL 15, before and after a dump and restore. */
-describe('SQL as it is after it was read again', () => {
+describe('SQL as the server prints it after parsing it again', () => {
   test.each([
     [
       `((s)::text = ANY ((ARRAY['a'::character varying, 'it''s [c], ('::character varying])::text[]))`,
@@ -151,7 +151,7 @@ describe('SQL as it is after it was read again', () => {
   ])('%s stays', (sql) => expect(asReadAgain(sql)).toBe(sql));
 });
 
-test('JSON lines come in any pieces, and are parted by nothing but newlines', async () => {
+test('JSON lines may arrive in any pieces, and only newlines separate them', async () => {
   const rows: unknown[] = [];
   const read = (text: string) =>
     pipeline(Readable.from([...Buffer.from(text)].map((byte) => Buffer.of(byte))), new JsonLines((row) => rows.push(row)));

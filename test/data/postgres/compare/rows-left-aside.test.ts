@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TableDifference } from '../../../../src/data/postgres/compare/difference.ts';
 import type { ProgressEvent } from '../../../../src/events.ts';
 import { withRowsSince } from '../../../../src/kubernetes/database/rows-left-aside.ts';
-import { countAside, lookAside, removeSpool } from '../../../../src/vm/kept-databases/rows-left-aside.ts';
+import { countAfterSwap, countBeforeSwap, removeSpool } from '../../../../src/vm/kept-databases/rows-left-aside.ts';
 import { kubernetesSide, vmSide } from '../../../helpers/database-sides.ts';
 import { FakePostgres } from '../../../helpers/fake-postgres.ts';
 
@@ -35,11 +35,11 @@ async function onVm(server: FakePostgres, meanwhile: Meanwhile, signal?: AbortSi
   site.state.keepDatabase({ ...kept, ...record, transaction: 1 });
   meanwhile.since?.(server);
   try {
-    const { since, spool } = await lookAside(site, kept.name);
+    const { since, spool } = await countBeforeSwap(site, kept.name);
     swapped(server);
     site.state.keepDatabase({ ...aside, ...record, transaction: 2 });
     meanwhile.left?.(server);
-    const left = spool ? await countAside(site, 2, spool) : null;
+    const left = spool ? await countAfterSwap(site, 2, spool) : null;
     return { since, left, steps: steps(side.events) };
   } finally {
     await removeSpool(site);

@@ -64,18 +64,18 @@ async function onKubernetes(output: string, on: 'copy' | 'live'): Promise<unknow
 }
 
 describe.each(outputs)('%s', (_what, output, { failed, reason, name, applied }) => {
-  test('on a copy: the database that served is as it was', async () => {
+  test('on a copy: the live database was not changed', async () => {
     for (const error of [await onVm(output, ['copy', 'migrate']), await onKubernetes(output, 'copy')])
       expect(error).toMatchObject({
         code: 'MIGRATION_FAILED',
         message: `${failed} failed (exit 1): ${reason}`,
-        hint: expect.stringMatching(/^It ran on a copy; the database that served is as it was\./) as string,
+        hint: expect.stringMatching(/^It ran on a copy; the live database was not changed\./) as string,
         details: { migration: name, applied: [] },
       });
   });
 
-  test('on the live database: what was applied is said, and stays', async () => {
-    const before = applied.length === 0 ? '' : `\nApplied before it, and there to stay: ${applied.join(', ')}.`;
+  test('on the live database: the error lists what was applied', async () => {
+    const before = applied.length === 0 ? '' : `\nApplied before it, and not undone: ${applied.join(', ')}.`;
     // helm does not say how its hook ended
     const sides = [
       [await onVm(output, ['migrate']), ' (exit 1)'],
@@ -86,20 +86,20 @@ describe.each(outputs)('%s', (_what, output, { failed, reason, name, applied }) 
         code: 'MIGRATION_FAILED',
         message: `${failed} failed${exit}: ${reason}${before}`,
         hint: expect.stringMatching(
-          /^Its class is expand: .* the old version runs on it, and the next try continues\. \S/,
+          /^Its class is expand: the old version runs with the part that was applied, and the next try continues\. \S/,
         ) as string,
         details: { migration: name, applied },
       });
   });
 
-  test('in a rehearsal, which both sides run by one function', async () => {
+  test('in a rehearsal, which VM and Kubernetes run by one function', async () => {
     const server = new FakePostgres(databases);
     const copy = { tools: server, service: 'db', user: 'app', database: 'airdock_scratch' };
     const error = await thrown(migrateCopy(copy, '0.4.0', async () => ({ exitCode: 1, output }), '/x/rehearse.log'));
     expect(error).toMatchObject({
       code: 'MIGRATION_FAILED',
       message: `${name === null ? '' : 'migration '}${failed} failed on a copy of your data (exit 1): ${reason}`,
-      hint: expect.stringMatching(/^Nothing was changed\. .* What it printed is in \/x\/rehearse\.log\.$/) as string,
+      hint: expect.stringMatching(/^Nothing was changed\. .* Its output is in \/x\/rehearse\.log\.$/) as string,
       details: { rehearsal: true, migration: name, applied: [] },
     });
   });

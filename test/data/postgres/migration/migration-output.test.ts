@@ -17,7 +17,7 @@ django.db.utils.IntegrityError: could not create unique index "notes_slug_key"
 DETAIL:  Key (slug)=(meeting-2024) is duplicated.
 `;
 
-test('the migration that failed, and the database’s own words', () => {
+test('the migration that failed, and the error of the database', () => {
   expect(lastMigration(django)).toBe('notes.0003_unique_slug');
   expect(appliedIn(django)).toEqual(['notes.0002_note_pinned']);
   expect(lastWords(django)).toBe(

@@ -61,7 +61,7 @@ describe('a throwaway server', () => {
     expect([onVm()[name], (await onKubernetes())[name]]).toEqual([value, undefined]);
   });
 
-  test('is on the disk ledger with as much log as it may keep, and an empty server', async () => {
+  test('is in the disk ledger with an empty server and its largest log', async () => {
     const log = Number.parseInt((await onKubernetes())['max_wal_size'] ?? '', 10) * 2 ** 20;
     expect(emptyServerBytes).toBeGreaterThan(log + 40e6);
     expect(scratchBytes(7e9)).toBe(emptyServerBytes + 7e9);

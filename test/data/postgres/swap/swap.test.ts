@@ -1,14 +1,14 @@
 // One table for both sides: what a swap and its way back make of the databases of a server, whatever somebody did meanwhile.
 import { describe, expect, test } from 'vitest';
 import type { DatabaseId } from '../../../../src/data/postgres/swap/admin.ts';
-import type { InPlace } from '../../../../src/data/postgres/swap/swap.ts';
+import type { LiveNameHolder } from '../../../../src/data/postgres/swap/swap.ts';
 import { isAirdockError } from '../../../../src/errors.ts';
 import { bringDatabaseBack, swapIn } from '../../../../src/kubernetes/steps/swap.ts';
-import { databaseInPlace } from '../../../../src/vm/database/assert-swapped.ts';
+import { liveDatabase } from '../../../../src/vm/database/assert-swapped.ts';
 import { swapOf } from '../../../../src/vm/database/swap-record.ts';
 import type { Plan } from '../../../../src/vm/plan/document.ts';
 import { swap } from '../../../../src/vm/transaction/steps/swap.ts';
-import { databaseBack } from '../../../../src/vm/transaction/undo-database.ts';
+import { swapDatabaseBack } from '../../../../src/vm/transaction/undo-database.ts';
 import { kubernetesSide, release, vmSide, type VmSide } from '../../../helpers/database-sides.ts';
 import { FakePostgres, type FakeDatabase } from '../../../helpers/fake-postgres.ts';
 
@@ -71,7 +71,7 @@ describe('swapped in', () => {
       {
         databases: { shop: open(strangerOid), mine: fenced(oldOid), [next]: open(newOid) },
         error: 'STEP_FAILED',
-        said: 'shop is another database than when this began: somebody renamed it',
+        said: 'shop is another database than when the transaction began: somebody renamed it',
         noted: undefined,
       },
     ],
@@ -96,12 +96,12 @@ describe('swapped in', () => {
 });
 
 describe('swapped back', () => {
-  type Case = { databases: Databases; swapped: boolean; inPlace: InPlace; after: Databases | string };
+  type Case = { databases: Databases; swapped: boolean; inPlace: LiveNameHolder; after: Databases | string };
   const neither = `neither the old one (OID ${oldOid}) nor the new one (OID ${newOid})`;
   const onVm = async (server: FakePostgres, { swapped }: Case): Promise<Outcome> => {
     await using side = await vmSide(server);
     quiesced(side, swapped);
-    return await outcome(server, databaseBack(side.site, side.record));
+    return await outcome(server, swapDatabaseBack(side.site, side.record));
   };
   const onKubernetes = async (server: FakePostgres, { swapped }: Case): Promise<Outcome> => {
     const { running, database } = kubernetesSide(server, { live: old, ...(swapped ? written : {}) });
@@ -194,6 +194,6 @@ describe('swapped back', () => {
       expect(await side(new FakePostgres(structuredClone(one.databases)), one), side.name).toMatchObject(expected);
     await using vm = await vmSide(new FakePostgres(one.databases));
     quiesced(vm, one.swapped);
-    expect(await databaseInPlace(vm.site, vm.record)).toBe(one.swapped ? one.inPlace : 'none');
+    expect(await liveDatabase(vm.site, vm.record)).toBe(one.swapped ? one.inPlace : 'none');
   });
 });

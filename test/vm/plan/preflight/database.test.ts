@@ -32,7 +32,7 @@ test('a database that could not be looked at says why, and nothing else', () => 
   expect(checkDatabase({ database: undefined, release: wants(15) })).toEqual([]);
 });
 
-test('whatever a swap would fail on is found before', () => {
+test('every reason for a swap to fail is found before it', () => {
   const fine = {
     user: 'notes',
     database: 'notes',

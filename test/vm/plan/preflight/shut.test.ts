@@ -8,17 +8,17 @@ import { composed, context } from '../../../helpers/preflight-context.ts';
 const { release } = context();
 const manifest = { ...release.manifest, writers: ['api', 'worker'], traffic: ['frontend', 'worker'] };
 
-describe('services that are not to open traffic early', () => {
+describe('services that must not open traffic early', () => {
   const look = (services: ComposeModel['services'], swaps: boolean) =>
     checkShut(context({ compose: composed(services), swaps, release: { ...release, manifest } })).map(({ code }) => code);
   const codes = (services: ComposeModel['services']) => look(services, true);
-  test('what depends on a service that is shut cannot be tried', () => {
+  test('a service that depends on a shut service cannot be tested', () => {
     expect(codes({ api: { depends_on: { frontend: {} } }, frontend: {} })).toEqual(['TRAFFIC_DEPENDENCY']);
   });
-  test('a writer with a port of its own lets users in', () => {
+  test('a writer that publishes a port lets users in', () => {
     expect(codes({ api: { ports: [{ target: 8000, published: '8000' }] } })).toEqual(['TRAFFIC_PORT']);
   });
-  test('a shut service may depend on what it likes, and the database may have a port', () => {
+  test('a shut service may have any dependency, and the database may have a port', () => {
     expect(
       codes({ api: {}, db: { ports: [{ target: 5432 }] }, frontend: { depends_on: { worker: {} }, ports: [{ target: 80 }] } }),
     ).toEqual([]);
