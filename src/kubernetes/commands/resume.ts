@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AirdockError, errorText } from '../../errors.ts';
+import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import type { Revision } from '../../io/helm-releases.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
 import { openTransaction, shapeOf, type ClusterTransaction } from '../record/record.ts';
 import { endGood } from '../steps/good.ts';
+import { waitKnownHealthy } from '../steps/health.ts';
 import { stopHook } from '../steps/migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { removeScratch } from '../pods/scratch-pod.ts';
@@ -83,11 +84,23 @@ async function nothingLeft(site: KubernetesRelease, running: Running): Promise<O
   return { outcome: 'rolled-back', summary: `helm has no release ${site.release}: nothing is installed` };
 }
 
+/** helm came to its end. What is not well then goes back, or stays for a person to decide, as in the command that was killed. */
 async function goOn(site: KubernetesRelease, running: Running, made: Revision): Promise<Outcome> {
-  const { undo, to } = running.transaction;
-  if (undo) await bringUp(site, chartObjects(await site.helm.manifest(site.release)).workloads, undo, 600_000);
+  const { undo, kind, to } = running.transaction;
+  let healthy: string;
+  try {
+    const objects = chartObjects(await site.helm.manifest(site.release));
+    if (undo) await bringUp(site, objects.workloads, undo, 600_000);
+    healthy = await waitKnownHealthy(site, running.record, to, objects);
+  } catch (error) {
+    // anything else tells nothing of the release: the transaction stays open for the next try
+    if (!isAirdockError(error, 'HEALTH_FAILED') && !isAirdockError(error, 'UP_FAILED')) throw error;
+    if (kind === 'upgrade' && undo?.next) throw await openButUnwell(site, running, error);
+    site.host.listener({ type: 'warning', text: `${to} is not well, and is taken back: ${error.message}` });
+    return goBack(site, running, made, error.message);
+  }
   await endGood(site, running, made.revision);
-  return { outcome: 'done', summary: `${to} is serving` };
+  return { outcome: 'done', summary: `${to} is serving: ${healthy}` };
 }
 
 /** helm was killed, too, or interrupted. Its revision has the whole of what it was to do, and going back to it does that: `helm rollback`. */
@@ -102,7 +115,12 @@ async function finishHelm(site: KubernetesRelease, running: Running, made: Revis
   return goOn(site, running, finished ?? made);
 }
 
-async function goBack(site: KubernetesRelease, running: Running, made: Revision | undefined): Promise<Outcome> {
+async function goBack(
+  site: KubernetesRelease,
+  running: Running,
+  made: Revision | undefined,
+  why = running.transaction.error ?? 'airdock was killed',
+): Promise<Outcome> {
   const { undo, revisions, from } = running.transaction;
   try {
     if (made) await stopHook(site, chartObjects(await site.helm.hooks(site.release, made.revision)).migration);
@@ -124,6 +142,6 @@ async function goBack(site: KubernetesRelease, running: Running, made: Revision 
       cause,
     });
   }
-  await end(site, running, 'rolled-back', { error: running.transaction.error ?? 'airdock was killed' });
+  await end(site, running, 'rolled-back', { error: why.slice(0, 2000) });
   return { outcome: 'rolled-back', summary: from === null ? 'nothing was installed before' : `${from} is serving` };
 }
