@@ -81,9 +81,9 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
   const common = ['--namespace', namespace, ...(context === undefined ? [] : ['--context', context])];
   const call = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     run('kubectl', [...common, ...args], { maxOutput: 64 << 20, ...options, env: { ...env, ...options.env } });
-  const must = async (what: string, args: readonly string[], options?: RunOptions): Promise<string> => {
+  const must = async (action: string, args: readonly string[], options?: RunOptions): Promise<string> => {
     const result = await call(args, options);
-    if (result.exitCode !== 0) throw clusterError(what, result);
+    if (result.exitCode !== 0) throw clusterError(action, result);
     return result.stdout;
   };
   const write = async (verb: string, object: KubeObject): Promise<KubeObject> =>
@@ -97,8 +97,8 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
     namespace,
     context,
     async get<T>(kind: string, name: string) {
-      const said = await must(`get ${kind} ${name}`, ['get', kind, name, '--ignore-not-found', '-o', 'json']);
-      return said.trim() === '' ? undefined : (JSON.parse(said) as T);
+      const stdout = await must(`get ${kind} ${name}`, ['get', kind, name, '--ignore-not-found', '-o', 'json']);
+      return stdout.trim() === '' ? undefined : (JSON.parse(stdout) as T);
     },
     async list<T>(kind: string, labels: Readonly<Record<string, string>> = {}) {
       const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
@@ -117,8 +117,8 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       const list = { apiVersion: 'v1', kind: 'List', items: objects };
       const flags = ['--server-side', '--dry-run=server', `--field-manager=${manager}`, '-o', 'name'];
       const { stderr } = await call(['apply', ...flags, '-f', '-'], { input: Buffer.from(JSON.stringify(list)) });
-      const said = [...stderr.matchAll(/Apply failed with \d+ conflicts?: ([^]*?)(?=\nPlease review|$)/g)];
-      return said.length === 0 ? undefined : said.map(([, words = '']) => words.replaceAll(/\n(- )?/g, ' ')).join('; ');
+      const failures = [...stderr.matchAll(/Apply failed with \d+ conflicts?: ([^]*?)(?=\nPlease review|$)/g)];
+      return failures.length === 0 ? undefined : failures.map(([, text = '']) => text.replaceAll(/\n(- )?/g, ' ')).join('; ');
     },
     exec(pod, container, command, { env: variables = {}, input, stdout, ...rest } = {}) {
       // kubectl has no flag for variables. None of them may be a secret, because other users can read arguments

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
 import { helmResume } from '../../../src/kubernetes/commands/resume.ts';
 import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
-import { cameTo } from '../../../src/kubernetes/steps/undo.ts';
+import { howFarHelmCame } from '../../../src/kubernetes/steps/undo.ts';
 import { AirdockError } from '../../../src/errors.ts';
 import type { Revision } from '../../../src/io/helm-releases.ts';
 import { clusterRecord, openTransaction, revision } from '../../helpers/cluster-records.ts';
@@ -172,13 +172,13 @@ test.each([
   ['pods that are not ready', new AirdockError('UP_FAILED', 'x'), [...before, revision(4, 'failed', '0.4.0')], 'to-the-pods'],
 ])('how far helm came, by %s', async (_what, error, history, came) => {
   const site = { release: 'shop', helm: { history: async () => history } } as unknown as KubernetesRelease;
-  expect(await cameTo(site, { record, transaction: killed }, error)).toBe(came);
+  expect(await howFarHelmCame(site, { record, transaction: killed }, error)).toBe(came);
 });
 
 test('what cannot be asked may have rolled', async () => {
   const history = () => Promise.reject(new Error('no route'));
   const site = { release: 'shop', helm: { history } } as unknown as KubernetesRelease;
-  expect(await cameTo(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
+  expect(await howFarHelmCame(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
 });
 
 test.each([
