@@ -114,8 +114,8 @@ export class RecordStore {
 }
 
 /** Checks and security floor of a release that was installed here; undefined where an older airdock did not keep them. */
-export function releaseOf({ checks }: ClusterRecord, version: string): ClusterRecord['checks'][number] | undefined {
-  return checks.find((release) => release.version === version);
+export function releaseOf({ checks }: ClusterRecord, release: string): ClusterRecord['checks'][number] | undefined {
+  return checks.find((one) => one.version === release);
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {
