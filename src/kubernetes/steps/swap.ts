@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   copyDatabase,
   databases,
@@ -101,7 +102,7 @@ async function waitScaled(
   timeoutMs: number,
 ): Promise<void> {
   const stopped = workloads.filter((one) => (replicas[key(one)] ?? 0) > 0);
-  for (const endAt = performance.now() + timeoutMs; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+  for (const endAt = performance.now() + timeoutMs; ; await sleep(500)) {
     const counts = await Promise.all(stopped.map(async (one) => (await podsOf(site.kubectl, one)).filter(isReady).length));
     if (stopped.every((one, index) => (counts[index] ?? 0) >= (replicas[key(one)] ?? 0))) return;
     if (performance.now() > endAt)
