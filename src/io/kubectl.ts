@@ -152,19 +152,19 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
 
 /** The error of a failed kubectl or helm command; the code depends on what the operator does next. */
 export function clusterError(what: string, { stderr, timedOut, exitCode }: RunResult): AirdockError {
-  const said =
+  const output =
     stderr
       .trim()
       .replace(/^(Error|error): /gm, '')
       .slice(-1500) || (timedOut ? 'it took too long' : `exit code ${exitCode}`);
-  const details = { said };
+  const details = { said: output };
   if (/\(Forbidden\)|is forbidden|cannot \w+ resource/.test(stderr))
-    return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${said}`, {
+    return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${output}`, {
       hint: 'The operator’s book, section 14, has the required rights as a manifest. Ask the administrators of the cluster.',
       details,
     });
   if (/Conflict|AlreadyExists|already exists|the object has been modified/.test(stderr))
-    return new AirdockError('LOCKED', `somebody else changed the object meanwhile (${what}): ${said}`, {
+    return new AirdockError('LOCKED', `somebody else changed the object meanwhile (${what}): ${output}`, {
       hint: 'Wait until the other operation ends; airdock helm status shows who runs it.',
       details,
     });
@@ -173,9 +173,9 @@ export function clusterError(what: string, { stderr, timedOut, exitCode }: RunRe
       stderr,
     )
   )
-    return new AirdockError('CLUSTER_UNREACHABLE', `the cluster cannot be reached (${what}): ${said}`, {
+    return new AirdockError('CLUSTER_UNREACHABLE', `the cluster cannot be reached (${what}): ${output}`, {
       hint: 'Try kubectl get nodes. KUBECONFIG and --kube-context say which cluster is meant.',
       details,
     });
-  return new AirdockError('STEP_FAILED', `could not ${what}: ${said}`, { details });
+  return new AirdockError('STEP_FAILED', `could not ${what}: ${output}`, { details });
 }
