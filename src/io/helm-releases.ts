@@ -101,7 +101,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
     async template({ release, chart, signal, ...rest }) {
       const result = await call(['template', release, chart, ...valuesOf(rest)], aborting(signal));
       if (result.exitCode === 0) return result.stdout;
-      throw new AirdockError('CHART_INVALID', `the chart does not render with these values: ${words(result)}`, {
+      throw new AirdockError('CHART_INVALID', `the chart does not render with these values: ${errorOutput(result)}`, {
         hint: 'Correct the values; helm show values CHART lists and explains them.',
       });
     },
@@ -121,7 +121,7 @@ export function openHelmReleases({ run, namespace, context, env }: HelmOptions):
   };
 }
 
-const words = ({ stderr }: RunResult): string =>
+const errorOutput = ({ stderr }: RunResult): string =>
   stderr
     .trim()
     .replace(/^Error: /gm, '')
@@ -129,36 +129,36 @@ const words = ({ stderr }: RunResult): string =>
 
 /** The error of a failed helm command; the code depends on what the operator does next. */
 export function helmError(what: string, result: RunResult): AirdockError {
-  const said = words(result);
+  const output = errorOutput(result);
   const fail = (code: ConstructorParameters<typeof AirdockError>[0], text: string, hint: string): AirdockError =>
-    new AirdockError(code, `${text}: ${said}`, { hint, details: { said } });
-  if (/another operation .* is in progress/.test(said))
+    new AirdockError(code, `${text}: ${output}`, { hint, details: { said: output } });
+  if (/another operation .* is in progress/.test(output))
     return fail(
       'LOCKED',
       'helm holds this release locked',
       'Another helm is running, or one was killed: airdock helm status shows what to do.',
     );
-  if (/conflict/i.test(said) && /field manager|Apply failed|\.spec\./.test(said))
+  if (/conflict/i.test(output) && /field manager|Apply failed|\.spec\./.test(output))
     return fail(
       'FIELD_CONFLICT',
       'somebody else owns fields that the chart sets',
       'The message names the fields and their manager. Release the fields there (kubectl get … --show-managed-fields), or leave them out of the values.',
     );
   // `pre-upgrade hooks failed: …`; of a first install, `failed pre-install: …`
-  const hook = /(pre|post)-\w+ hooks failed|failed (pre|post)-install|hooks? failed/.exec(said);
+  const hook = /(pre|post)-\w+ hooks failed|failed (pre|post)-install|hooks? failed/.exec(output);
   if (hook)
-    return new AirdockError('MIGRATION_FAILED', `a hook of the chart failed: ${said}`, {
+    return new AirdockError('MIGRATION_FAILED', `a hook of the chart failed: ${output}`, {
       hint: 'The report has the last lines of its log.',
       // the pods are the new ones by then
-      details: { said, rolled: hook.slice(1).includes('post') },
+      details: { said: output, rolled: hook.slice(1).includes('post') },
     });
-  if (/timed out|deadline exceeded|not ready|context deadline/i.test(said))
+  if (/timed out|deadline exceeded|not ready|context deadline/i.test(output))
     return fail(
       'UP_FAILED',
       'the new pods did not become ready in time',
       'kubectl get pods and kubectl describe pod show why; --timeout gives them more time.',
     );
-  if (/release: not found/.test(said))
+  if (/release: not found/.test(output))
     return fail('NOT_A_DEPLOYMENT', 'helm knows no such release', 'helm list -A shows all releases and their namespaces.');
   return clusterError(what, result);
 }

@@ -81,9 +81,9 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
   const common = ['--namespace', namespace, ...(context === undefined ? [] : ['--context', context])];
   const call = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     run('kubectl', [...common, ...args], { maxOutput: 64 << 20, ...options, env: { ...env, ...options.env } });
-  const must = async (what: string, args: readonly string[], options?: RunOptions): Promise<string> => {
+  const must = async (action: string, args: readonly string[], options?: RunOptions): Promise<string> => {
     const result = await call(args, options);
-    if (result.exitCode !== 0) throw clusterError(what, result);
+    if (result.exitCode !== 0) throw clusterError(action, result);
     return result.stdout;
   };
   const write = async (verb: string, object: KubeObject): Promise<KubeObject> =>
@@ -97,8 +97,8 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
     namespace,
     context,
     async get<T>(kind: string, name: string) {
-      const said = await must(`get ${kind} ${name}`, ['get', kind, name, '--ignore-not-found', '-o', 'json']);
-      return said.trim() === '' ? undefined : (JSON.parse(said) as T);
+      const stdout = await must(`get ${kind} ${name}`, ['get', kind, name, '--ignore-not-found', '-o', 'json']);
+      return stdout.trim() === '' ? undefined : (JSON.parse(stdout) as T);
     },
     async list<T>(kind: string, labels: Readonly<Record<string, string>> = {}) {
       const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
@@ -117,8 +117,8 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
       const list = { apiVersion: 'v1', kind: 'List', items: objects };
       const flags = ['--server-side', '--dry-run=server', `--field-manager=${manager}`, '-o', 'name'];
       const { stderr } = await call(['apply', ...flags, '-f', '-'], { input: Buffer.from(JSON.stringify(list)) });
-      const said = [...stderr.matchAll(/Apply failed with \d+ conflicts?: ([^]*?)(?=\nPlease review|$)/g)];
-      return said.length === 0 ? undefined : said.map(([, words = '']) => words.replaceAll(/\n(- )?/g, ' ')).join('; ');
+      const failures = [...stderr.matchAll(/Apply failed with \d+ conflicts?: ([^]*?)(?=\nPlease review|$)/g)];
+      return failures.length === 0 ? undefined : failures.map(([, text = '']) => text.replaceAll(/\n(- )?/g, ' ')).join('; ');
     },
     exec(pod, container, command, { env: variables = {}, input, stdout, ...rest } = {}) {
       // kubectl has no flag for variables. None of them may be a secret, because other users can read arguments
@@ -152,19 +152,19 @@ export function openKubectl({ run, namespace, context, env }: KubectlOptions): K
 
 /** The error of a failed kubectl or helm command; the code depends on what the operator does next. */
 export function clusterError(what: string, { stderr, timedOut, exitCode }: RunResult): AirdockError {
-  const said =
+  const output =
     stderr
       .trim()
       .replace(/^(Error|error): /gm, '')
       .slice(-1500) || (timedOut ? 'it took too long' : `exit code ${exitCode}`);
-  const details = { said };
+  const details = { said: output };
   if (/\(Forbidden\)|is forbidden|cannot \w+ resource/.test(stderr))
-    return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${said}`, {
+    return new AirdockError('CLUSTER_FORBIDDEN', `you may not ${what}: ${output}`, {
       hint: 'The operator’s book, section 14, has the required rights as a manifest. Ask the administrators of the cluster.',
       details,
     });
   if (/Conflict|AlreadyExists|already exists|the object has been modified/.test(stderr))
-    return new AirdockError('LOCKED', `somebody else changed the object meanwhile (${what}): ${said}`, {
+    return new AirdockError('LOCKED', `somebody else changed the object meanwhile (${what}): ${output}`, {
       hint: 'Wait until the other operation ends; airdock helm status shows who runs it.',
       details,
     });
@@ -173,9 +173,9 @@ export function clusterError(what: string, { stderr, timedOut, exitCode }: RunRe
       stderr,
     )
   )
-    return new AirdockError('CLUSTER_UNREACHABLE', `the cluster cannot be reached (${what}): ${said}`, {
+    return new AirdockError('CLUSTER_UNREACHABLE', `the cluster cannot be reached (${what}): ${output}`, {
       hint: 'Try kubectl get nodes. KUBECONFIG and --kube-context say which cluster is meant.',
       details,
     });
-  return new AirdockError('STEP_FAILED', `could not ${what}: ${said}`, { details });
+  return new AirdockError('STEP_FAILED', `could not ${what}: ${output}`, { details });
 }

@@ -69,7 +69,7 @@ describe('errors of helm 4 and kubectl', () => {
       '--timeout',
       '20',
     );
-    expect(refused(answer, 'UP_FAILED', 6)).toMatch(/nodepad-frontend-\S+: no node takes it: .*cpu.*describe pod/s);
+    expect(refused(answer, 'UP_FAILED', 6)).toMatch(/nodepad-frontend-\S+: no node can run it: .*cpu.*describe pod/s);
     const done = await cluster.upgrade('0.2.4');
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);
     expect(await cluster.answering()).toBe('0.2.4');

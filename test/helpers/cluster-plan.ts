@@ -34,7 +34,7 @@ export const clusterFacts: ClusterFacts = {
   owners: [],
   conflicts: [],
   missing: [],
-  mayNot: [],
+  missingRights: [],
 };
 export const { manifest: clusterManifest } = makeRelease();
 

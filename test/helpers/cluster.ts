@@ -48,7 +48,10 @@ export class Cluster {
     this.#standIn = standIn;
     this.#stopRegistry = stopRegistry;
     this.#db = database === 'bundled' ? 'nodepad-postgresql-0' : 'outside';
-    this.#env = { PATH: `${join(owner.folder, 'bin')}:${process.env['PATH'] ?? ''}` };
+    this.#env = {
+      PATH: `${join(owner.folder, 'bin')}:${process.env['PATH'] ?? ''}`,
+      ...(mode === 'replay' ? { NODE_OPTIONS: `--require=${join(import.meta.dirname, 'quick-clock.cjs')}` } : {}),
+    };
   }
 
   /** A namespace of its own, empty, with what `makeNamespace` makes. Its name is that of the recording, too. */

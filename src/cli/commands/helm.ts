@@ -5,7 +5,7 @@ import { openBundle, type OpenBundle } from '../../bundle/reader.ts';
 import { pinnedOf } from '../../kubernetes/record/pins.ts';
 import type { HelmPlan } from '../../kubernetes/plan/plan.ts';
 import { helmPrepare } from '../../kubernetes/commands/prepare.ts';
-import { withLookBack } from '../../kubernetes/plan/rollback-plan.ts';
+import { withRollbackFacts } from '../../kubernetes/plan/rollback-plan.ts';
 import { helmResume } from '../../kubernetes/commands/resume.ts';
 import { helmRollback } from '../../kubernetes/commands/rollback.ts';
 import type { KubernetesRelease } from '../../kubernetes/record/site.ts';
@@ -188,7 +188,7 @@ async function rollback(context: CliContext, to: string | undefined, flags: Roll
   const site = await kubernetesRelease(context, flags);
   const { restoreDatabase = false, dataIsSavedElsewhere = false, forceConflicts = false, ownerSuspended = false } = flags;
   const options = { to, restoreDatabase, dataIsSavedElsewhere, forceConflicts, ownerSuspended };
-  if (flags.plan) return withLookBack(site, options, async ({ plan }) => showPlan(context, plan));
+  if (flags.plan) return withRollbackFacts(site, options, async ({ plan }) => showPlan(context, plan));
   const done = await helmRollback(site, {
     ...options,
     timeoutSeconds: flags.timeout,

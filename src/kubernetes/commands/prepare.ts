@@ -11,14 +11,14 @@ import { backUp, rehearse } from '../steps/upgrade.ts';
 export type Prepared = { plan: HelmPlan; backup: string | null; rehearsed: boolean; values: string };
 
 /**
- * All but the upgrade, for those whose GitOps controller does that: push, backup, rehearsal. `values` is what it has to be told,
- * as YAML. Whoever owns the workloads is no reason to refuse here.
+ * Does all but the upgrade (push, backup, rehearsal), for operators whose GitOps controller upgrades. The result's `values` are the
+ * values for that controller, as YAML. A workload with another owner is no reason to refuse here.
  */
 export async function helmPrepare(site: KubernetesRelease, options: UpgradeOptions): Promise<Prepared> {
-  const { plan: whole, facts } = await planOf(site, options);
-  const steps = whole.steps.filter((step) => ['push', 'backup', 'rehearse'].includes(step));
-  const findings = whole.findings.filter(({ code }) => code !== 'OWNED_BY_ANOTHER');
-  const plan: HelmPlan = { ...whole, steps, stops: [], findings };
+  const { plan: upgradePlan, facts } = await planOf(site, options);
+  const steps = upgradePlan.steps.filter((step) => ['push', 'backup', 'rehearse'].includes(step));
+  const findings = upgradePlan.findings.filter(({ code }) => code !== 'OWNED_BY_ANOTHER');
+  const plan: HelmPlan = { ...upgradePlan, steps, stops: [], findings };
   assertNoFinding(plan.findings);
   await options.consent(plan);
   if (options.push) await asStep(site.host.listener, 'push', async () => ({ summary: await options.push!() }));

@@ -4,7 +4,7 @@ import { wayBackTakes } from '../../policy/way-back.ts';
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import { databasePlace, withDatabase } from '../database/access.ts';
-import { keptThere } from '../database/access.ts';
+import { keptOnServer } from '../database/access.ts';
 import { isReady, podsOf } from '../pods/pods.ts';
 import { openTransaction, type ClusterRecord } from '../record/record.ts';
 import { ranOf, servingOf } from '../record/revisions.ts';
@@ -18,19 +18,19 @@ export const helmStatusDocument = z.strictObject({
   product: z.string().nullable(),
   current: z.string().nullable(),
   schemaRelease: z.string().nullable(),
-  /** helm's last one. */
+  /** helm's last revision. */
   revision: z.int().nullable(),
   helm: z.string().nullable(),
   workloads: z.array(
     z.strictObject({ name: z.string(), service: z.string(), image: z.string(), wanted: z.int().nullable(), ready: z.int() }),
   ),
-  /** What helm or somebody else did that airdock's record does not know. */
+  /** Differences between airdock's record and the cluster. */
   drift: z.array(z.string()),
   interrupted: z
     .strictObject({ transaction: z.int(), kind: z.string(), to: z.string(), operator: z.string(), since: z.string() })
     .nullable(),
   keptDatabases: z.array(z.strictObject({ name: z.string(), release: z.string(), keptAt: z.string() })),
-  /** Versions that helm keeps, and what a way back takes. */
+  /** Versions that helm keeps, and what a way back to each needs. */
   releases: z.array(
     z.strictObject({ version: z.string(), revision: z.int(), rollback: z.enum(['code', 'database', 'own-data', 'none']) }),
   ),
@@ -41,12 +41,12 @@ export const helmHistoryDocument = z.strictObject({
   schema: z.literal('airdock.helm-history/1'),
   release: z.string(),
   namespace: z.string(),
-  /** Oldest first; helm's revision, with airdock's record where it made it. */
+  /** Oldest first: helm's revisions, each with airdock's transaction where airdock made it. */
   history: z.array(
     z.strictObject({
       revision: z.int().nullable(),
       status: z.string().nullable(),
-      /** helm's own words of it. */
+      /** helm's own description of the revision. */
       description: z.string().nullable(),
       version: z.string(),
       transaction: z.int().nullable(),
@@ -63,10 +63,10 @@ export const helmHistoryDocument = z.strictObject({
 });
 export type HelmHistory = z.infer<typeof helmHistoryDocument>;
 
-/** Read only. @throws NOT_A_DEPLOYMENT when neither helm nor airdock knows it */
+/** Reads only. @throws NOT_A_DEPLOYMENT when neither helm nor airdock knows the release */
 export async function helmStatus(site: KubernetesRelease): Promise<HelmStatus> {
   const { kubectl, helm, release } = site;
-  const { record, revisions } = await known(site);
+  const { record, revisions } = await recordAndRevisions(site);
   const deployed = servingOf(revisions, record);
   const last = revisions.at(-1);
   const objects = chartObjects(deployed ? await helm.manifest(release, deployed.revision) : '');
@@ -74,15 +74,15 @@ export async function helmStatus(site: KubernetesRelease): Promise<HelmStatus> {
   const open = record && openTransaction(record);
   const drift: string[] = [];
   if (record?.current && deployed && deployed.app_version !== record.current)
-    drift.push(`helm runs ${deployed.app_version} (revision ${deployed.revision}), airdock put ${record.current} there`);
+    drift.push(`helm runs ${deployed.app_version} (revision ${deployed.revision}), airdock installed ${record.current}`);
   const shown: HelmStatus['workloads'] = [];
   for (const workload of workloads) {
     const ready = (await podsOf(kubectl, workload)).filter(isReady).length;
     shown.push({ name: workload.name, service: workload.service, image: workload.image, wanted: workload.replicas, ready });
     if (!open && workload.replicas !== null && ready < workload.replicas)
       drift.push(`${workload.name}: ${ready} of ${workload.replicas} pods ready`);
-    const live = await liveOf(site, workload);
-    if (!live) drift.push(`${workload.kind} ${workload.name} is not there: somebody deleted it`);
+    const live = await liveImageOf(site, workload);
+    if (!live) drift.push(`${workload.kind} ${workload.name} does not exist: somebody deleted it`);
     else if (live !== workload.image) drift.push(`${workload.name} runs ${live}, the release has ${workload.image}`);
   }
   const usable = ranOf(revisions);
@@ -114,7 +114,7 @@ export async function helmStatus(site: KubernetesRelease): Promise<HelmStatus> {
   };
 }
 
-async function known(site: KubernetesRelease) {
+async function recordAndRevisions(site: KubernetesRelease) {
   const record = await site.records.read();
   const revisions = await site.helm.history(site.release);
   if (record || revisions.length > 0) return { record, revisions };
@@ -124,13 +124,13 @@ async function known(site: KubernetesRelease) {
 }
 
 /** The image in the workload's current specification, whoever set it; undefined when the workload does not exist. */
-async function liveOf({ kubectl }: KubernetesRelease, { kind, name, container }: ChartObjects['workloads'][number]) {
+async function liveImageOf({ kubectl }: KubernetesRelease, { kind, name, container }: ChartObjects['workloads'][number]) {
   type Live = KubeObject & { spec: { template: { spec: { containers: { name: string; image: string }[] } } } };
   const live = await kubectl.get<Live>(kind.toLowerCase(), name);
   return live?.spec.template.spec.containers.find((one) => one.name === container)?.image;
 }
 
-/** Without those that were dropped by hand, where the database is in a pod that can be asked. */
+/** Kept databases; without those that were dropped by hand, where the database runs in a pod of the release. */
 async function keptOf(
   site: KubernetesRelease,
   record: ClusterRecord | undefined,
@@ -140,19 +140,19 @@ async function keptOf(
   const place = await databasePlace(site, record.shape, objects).catch(() => undefined);
   if (place?.kind !== 'pod') return record.kept;
   return withDatabase(site, place, undefined, async (database) =>
-    database ? keptThere(database, record).catch(() => record.kept) : record.kept,
+    database ? keptOnServer(database, record).catch(() => record.kept) : record.kept,
   );
 }
 
-/** Read only. @throws NOT_A_DEPLOYMENT */
+/** Reads only. @throws NOT_A_DEPLOYMENT */
 export async function helmHistory(site: KubernetesRelease): Promise<HelmHistory> {
-  const { record, revisions } = await known(site);
+  const { record, revisions } = await recordAndRevisions(site);
   const transactions = record?.transactions ?? [];
   const rows: HelmHistory['history'] = revisions.map(({ revision, status, description, app_version: version, updated }) => {
-    const made = transactions.find(({ revisions: { after } }) => after === revision);
-    return { ...rowOf(made), revision, status, description, version, at: updated };
+    const transaction = transactions.find(({ revisions: { after } }) => after === revision);
+    return { ...rowOf(transaction), revision, status, description, version, at: updated };
   });
-  // helm forgets its oldest revisions, airdock not what it did
+  // helm drops its oldest revisions, and airdock keeps its transactions
   const kept = new Set<number | null>(revisions.map(({ revision }) => revision));
   for (const one of transactions.filter(({ revisions: { after } }) => !kept.has(after)))
     rows.push({

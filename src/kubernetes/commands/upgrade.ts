@@ -6,7 +6,7 @@ import { asStep } from '../../events.ts';
 import { withDatabase, type LiveDatabase } from '../database/access.ts';
 import { endGood } from '../steps/good.ts';
 import { waitHealthy } from '../steps/health.ts';
-import { look, type ClusterFacts } from '../plan/facts.ts';
+import { readFacts, type ClusterFacts } from '../plan/facts.ts';
 import { helmPlanDocument, planUpgrade, type HelmPlan } from '../plan/plan.ts';
 import { assertNoFinding } from '../../policy/finding.ts';
 import type { ClusterRecord } from '../record/record.ts';
@@ -14,33 +14,33 @@ import type { KubernetesRelease } from '../record/site.ts';
 import { bringUp, leftStopped } from '../steps/swap.ts';
 import { begin, failed, note, refuseOpen } from '../record/transaction.ts';
 import { databaseImage, type UpgradeOptions } from '../plan/upgrade-options.ts';
-import { changeDatabase, helmOrHook, prepare } from '../steps/upgrade.ts';
-import { bringBack, cameTo, goesOn, openButUnwell } from '../steps/undo.ts';
+import { changeDatabase, upgradeByHelm, prepare } from '../steps/upgrade.ts';
+import { bringBack, howFarHelmCame, interruptedInHelm, openButUnhealthy } from '../steps/undo.ts';
 import { assertLabelled } from '../pods/workloads.ts';
 
 export type ClusterOutcome = { plan: HelmPlan; transaction: number; backup: string | null; revision: number | null };
 
-/** Up to the first thing that is changed. @throws PREFLIGHT_FAILED with every finding, CHART_* */
+/** Reads the facts and makes the plan; changes nothing. @throws PREFLIGHT_FAILED with every finding, CHART_* */
 export async function planOf(site: KubernetesRelease, options: UpgradeOptions): Promise<{ plan: HelmPlan; facts: ClusterFacts }> {
   const { bundle, chart, values, set } = options;
   const { manifest } = bundle;
-  // first of all: the database may be fenced, by a transaction that was killed
+  // first of all: a transaction that was killed may have fenced the database
   const record = await site.records.read();
   if (record) refuseOpen(site, record);
   const rendered = await site.helm.template({ release: site.release, chart, values, set });
-  const facts = await look(site, manifest, rendered, options);
+  const facts = await readFacts(site, manifest, rendered, options);
   const needed = [
     ...manifest.writers,
     ...(manifest.database !== 'none' && facts.database?.kind === 'pod' ? [facts.database.service] : []),
   ];
   assertLabelled(facts.target, needed, chart);
   const { namespace, context } = site.kubectl;
-  const wanted = { ...options, release: site.release, namespace, context, manifest };
-  const plan = helmPlanDocument.parse(planUpgrade(facts, wanted));
+  const request = { ...options, release: site.release, namespace, context, manifest };
+  const plan = helmPlanDocument.parse(planUpgrade(facts, request));
   return { plan, facts };
 }
 
-/** @throws what stands in the way (5), what failed and was taken back (6), what a person must decide (7) */
+/** @throws findings of the plan (5), a failure that was taken back (6), a failure after which a person must decide (7) */
 export async function helmUpgrade(site: KubernetesRelease, options: UpgradeOptions): Promise<ClusterOutcome> {
   const { plan, facts } = await planOf(site, options);
   assertNoFinding(plan.findings);
@@ -64,9 +64,9 @@ async function transact(
   const record = facts.record ?? emptyRecord(manifest.product);
   const before = facts.deployed?.revision ?? null;
   const swaps = plan.steps.includes('swap');
-  // replicas that an upgrade with exit 7 left at none come back with this one
+  // writers that an upgrade with exit 7 left at 0 replicas come back with this upgrade
   const stopped = leftStopped(record);
-  const running = await begin(site, learnt(record, options), {
+  const running = await begin(site, withBundle(record, options), {
     kind: plan.kind === 'install' ? 'install' : 'upgrade',
     from: facts.from,
     to: manifest.version,
@@ -78,7 +78,7 @@ async function transact(
   try {
     await prepare(site, options, facts, database, running);
     if (swaps && database) await changeDatabase(site, options, facts, database, running);
-    // whatever part of it is applied: from now on a way back counts its class (docs/adr/0001-transaction.md)
+    // a part of the migration may be applied from now on, so a way back must count its class (docs/adr/0001-transaction.md)
     else if (facts.pathClass !== 'none')
       await note(site, running, {}, { schemaRelease: higherVersion(record.schemaRelease, manifest.version) });
   } catch (error) {
@@ -87,7 +87,7 @@ async function transact(
   let [revision, helmDone]: [number | null, boolean] = [null, false];
   try {
     await asStep(listener, 'upgrade', async () => {
-      await helmOrHook(site, options, facts);
+      await upgradeByHelm(site, options, facts);
       helmDone = true;
       const { undo } = running.transaction;
       if (undo) await bringUp(site, facts.target.workloads, undo, options.timeoutSeconds * 1000);
@@ -96,11 +96,11 @@ async function transact(
     });
     await asStep(listener, 'health', async () => ({ summary: await waitHealthy(site, manifest, facts.target) }));
   } catch (error) {
-    // interrupted while helm works: the rest is helm's, and resume has helm finish it
+    // interrupted while helm works: helm may go on, and resume lets helm finish
     const swapped = running.transaction.undo?.next != null;
-    if (swapped && isAirdockError(error, 'INTERRUPTED')) throw goesOn(site, error);
-    const came = helmDone ? 'to-the-pods' : await cameTo(site, running, error);
-    if (swapped && came === 'to-the-pods') throw await openButUnwell(site, running, error);
+    if (swapped && isAirdockError(error, 'INTERRUPTED')) throw interruptedInHelm(site, error);
+    const came = helmDone ? 'to-the-pods' : await howFarHelmCame(site, running, error);
+    if (swapped && came === 'to-the-pods') throw await openButUnhealthy(site, running, error);
     return failed(site, running, error, () => bringBack(site, facts, database, running, came));
   }
   await endGood(site, running, revision);
@@ -124,8 +124,8 @@ function emptyRecord(product: string): ClusterRecord {
   };
 }
 
-/** What the bundle says of keys, migrations, checks and the security floor is remembered, whatever becomes of it. */
-function learnt(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
+/** Adds what the bundle declares (keys, migrations, checks, the security floor). It stays on record even when the upgrade fails. */
+function withBundle(record: ClusterRecord, options: UpgradeOptions): ClusterRecord {
   const { bundle } = options;
   const { version, health, traffic, securityFloor } = bundle.manifest;
   return {

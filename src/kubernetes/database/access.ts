@@ -11,19 +11,19 @@ import type { ChartObjects, PodSpec, Workload } from '../pods/workloads.ts';
 import { databases } from '../../data/postgres/swap/admin.ts';
 import type { ClusterRecord } from '../record/record.ts';
 
-/** Where the database of a release is: in the pod of its workload, or elsewhere, where a URL says. */
+/** Where the database of a release is: in the pod of a workload of the release, or elsewhere, where a URL points. */
 export type DatabasePlace =
   | { kind: 'pod'; service: string; workload: Workload; user: string; name: string }
   | { kind: 'elsewhere'; service: string; url: NamedByUrl; text: string; key: string; spec: PodSpec };
 
-/** The same within reach. */
+/** A database that is in reach, with its place. */
 export type LiveDatabase = DatabaseTarget & {
   place: DatabasePlace;
-  /** Of a throwaway server beside it. */
+  /** What a throwaway server beside it is made from. */
   scratch: { image: string; spec: PodSpec; container: string };
 };
 
-/** Undefined when the release declares none, or none whose tools it carries. @throws DATABASE_MISSING, ENV_INVALID */
+/** @returns undefined when the release declares no database, or none whose tools it carries. @throws DATABASE_MISSING, ENV_INVALID */
 export async function databasePlace(
   { kubectl }: Pick<KubernetesRelease, 'kubectl'>,
   { database, writers }: Pick<BundleManifest, 'database' | 'writers'>,
@@ -32,22 +32,22 @@ export async function databasePlace(
   if (database === 'none' || database.service === undefined) return undefined;
   const { service, userKey, nameKey, urlKey } = database;
   const workload = workloads.find((one) => one.service === service);
-  const asks = workloads.find((one) => writers.includes(one.service));
-  const text = asks && urlKey !== undefined ? await variableOf(kubectl, asks.spec, urlKey) : undefined;
-  if (asks && urlKey !== undefined && text !== undefined && text !== '')
-    return { kind: 'elsewhere', service, key: urlKey, text, url: databaseByUrl(urlKey, text), spec: asks.spec };
+  const writer = workloads.find((one) => writers.includes(one.service));
+  const text = writer && urlKey !== undefined ? await variableOf(kubectl, writer.spec, urlKey) : undefined;
+  if (writer && urlKey !== undefined && text !== undefined && text !== '')
+    return { kind: 'elsewhere', service, key: urlKey, text, url: databaseByUrl(urlKey, text), spec: writer.spec };
   if (!workload) return undefined;
-  const said = async (key: string): Promise<string> => {
+  const variable = async (key: string): Promise<string> => {
     const value = await variableOf(kubectl, workload.spec, key);
     if (value !== undefined) return value;
     throw new AirdockError('DATABASE_MISSING', `${workload.name} has no variable ${key}, which names the database or its user`, {
-      hint: 'The chart and the release do not fit together: ask the vendor.',
+      hint: 'The chart does not fit the bundle. Ask the vendor.',
     });
   };
-  return { kind: 'pod', service, workload, user: await said(userKey), name: await said(nameKey) };
+  return { kind: 'pod', service, workload, user: await variable(userKey), name: await variable(nameKey) };
 }
 
-/** Runs `work` with the database in reach; `image`: whose tools reach one that is elsewhere. */
+/** Runs `work` with the database in reach. `image`: the image whose tools reach a database outside the cluster. */
 export async function withDatabase<T>(
   site: KubernetesRelease,
   place: DatabasePlace | undefined,
@@ -63,9 +63,9 @@ export async function withDatabase<T>(
   if (image === undefined)
     throw new AirdockError(
       'DATABASE_UNREACHABLE',
-      `the database is at ${place.url.host}, and there is no PostgreSQL image here whose tools could reach it`,
+      `the database is at ${place.url.host}, and no PostgreSQL image is known whose tools could reach it`,
       {
-        hint: 'Upgrade with --registry, so that the images of the release are known.',
+        hint: 'Upgrade with --registry, which makes the images of the release known.',
       },
     );
   return withToolsPod(site, { url: place.url, image, spec: place.spec }, (tools) =>
@@ -80,8 +80,8 @@ export async function withDatabase<T>(
   );
 }
 
-/** What leads a migration to another database of the same server; `secret`: has a password in it. */
-export function leadTo(
+/** The environment that points a migration at another database of the same server. `secret` holds what contains a password. */
+export function environmentFor(
   { place }: LiveDatabase,
   { database }: Pick<BundleManifest, 'database'>,
   name: string,
@@ -90,23 +90,24 @@ export function leadTo(
   return { env: database === 'none' ? {} : { [database.nameKey]: name }, secret: {} };
 }
 
-/** Bytes; null where it is not within reach yet. */
+/** The size in bytes; null where the database is not in reach yet. */
 export async function sizeOf({ kubectl }: Pick<KubernetesRelease, 'kubectl'>, place: DatabasePlace): Promise<number | null> {
   if (place.kind === 'elsewhere') return null;
   const { workload, service, user, name } = place;
   return databaseSize({ tools: podTools(kubectl, workload), service, user, database: name });
 }
 
-/** Programs in the workload's pod, whichever it is when they are asked for: a pod may be another one meanwhile. */
+/** Runs programs in the workload's pod. The pod is looked up for each program, because another pod may have taken its place. */
 function podTools(kubectl: Kubectl, workload: Workload): Tools {
   return {
     exec: async (_service, command, options) =>
       kubectl.exec(await readyPod(kubectl, workload), workload.container, command, options),
   };
 }
-/** Of the databases that were put aside those that are still there: one may have been dropped by hand. */
-export async function keptThere(target: DatabaseTarget, { kept }: ClusterRecord): Promise<ClusterRecord['kept']> {
+
+/** The kept databases that still exist: one may have been dropped by hand. */
+export async function keptOnServer(target: DatabaseTarget, { kept }: ClusterRecord): Promise<ClusterRecord['kept']> {
   const { tools, service, user, database } = target;
-  const there = await databases({ tools, service, user, database, applicationName: 'airdock-look' });
-  return kept.filter((one) => there.some(({ name, oid }) => name === one.name && oid === one.oid));
+  const existing = await databases({ tools, service, user, database, applicationName: 'airdock-look' });
+  return kept.filter((one) => existing.some(({ name, oid }) => name === one.name && oid === one.oid));
 }

@@ -12,11 +12,11 @@ import { ensureDirectory } from '../../io/files.ts';
 import { durationText } from '../../units.ts';
 import type { LiveDatabase } from './access.ts';
 import { runMigration } from '../pods/migration-pod.ts';
-import { outsideNames, scratchLabels, scratchName, withScratchPod, type ScratchPod } from '../pods/scratch-pod.ts';
+import { withoutDns, scratchLabels, scratchName, withScratchPod, type ScratchPod } from '../pods/scratch-pod.ts';
 import { now, type KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects } from '../pods/workloads.ts';
 
-/** `RELEASE-20261127-021400`: several releases and machines may write to one directory. */
+/** Makes a backup named `RELEASE-20261127-021400`: several releases and machines may write to one directory. */
 export async function makeClusterBackup(
   site: KubernetesRelease,
   target: DatabaseTarget,
@@ -49,11 +49,11 @@ export async function makeClusterBackup(
 export type Rehearsal = {
   manifest: BundleManifest;
   database: LiveDatabase;
-  /** Of the new chart; undefined where no schema changes. */
+  /** The migration Job of the new chart; undefined where the schema does not change. */
   migration: ChartObjects['migration'];
 };
 
-/** Restored elsewhere and compared; then migrated there by the new release, which reaches nothing else. */
+/** Restores a backup on a throwaway server and compares it; then the new release's migration runs there, and reaches nothing else. */
 export async function proveAndRehearse(
   site: KubernetesRelease,
   id: string,
@@ -65,11 +65,11 @@ export async function proveAndRehearse(
     const proof = await proveIn(site, scratch, backup, { signal: site.host.signal });
     const proven = `${id} proven in ${durationText(performance.now() - started)}`;
     if (!migration) return `${proven}; this release changes no schema`;
-    return `${proven}; ${await onCopy(site, scratch, { manifest, migration, copy: proof.database, user: backup.metadata.user })}`;
+    return `${proven}; ${await migrateOnScratch(site, scratch, { manifest, migration, copy: proof.database, user: backup.metadata.user })}`;
   });
 }
 
-async function onCopy(
+async function migrateOnScratch(
   site: KubernetesRelease,
   { server, address }: ScratchPod,
   {
@@ -83,16 +83,16 @@ async function onCopy(
   const password = randomBytes(24).toString('hex');
   await setPassword(server, user, password);
   const { userKey, passwordKey, nameKey } = manifest.database;
-  const known: Record<string, string> = { [userKey]: user, [passwordKey]: password, [nameKey]: copy.database };
+  const variables: Record<string, string> = { [userKey]: user, [passwordKey]: password, [nameKey]: copy.database };
   const declared = Object.entries(manifest.rehearsal?.env ?? {}).map(
-    ([key, value]) => [key, interpolate(value, (name) => known[name])] as const,
+    ([key, value]) => [key, interpolate(value, (name) => variables[name])] as const,
   );
   const run = {
     name: scratchName(site, 'migrate'),
     labels: scratchLabels(site),
-    env: { ...Object.fromEntries(declared), ...known },
+    env: { ...Object.fromEntries(declared), ...variables },
     only: true,
-    spec: { ...outsideNames, hostAliases: [{ ip: address, hostnames: [copy.service] }] },
+    spec: { ...withoutDns, hostAliases: [{ ip: address, hostnames: [copy.service] }] },
     timeoutMs: 3_600_000,
   };
   return migrateCopy(copy, manifest.version, () => runMigration(site, migration, run));

@@ -7,15 +7,18 @@ import type { DatabaseTarget } from '../../data/postgres/server/server.ts';
 import type { DatabaseId, PostgresServer } from '../../data/postgres/swap/admin.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 
-/** Which rows a rollback leaves aside, in a cluster. */
+/** The rows that a rollback leaves aside. */
 export type RowsSince = {
-  /** What the live database has and the kept one has not; null when it could not be found out. */
+  /** Rows that the live database has and the kept one has not; null when they could not be counted. */
   since: TableDifference[] | null;
   /** Rows of the database that was live before the swap and is fenced now; null when the rows could not be counted. */
   left(aside: DatabaseId): Promise<TableDifference[] | null>;
 };
 
-/** Undefined where no database is kept. Its rows are in a folder of this machine as long as `work` lasts, 26 bytes each. */
+/**
+ * Runs `work` with the rows, or with undefined where no database is kept. The kept rows lie in a folder of this machine as long as
+ * `work` lasts, with 26 bytes each.
+ */
 export async function withRowsSince<T>(
   site: KubernetesRelease,
   { tools, service, user, database }: DatabaseTarget,

@@ -6,8 +6,8 @@ import type { KubernetesRelease } from '../record/site.ts';
 const helmManager = 'helm';
 
 /**
- * What helm would be refused (docs/adr/0013-cluster.md, "Owners"): fields that somebody else set, and the manifests set otherwise. The
- * API server is asked, which changes nothing. Only a release that helm 4 applies server-side has such.
+ * The conflicts for which helm would be refused (docs/adr/0013-cluster.md, "Owners"): fields that somebody else set and that the
+ * manifests set to another value. A dry run on the API server finds them. Only a release that helm 4 applies server-side has conflicts.
  * @returns `Deployment nodepad-frontend: conflict with "kubectl-set" using apps/v1: .spec.…`, one for each object
  */
 export async function fieldConflicts(
@@ -19,13 +19,13 @@ export async function fieldConflicts(
     .map((document) => document.toJS() as KubeObject | null)
     .filter((object): object is KubeObject => object !== null && object.metadata.annotations?.['helm.sh/hook'] === undefined);
   if ((await kubectl.conflicts(objects, helmManager)) === undefined) return [];
-  // of several it does not say which one each is about
-  const found = await Promise.all(objects.map((object) => kubectl.conflicts([object], helmManager)));
-  return found.flatMap((words, at) =>
-    words === undefined ? [] : [`${objects[at]?.kind} ${objects[at]?.metadata.name}: ${words}`],
+  // for several objects the API server does not say which conflict belongs to which object
+  const conflicts = await Promise.all(objects.map((object) => kubectl.conflicts([object], helmManager)));
+  return conflicts.flatMap((text, index) =>
+    text === undefined ? [] : [`${objects[index]?.kind} ${objects[index]?.metadata.name}: ${text}`],
   );
 }
 
-/** What an operator does about them. */
+/** What an operator does about conflicting fields. */
 export const conflictFix =
-  'Give the chart the same value, where its values have one (replicas), or take the fields over with --force-conflicts.';
+  'Set the same value in your values file, where the chart has one for it (replicas), or take the fields over with --force-conflicts.';

@@ -13,32 +13,33 @@ import type { KubernetesRelease } from '../record/site.ts';
 import { writersOf } from '../pods/workloads.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
 
-/** What is there before anything is done. */
+/** The state of the cluster before anything is done. */
 export type ClusterFacts = {
   record: ClusterRecord | undefined;
   revisions: Revision[];
-  /** The one whose pods run; undefined before the first install, and where somebody else than helm made them. */
+  /** The revision whose pods run; undefined before the first install, and where somebody other than helm made the pods. */
   deployed: Revision | undefined;
   from: string | null;
   pathClass: MigrationClass;
   migrations: KnownMigration[];
-  /** As they are now, and as the chart of the bundle makes them with these values. */
+  /** The chart's objects as they run now (`running`), and as the bundle's chart makes them with these values (`target`). */
   running: ChartObjects;
   target: ChartObjects;
   database: DatabasePlace | undefined;
-  /** Null where it is elsewhere: not within reach yet. */
+  /** Null where the database is outside the cluster: it is not in reach yet. */
   databaseBytes: number | null;
-  /** Who else owns what helm and airdock would change. */
+  /** Other owners of objects that helm and airdock would change. */
   owners: Owner[];
-  /** Fields that others own and the chart sets otherwise; not asked where they are taken over. */
+  /** Fields that others own and that the chart sets to another value; empty where such fields are taken over. */
   conflicts: string[];
   /** Secrets that pods would wait for. */
   missing: string[];
-  mayNot: string[];
+  /** Rights that the operator lacks: `create pods/exec`. */
+  missingRights: string[];
 };
 
-/** Read only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
-export async function look(
+/** Reads only. @throws CLUSTER_*, STATE_TOO_NEW, DATABASE_UNREACHABLE */
+export async function readFacts(
   site: KubernetesRelease,
   manifest: BundleManifest,
   rendered: string,
@@ -53,11 +54,11 @@ export async function look(
   const from = deployed
     ? semver.valid(deployed.app_version)
     : await versionWithoutHelm(site, revisions, writersOf(manifest, target));
-  const there = deployed !== undefined || from !== null;
+  const installed = deployed !== undefined || from !== null;
   const migrations = withMigrations(record?.migrations ?? [], manifest.migrations);
-  // a chart of before the labels: its workloads have the names that they will have
-  const seen = running.workloads.length > 0 || !there ? running : target;
-  const database = there ? await databasePlace(site, manifest, seen) : undefined;
+  // a running chart without airdock's labels: its workloads have the same names as those of the new chart
+  const current = running.workloads.length > 0 || !installed ? running : target;
+  const database = installed ? await databasePlace(site, manifest, current) : undefined;
   return {
     record,
     revisions,
@@ -65,14 +66,14 @@ export async function look(
     from,
     pathClass: from === null ? 'none' : classOfPath(migrations, from, manifest.version),
     migrations,
-    running: seen,
+    running: current,
     target,
     database,
     databaseBytes: database ? await sizeOf(site, database) : null,
-    owners: there ? await ownersOf(site, seen.workloads) : [],
+    owners: installed ? await ownersOf(site, current.workloads) : [],
     conflicts: deployed && !forceConflicts ? await fieldConflicts(site, rendered) : [],
     missing: await missingSecrets(kubectl, rendered, target),
-    mayNot: await missingRights(site),
+    missingRights: await missingRights(site),
   };
 
   async function missingRights({ kubectl: asked }: KubernetesRelease): Promise<string[]> {

@@ -2,10 +2,12 @@ import { parseAllDocuments } from 'yaml';
 import type { KubeObject, Kubectl } from '../../io/kubectl.ts';
 import type { ChartObjects, PodSpec } from '../pods/workloads.ts';
 
-/** Secrets that pods want and the chart does not make: without them a pod waits for ever, and helm tells only that it waited. */
+/**
+ * Secrets that pods need and the chart does not make. Without its Secret a pod waits for ever, and helm reports only that it waited.
+ */
 
-/** `key` undefined: any, the whole of it is taken. */
-type Wanted = { secret: string; key: string | undefined };
+/** `key` is undefined where a pod takes the whole Secret. */
+type SecretReference = { secret: string; key: string | undefined };
 
 /** @returns `Secret nodepad`, or `the key POSTGRES_PASSWORD of Secret nodepad`, sorted */
 export async function missingSecrets(
@@ -15,19 +17,20 @@ export async function missingSecrets(
 ): Promise<string[]> {
   const made = madeSecrets(rendered);
   const specs = [...workloads.map(({ spec }) => spec), ...(migration ? [migration.spec.template.spec] : [])];
-  const wanted = specs.flatMap(wantedBy).filter(({ secret }) => !made.has(secret));
+  const needed = specs.flatMap(secretsOf).filter(({ secret }) => !made.has(secret));
   const missing = new Set<string>();
-  for (const name of new Set(wanted.map(({ secret }) => secret))) {
-    const there = await kubectl.get<KubeObject & { data?: Record<string, string> }>('secret', name);
-    if (!there) missing.add(`Secret ${name}`);
+  for (const name of new Set(needed.map(({ secret }) => secret))) {
+    const present = await kubectl.get<KubeObject & { data?: Record<string, string> }>('secret', name);
+    if (!present) missing.add(`Secret ${name}`);
     else
-      for (const { secret, key } of wanted)
-        if (secret === name && key !== undefined && !(key in (there.data ?? {}))) missing.add(`the key ${key} of Secret ${name}`);
+      for (const { secret, key } of needed)
+        if (secret === name && key !== undefined && !(key in (present.data ?? {})))
+          missing.add(`the key ${key} of Secret ${name}`);
   }
   return [...missing].toSorted();
 }
 
-/** Secrets of the chart, and whatever its custom resources name: an operator (External Secrets, cert-manager) makes those. */
+/** Secrets of the chart, and all names in its custom resources: an operator (External Secrets, cert-manager) makes those Secrets. */
 function madeSecrets(rendered: string): Set<string> {
   const objects = parseAllDocuments(rendered, { merge: true }).flatMap(
     (document) => (document.toJS() as KubeObject | null) ?? [],
@@ -57,7 +60,7 @@ type Container = {
   envFrom?: { secretRef?: Reference }[];
 };
 
-function wantedBy(spec: PodSpec): Wanted[] {
+function secretsOf(spec: PodSpec): SecretReference[] {
   const containers = [...spec.containers, ...((spec['initContainers'] as Container[] | undefined) ?? [])] as Container[];
   const volumes = (spec['volumes'] as { secret?: { secretName: string; optional?: boolean } }[] | undefined) ?? [];
   const references: (Reference | undefined)[] = [

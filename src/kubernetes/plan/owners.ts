@@ -5,8 +5,9 @@ import type { KubeObject } from '../../io/kubectl.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import type { Workload } from '../pods/workloads.ts';
 
-/** Who else writes what helm and airdock would write: never fought (docs/adr/0013-cluster.md, "Owners"). */
+/** Others who write what helm and airdock would write. airdock never works against them (docs/adr/0013-cluster.md, "Owners"). */
 
+/** `of`: the name of the workload. */
 export type Owner = { kind: 'HorizontalPodAutoscaler' | 'Argo CD' | 'Flux'; name: string; of: string };
 
 export async function ownersOf(
@@ -29,48 +30,53 @@ export async function ownersOf(
 }
 
 /**
- * A controller that renders a chart itself (Argo CD) makes no release of helm's. By the images of the workloads that are there.
- * @returns the version; null where none of them is, or they have none in common
+ * The version that runs where helm has no release, because a controller such as Argo CD renders the chart itself. It is the tag that
+ * the images of the running workloads have in common.
+ * @returns null where no workload runs, or where they have no version in common
  */
 export async function versionWithoutHelm(
   { kubectl }: Pick<KubernetesRelease, 'kubectl'>,
   revisions: readonly Revision[],
   workloads: readonly Workload[],
 ): Promise<string | null> {
-  if (revisions.length > 0) return null; // a first install that failed, and is tried again
+  if (revisions.length > 0) return null; // a first install that failed and is tried again
   type Live = KubeObject & { spec: { template: { spec: { containers: { image: string }[] } } } };
-  const found = new Set<string>();
+  const versions = new Set<string>();
   for (const { kind, name } of workloads) {
     const live = await kubectl.get<Live>(kind.toLowerCase(), name);
     for (const { image } of live?.spec.template.spec.containers ?? []) {
       const version = semver.valid(image.slice(image.lastIndexOf(':') + 1));
-      if (version !== null) found.add(version);
+      if (version !== null) versions.add(version);
     }
   }
-  const [version = null] = found;
-  return found.size === 1 ? version : null;
+  const [version = null] = versions;
+  return versions.size === 1 ? version : null;
 }
 
-/** `irreversible`: writers stop, and whoever scales them would bring them back. `suspended`: the operator says so of the controller. */
+/**
+ * @param options.irreversible writers stop, and an autoscaler would start them again
+ * @param options.suspended the operator says that the controller is suspended
+ * @param options.instead what the operator can do without suspending it
+ */
 export function ownerFindings(
   owners: readonly Owner[],
   { irreversible, suspended, instead }: { irreversible: boolean; suspended: boolean; instead: string },
 ): Finding[] {
   return owners.flatMap(({ kind, name, of }) => {
-    const text = `${kind} ${name} looks after ${of}`;
+    const text = `${kind} ${name} manages ${of}`;
     const scales = kind === 'HorizontalPodAutoscaler';
     if (scales ? !irreversible : suspended) return [];
     return [
       scales
         ? {
             code: 'OWNED_BY_ANOTHER',
-            text: `${text}, and would bring writers back while the database changes`,
-            fix: `Suspend it first: kubectl delete hpa ${name} (keep its manifest), and apply it again afterwards.`,
+            text: `${text}, and would start writers again while the database changes`,
+            fix: `Save its manifest, delete it (kubectl delete hpa ${name}), and apply the manifest again afterwards.`,
           }
         : {
             code: 'OWNED_BY_ANOTHER',
             text: `${text}, and would undo what is done here`,
-            fix: `${instead} Or suspend it, and say so: --owner-suspended`,
+            fix: `${instead} Or suspend ${kind} and add --owner-suspended.`,
           },
     ];
   });

@@ -19,13 +19,13 @@ export const helmPlanDocument = z.strictObject({
   from: z.string().nullable(),
   to: z.string(),
   class: migrationClass,
-  /** helm's revision that runs, and, of a rollback, the one that it goes to. */
+  /** helm's revision that runs, and, for a rollback, the revision that it goes to. */
   revision: z.int().nullable(),
   toRevision: z.int().nullable(),
   /** Null where no database exists yet; `bytes` is null where the database is outside the cluster. */
   database: z.strictObject({ place: z.string(), name: z.string(), bytes: z.int().nullable() }).nullable(),
   steps: z.array(z.string()),
-  /** Whom users cannot reach meanwhile. */
+  /** Services that users cannot reach meanwhile. */
   stops: z.array(z.string()),
   /** For a rollback with the database: what comes back, in words, and the rows that only the current database has (null: not known). */
   comesBack: z.string().nullable(),
@@ -37,13 +37,13 @@ export const helmPlanDocument = z.strictObject({
 });
 export type HelmPlan = z.infer<typeof helmPlanDocument>;
 
-type Wanted = {
+type UpgradeRequest = {
   release: string;
   namespace: string;
-  /** Of the kubeconfig, where one was named. */
+  /** The context of the kubeconfig, where the operator named one. */
   context?: string | undefined;
   manifest: BundleManifest;
-  /** `HOST/PATH`; undefined where the images are elsewhere. */
+  /** `HOST/PATH`; undefined where images are pulled from the vendor's registries. */
   registry: string | undefined;
   rehearse: boolean;
   allowDowngrade: boolean;
@@ -51,8 +51,8 @@ type Wanted = {
   ownerSuspended: boolean;
 };
 
-export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
-  const { manifest, release, namespace, context, registry, rehearse } = wanted;
+export function planUpgrade(facts: ClusterFacts, request: UpgradeRequest): HelmPlan {
+  const { manifest, release, namespace, context, registry, rehearse } = request;
   const { from, pathClass, database, deployed } = facts;
   const { rollback } = commandsOf({ release, kubectl: { namespace, context } });
   const unsavedData = leavesDataUnsaved({ pathClass, target: manifest });
@@ -85,13 +85,13 @@ export function planUpgrade(facts: ClusterFacts, wanted: Wanted): HelmPlan {
       from === null
         ? 'none: this is the first install'
         : from === manifest.version
-          ? 'none: this version is what runs'
+          ? 'none: this version already runs'
           : unsavedData
-            ? `to ${from}, once you have put its data back, for airdock saves none of it: ${rollback(from, savedElsewhereFlag)}`
+            ? `to ${from}, once you have put its data back (airdock saves none of it): ${rollback(from, savedElsewhereFlag)}`
             : swaps
               ? `to ${from} with its database: ${rollback(from, restoreFlag)}`
               : `to ${from} by code alone: ${rollback(from)}`,
-    findings: findingsOf(facts, wanted),
+    findings: findingsOf(facts, request),
   };
 }
 
@@ -101,9 +101,9 @@ export function databaseOf(place: DatabasePlace | undefined, bytes: number | nul
   return { place: `${place.url.host}:${place.url.port}`, name: place.url.name, bytes };
 }
 
-function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
-  const { record, from, deployed, revisions, owners, target, pathClass, mayNot } = facts;
-  const { manifest, release, namespace, context, registry, allowDowngrade, dataIsSavedElsewhere } = wanted;
+function findingsOf(facts: ClusterFacts, request: UpgradeRequest): Finding[] {
+  const { record, from, deployed, revisions, owners, target, pathClass, missingRights } = facts;
+  const { manifest, release, namespace, context, registry, allowDowngrade, dataIsSavedElsewhere } = request;
   const findings: Finding[] = [];
   const refuse = (code: FindingCode, text: string, fix: string) => void findings.push({ code, text, fix });
   const last = revisions.at(-1);
@@ -111,16 +111,16 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
     refuse(
       'LOCKED',
       `helm is at work on ${release} (revision ${last.revision}, ${last.status}), or was killed`,
-      // none of airdock's transactions is open, or it would have been told before
+      // no transaction of airdock is open, or the command would have ended before
       deployed
-        ? `If nobody is working on it, helm releases its own lock: helm rollback ${release} ${deployed.revision} -n ${namespace}`
-        : `If nobody is working on it: helm uninstall ${release} -n ${namespace}, and try again; volumes stay.`,
+        ? `If nobody is working on it, this command releases helm’s lock: helm rollback ${release} ${deployed.revision} -n ${namespace}`
+        : `If nobody is working on it, run helm uninstall ${release} -n ${namespace} and try again; volumes stay.`,
     );
   if (deployed && from === null)
     refuse(
       'UPGRADE_PATH_REFUSED',
       `revision ${deployed.revision} has the version ${deployed.app_version}, which is not a semantic version`,
-      'Upgrade by helm to a release that airdock knows.',
+      'Upgrade with helm to a release that airdock can install.',
     );
   findings.push(
     ...pathFindings(
@@ -142,38 +142,38 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
   if (pathClass !== 'none' && !target.migration)
     refuse(
       'CHART_UNLABELLED',
-      `the way to ${manifest.version} changes the schema (${pathClass}), and with these values the chart has no Job labelled airdock.dev/migration=true`,
-      'Leave migrations in the values (migration.enabled of NodePad’s chart), or ask the vendor for a chart that labels its Job.',
+      `the upgrade to ${manifest.version} changes the schema (${pathClass}), and with these values the chart has no Job labelled airdock.dev/migration=true`,
+      'Enable migrations in the values (migration.enabled in NodePad’s chart), or ask the vendor for a chart that labels its Job.',
     );
   if (pathClass === 'irreversible' && !facts.database && manifest.database !== 'none')
     refuse(
       'DATABASE_UNREACHABLE',
-      `the way to ${manifest.version} cannot be taken back by code, and the database of this release was not found`,
-      'The bundle says which workload it is, and which variable has its URL: ask the vendor whether the chart that runs fits it.',
+      `code alone cannot take back the upgrade to ${manifest.version}, and the database of this release was not found`,
+      'The bundle names the database’s workload and the variable with its URL. Ask the vendor whether the running chart fits the bundle.',
     );
   findings.push(
     ...ownerFindings(owners, {
       irreversible: pathClass === 'irreversible',
-      suspended: wanted.ownerSuspended,
+      suspended: request.ownerSuspended,
       instead: 'airdock helm prepare does all but the upgrade, and prints the values for it.',
     }),
   );
   if (!deployed && from !== null && owners.length === 0)
     refuse(
       'OWNED_BY_ANOTHER',
-      `${from} runs in ${namespace}, and helm has no release ${release} of it: somebody else put it there`,
-      'Is it a controller that renders the chart: airdock helm prepare does all but the upgrade. Else the name of the release may be another one: helm list -A.',
+      `${from} runs in ${namespace}, but helm has no release ${release} of it: somebody installed it without helm`,
+      'If a controller renders the chart, run airdock helm prepare, which does all but the upgrade. If the release has another name, helm list -A shows it.',
     );
-  for (const what of facts.missing)
+  for (const missing of facts.missing)
     refuse(
       'SECRET_MISSING',
-      `there is no ${what.replace(/^the /, '')}, which pods of this release want`,
-      `Make it: kubectl ${kubectlFlags({ kubectl: { namespace, context } })} create secret generic …; values-template.yaml in the bundle says what goes in.`,
+      `there is no ${missing.replace(/^the /, '')}, which pods of this release need`,
+      `Make it: kubectl ${kubectlFlags({ kubectl: { namespace, context } })} create secret generic …; values-template.yaml in the bundle describes its content.`,
     );
   for (const conflict of facts.conflicts)
     refuse(
       'OWNED_BY_ANOTHER',
-      `somebody else set what the chart sets otherwise, and helm would be refused: ${conflict}`,
+      `somebody else set a field that the chart sets to another value, and helm would be refused: ${conflict}`,
       conflictFix,
     );
   if (registry !== undefined)
@@ -181,14 +181,14 @@ function findingsOf(facts: ClusterFacts, wanted: Wanted): Finding[] {
       if (!image.startsWith(`${registry}/`))
         refuse(
           'IMAGE_UNRESOLVED',
-          `with these values the chart takes ${image}, which is not in ${registry}`,
-          'Correct the values, or say with --registry-value which one names the registry.',
+          `with these values the chart uses ${image}, which is not in ${registry}`,
+          'Correct the values, or give --registry-value with the name of the value that sets the registry.',
         );
-  for (const right of mayNot)
+  for (const right of missingRights)
     refuse(
       'CLUSTER_FORBIDDEN',
       `you may not ${right}`,
-      'The operator’s book, section 14, has the rights that are needed, as a manifest.',
+      'The operator’s book, section 14, has the required rights as a manifest. Ask the administrators of the cluster.',
     );
   return findings;
 }

@@ -12,41 +12,41 @@ import { databaseOf, type HelmPlan } from './plan.ts';
 import { shapeOf, type ClusterRecord } from '../record/record.ts';
 import { servingOf } from '../record/revisions.ts';
 import { commandsOf, type KubernetesRelease } from '../record/site.ts';
-import { keptThere } from '../database/access.ts';
+import { keptOnServer } from '../database/access.ts';
 import { refuseOpen } from '../record/transaction.ts';
 import { comesBack, wayBack, type Way, type WayAsked } from './way-back.ts';
 import { chartObjects, type ChartObjects } from '../pods/workloads.ts';
 
 export type WayOptions = WayAsked & { forceConflicts: boolean; ownerSuspended: boolean };
 
-/** What is known of a rollback before anybody agrees to it. */
-export type LookBack = {
+/** What is known of a rollback before the operator agrees to it. */
+export type RollbackFacts = {
   record: ClusterRecord;
   way: Way;
   plan: HelmPlan;
-  /** As they are now. */
+  /** The chart's objects as they run now. */
   objects: ChartObjects;
-  /** Where it goes back, too. */
+  /** The live database; undefined where only the code goes back. */
   database: LiveDatabase | undefined;
   rows: RowsSince | undefined;
-  /** helm's, as it was looked at. */
+  /** The number of helm's last revision when the facts were read. */
   last: number | null;
 };
 
 /**
- * Reads only; a kept database is opened for as long as its rows are read. A database that is elsewhere stays within reach for `work`.
+ * Reads only; a kept database is opened for as long as its rows are read. A database outside the cluster stays in reach for `work`.
  * @throws NOT_A_DEPLOYMENT, LOCKED, ROLLBACK_REFUSED, RESTORE_DATABASE_NEEDED, DATA_NOT_SAVED, USAGE, DATABASE_UNREACHABLE
  */
-export async function withLookBack<T>(
+export async function withRollbackFacts<T>(
   site: KubernetesRelease,
   options: WayOptions,
-  work: (look: LookBack) => Promise<T>,
+  work: (facts: RollbackFacts) => Promise<T>,
 ): Promise<T> {
   const { release, helm, kubectl } = site;
   const record = await site.records.read();
   if (!record?.current)
     throw new AirdockError('NOT_A_DEPLOYMENT', `airdock has not worked on ${release} in ${kubectl.namespace}`, {
-      hint: 'helm rollback takes the code back; whether the old code runs on this schema, only the vendor knows.',
+      hint: 'helm rollback takes the code back. Ask the vendor whether the old code runs on this schema.',
     });
   refuseOpen(site, record);
   const revisions = await helm.history(release);
@@ -66,20 +66,20 @@ export async function withLookBack<T>(
   const place = await databasePlace(site, shape, objects);
   return withDatabase(site, place, shape.databaseImage ?? undefined, async (database) => {
     if (!place || !database)
-      throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release is not within reach', {
-        hint: 'Restore it by hand: the operator’s book, section 10.',
+      throw new AirdockError('DATABASE_UNREACHABLE', 'the database of this release cannot be reached', {
+        hint: 'Restore it by hand, as section 10 of the operator’s book describes.',
       });
-    const known = { ...record, kept: await keptThere(database, record) };
-    const found = wayBack(site, known, revisions, options);
-    if (!found.kept) await assertBackupHere(site, known, found);
-    return withRowsSince(site, database, found.kept, async (rows) => {
+    const checkedRecord = { ...record, kept: await keptOnServer(database, record) };
+    const checkedWay = wayBack(site, checkedRecord, revisions, options);
+    if (!checkedWay.kept) await assertBackupHere(site, checkedRecord, checkedWay);
+    return withRowsSince(site, database, checkedWay.kept, async (rows) => {
       const plan: HelmPlan = {
-        ...planRollback(site, known, found, { conflicts, owners, revision }),
+        ...planRollback(site, checkedRecord, checkedWay, { conflicts, owners, revision }),
         database: databaseOf(place, await sizeOf(site, place)),
-        comesBack: comesBack(found),
+        comesBack: comesBack(checkedWay),
         since: rows?.since ?? null,
       };
-      return work({ record: known, last, way: found, objects, plan, database, rows });
+      return work({ record: checkedRecord, last, way: checkedWay, objects, plan, database, rows });
     });
   });
 }
@@ -96,13 +96,13 @@ async function assertBackupHere(
     typeof schemaRelease === 'string' ? unfitBackup({ migrations, version }, { backup: backup.id, schemaRelease }) : undefined;
   if (unfit)
     throw new AirdockError('ROLLBACK_REFUSED', unfit.text, {
-      hint: 'Nothing was changed. By hand, from an older one: the operator’s book, section 10.',
+      hint: 'Nothing was changed. Section 10 of the operator’s book describes how to restore an older backup by hand.',
     });
   if (metadata) return;
   throw new AirdockError(
     'ROLLBACK_REFUSED',
     `no database is kept to go back to, and the backup ${backup.id} is not in ${backupDirectory}: ${backup.operator} made it`,
-    { hint: 'Copy its folder from that machine, or say with --backup-dir where it lies. Nothing was changed.' },
+    { hint: 'Nothing was changed. Copy the backup’s folder from that machine, or name its place with --backup-dir.' },
   );
 }
 
@@ -136,7 +136,7 @@ function planRollback(
       ...owners,
       ...conflicts.map((conflict) => ({
         code: 'OWNED_BY_ANOTHER' as const,
-        text: `somebody else set what helm would set otherwise: ${conflict}`,
+        text: `somebody else set a field that helm would set to another value: ${conflict}`,
         fix: conflictFix,
       })),
     ],

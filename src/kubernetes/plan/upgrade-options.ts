@@ -12,11 +12,11 @@ export type UpgradeOptions = {
   timeoutSeconds: number;
   rehearse: boolean;
   allowDowngrade: boolean;
-  /** The operator backs the data up, where airdock does not. */
+  /** The operator says that the data is backed up, where airdock does not back it up. */
   dataIsSavedElsewhere: boolean;
-  /** Fields that others set are taken over; else such an upgrade is refused before anything is done. */
+  /** Takes over fields that others set. Without it, an upgrade that would meet such fields is refused before anything is done. */
   forceConflicts: boolean;
-  /** The GitOps controller that owns it is, says the operator. */
+  /** The operator says that the GitOps controller that owns the workloads is suspended. */
   ownerSuspended: boolean;
   /** Puts the release into the registry. */
   push: (() => Promise<string>) | undefined;
@@ -24,7 +24,7 @@ export type UpgradeOptions = {
   consent: (plan: HelmPlan) => Promise<void>;
 };
 
-/** The image of the database's service, where it is pulled from here. */
+/** The image of the database's service, by the name by which this cluster pulls it; null where the release carries none. */
 export function databaseImage({ bundle: { manifest }, registry }: UpgradeOptions): string | null {
   const { database, images } = manifest;
   if (database === 'none' || database.service === undefined) return null;

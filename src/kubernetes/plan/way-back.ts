@@ -7,17 +7,18 @@ import type { Revision } from '../../io/helm-releases.ts';
 import { ranOf } from '../record/revisions.ts';
 import { commandsOf, type KubernetesRelease } from '../record/site.ts';
 
-/** Which revision a rollback goes to, and what has to become of the database. */
+/** Which revision a rollback goes to, and which database goes with it. */
 
 export type Way = {
   revision: number;
   version: string;
   from: string;
   kept: ClusterRecord['kept'][number] | undefined;
-  /** With who made it: it lies on that machine. */
+  /** The backup, and who made it: it lies on that person's machine. */
   backup: (Pick<ClusterTransaction, 'operator'> & { id: string }) | undefined;
+  /** Another database takes the place of the live one. */
   swaps: boolean;
-  /** The code alone goes back, across an irreversible migration: the operator has put the data back. */
+  /** Only the code goes back, across an irreversible migration: the operator has put the data back. */
   ownData: boolean;
 };
 
@@ -42,12 +43,12 @@ export function wayBack(
       'ROLLBACK_REFUSED',
       to === undefined ? 'helm keeps no other release to go back to' : `helm keeps no revision of ${to} that ran`,
       {
-        hint: `helm history ${site.release} shows what there is.`,
+        hint: `helm history ${site.release} lists the revisions.`,
       },
     );
   if (version === from && target.status === 'deployed')
-    throw new AirdockError('ROLLBACK_REFUSED', `${version} is what runs`, {
-      hint: 'airdock helm status shows what there is to go back to.',
+    throw new AirdockError('ROLLBACK_REFUSED', `${version} is the running release`, {
+      hint: 'airdock helm status lists the releases to go back to.',
     });
   const commands = commandsOf(site);
   const { migrations, shape, securityFloor } = record;
@@ -57,7 +58,7 @@ export function wayBack(
     id !== null && release !== null ? [{ id, operator, schemaRelease: release }] : [],
   );
   const kept = takes === 'database' ? youngestFitting(migrations, record.kept, version) : undefined;
-  // the youngest: each backup here is that of an upgrade, and an older one lacks the rows that were written in between
+  // the youngest: each backup here was made by an upgrade, and an older one lacks the rows that were written after it
   const backup = takes === 'database' ? youngestFitting(migrations, backups, version) : undefined;
   const comes = kept ? { ...kept, backup: null } : backup ? { ...backup, backup: backup.id } : null;
   assertNoFinding(
@@ -74,7 +75,7 @@ export function wayBack(
         restoreDatabase,
         dataIsSavedElsewhere,
       },
-      // a revision that the operator named stays named
+      // the command names what the operator named: a version or a revision
       { ...commands, rollback: (named, flag) => commands.rollback(named === version ? (to ?? version) : named, flag) },
       () => `: ${comesBack({ kept, backup })} would.`,
     ),
@@ -83,7 +84,7 @@ export function wayBack(
   return { revision, version, from, kept, backup, swaps: comes !== null, ownData: takes === 'own-data' };
 }
 
-/** Which database, in words. */
+/** Describes the database that comes back. */
 export function comesBack({ kept, backup }: Pick<Way, 'kept' | 'backup'>): string {
   return kept ? `${kept.name}, as it was at ${kept.keptAt}` : `the backup ${backup?.id}, made by ${backup?.operator}`;
 }

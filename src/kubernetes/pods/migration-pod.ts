@@ -4,22 +4,22 @@ import { waitPod } from './pods.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects, EnvEntry, PodSpec } from './workloads.ts';
 
-/** The chart's migration Job, run as a pod of airdock's own: on a copy, or in a rehearsal. */
+/** Runs the chart's migration Job as a pod of airdock: on a copy, or in a rehearsal. */
 
 export type MigrationRun = {
   name: string;
   labels: Record<string, string>;
-  /** In place of those of the Job that have these names, or, with `only`, in place of all of them. */
+  /** Variables. They replace those of the Job that have the same names, or, with `only`, all of the Job's variables. */
   env: Readonly<Record<string, string>>;
-  /** The same, for what has a password in it: from a Secret that is made for the pod. */
+  /** The same for variables that contain a password: they come from a Secret that is made for the pod. */
   secret?: Readonly<Record<string, string>>;
   only?: boolean;
-  /** Besides: `hostAliases`, where names are asked. */
+  /** More members of the pod's spec, such as `hostAliases`. */
   spec?: Record<string, unknown>;
   timeoutMs: number;
 };
 
-/** @returns its exit code, and what it printed */
+/** @returns the exit code and the log of the migration */
 export async function runMigration(
   { kubectl, host }: KubernetesRelease,
   migration: NonNullable<ChartObjects['migration']>,
@@ -42,21 +42,21 @@ export async function runMigration(
   }
 }
 
-function podOf(spec: PodSpec, { name, labels, env, secret = {}, only = false, spec: besides = {} }: MigrationRun): KubeObject {
+function podOf(spec: PodSpec, { name, labels, env, secret = {}, only = false, spec: more = {} }: MigrationRun): KubeObject {
   const [container, ...others] = spec.containers;
-  if (!container) throw new AirdockError('CHART_INVALID', 'the migration’s Job has no container');
-  const given: EnvEntry[] = [
+  if (!container) throw new AirdockError('CHART_INVALID', 'the migration Job has no container');
+  const added: EnvEntry[] = [
     ...Object.entries(env).map(([key, value]) => ({ name: key, value })),
     ...Object.keys(secret).map((key) => ({ name: key, valueFrom: { secretKeyRef: { name, key } } })),
   ];
   const kept = only ? [] : (container.env ?? []).filter((entry) => !(entry.name in env) && !(entry.name in secret));
-  const { envFrom: _all, ...alone } = container;
-  const migrating = { ...(only ? alone : container), env: [...kept, ...given] };
+  const { envFrom: _envFrom, ...withoutEnvFrom } = container;
+  const migrating = { ...(only ? withoutEnvFrom : container), env: [...kept, ...added] };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, labels },
-    spec: { ...spec, ...besides, restartPolicy: 'Never', containers: [migrating, ...others] },
+    spec: { ...spec, ...more, restartPolicy: 'Never', containers: [migrating, ...others] },
   };
 }
 

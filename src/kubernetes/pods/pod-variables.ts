@@ -6,8 +6,8 @@ type From = { secretRef?: Reference; configMapRef?: Reference; prefix?: string }
 type ValueFrom = { secretKeyRef?: Reference; configMapKeyRef?: Reference };
 
 /**
- * What a variable of the first container is, as its pod would get it: by value, from a Secret or a ConfigMap, alone or all of one
- * (`env` wins over `envFrom`, a later one over an earlier). Undefined when it has none of that name.
+ * The value of a variable of the first container, as its pod would get it: given directly, taken from a Secret or a ConfigMap, or by
+ * `envFrom` (`env` wins over `envFrom`, a later entry over an earlier one). Undefined when the container has no variable of that name.
  */
 export async function variableOf(
   kubectl: Kubectl,

@@ -4,7 +4,7 @@ import type { Kubectl, Pod } from '../../io/kubectl.ts';
 import { kubectlFlags } from '../record/site.ts';
 import type { Workload } from './workloads.ts';
 
-/** The pods of a workload that are not on their way out, the ready ones first. */
+/** The pods of a workload that are not being deleted, the ready ones first. */
 export async function podsOf(kubectl: Kubectl, { selector }: Pick<Workload, 'selector'>): Promise<Pod[]> {
   const pods = await kubectl.list<Pod>('pods', selector);
   return pods
@@ -16,7 +16,7 @@ export function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }
 
-/** @throws DATABASE_UNREACHABLE when none is ready */
+/** The name of a ready pod of a workload. @throws DATABASE_UNREACHABLE when no pod is ready */
 export async function readyPod(kubectl: Kubectl, workload: Workload): Promise<string> {
   const [pod] = await podsOf(kubectl, workload);
   if (pod && isReady(pod)) return pod.metadata.name;
@@ -25,20 +25,23 @@ export async function readyPod(kubectl: Kubectl, workload: Workload): Promise<st
   });
 }
 
-/** Until the pods of these workloads are gone, those on their way out, too: their connections are. Evicted ones lie about, and have none. */
+/**
+ * Waits until the pods of these workloads are gone, also those that are being deleted: their connections are gone, too, then. Pods that
+ * ended (evicted ones, for example) stay in the list and have no connections.
+ */
 export async function waitGone(kubectl: Kubectl, workloads: readonly Workload[], timeoutMs: number): Promise<void> {
   for (const end = performance.now() + timeoutMs; ; await sleep(500)) {
     const pods = (await Promise.all(workloads.map(({ selector }) => kubectl.list<Pod>('pods', selector)))).flat();
     const left = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
     if (left.length === 0) return;
     if (performance.now() < end) continue;
-    throw new AirdockError('STEP_FAILED', `pods do not go away: ${left.map(({ metadata }) => metadata.name).join(', ')}`, {
-      hint: 'kubectl describe pod tells why; a node that does not answer keeps its pods until somebody removes them.',
+    throw new AirdockError('STEP_FAILED', `pods did not end: ${left.map(({ metadata }) => metadata.name).join(', ')}`, {
+      hint: 'kubectl describe pod shows why. If a node does not answer, its pods stay until somebody removes them.',
     });
   }
 }
 
-/** Until a pod ended, or is ready when `ready` is asked for. @throws SCRATCH_FAILED with what it said */
+/** Waits until a pod has ended or is ready, as `until` says. @throws SCRATCH_FAILED with the end of the pod's log */
 export async function waitPod(
   kubectl: Kubectl,
   name: string,
@@ -49,22 +52,22 @@ export async function waitPod(
     const phase = pod?.status?.phase ?? '';
     const ended = phase === 'Succeeded' || phase === 'Failed';
     if (pod && (until === 'ended' ? ended : isReady(pod))) return pod;
-    const why = pod?.status?.containerStatuses
+    const startError = pod?.status?.containerStatuses
       ?.map(({ state }) => state?.['waiting']?.reason)
       .find((reason) => /Err|BackOff/.test(reason ?? ''));
     const gaveUp = !pod || (until === 'ready' && ended) || performance.now() > end;
-    if (!gaveUp && why === undefined) continue;
+    if (!gaveUp && startError === undefined) continue;
     throw new AirdockError(
       'SCRATCH_FAILED',
-      `pod ${name} did not ${until === 'ready' ? 'start' : 'end'}: ${why ?? (pod ? phase : 'it is gone')}\n${await kubectl.logs(name, { tail: 10 })}`.trim(),
+      `pod ${name} did not ${until === 'ready' ? 'start' : 'end'}: ${startError ?? (pod ? phase : 'it was deleted')}\n${await kubectl.logs(name, { tail: 10 })}`.trim(),
       {
-        hint: 'It says nothing about the backup, and nothing was changed. Can the cluster pull the images that were pushed, and has it room for one more pod? --no-rehearsal does without.',
+        hint: 'The backup is not at fault, and nothing was changed. Check that the cluster can pull the pushed images and has room for one more pod, or skip the rehearsal with --no-rehearsal.',
       },
     );
   }
 }
 
-/** Of those that are not ready: `nodepad-api-7c: CreateContainerConfigError: secret "nodepad" not found`, one a pod. */
+/** Why pods are not ready: `nodepad-api-7c: CreateContainerConfigError: secret "nodepad" not found`, a line for each reason. */
 export async function whyNotReady(kubectl: Kubectl, selectors: readonly Workload['selector'][]): Promise<string[]> {
   const pods = (await Promise.all(selectors.map((selector) => podsOf(kubectl, { selector })))).flat();
   return pods
@@ -72,11 +75,11 @@ export async function whyNotReady(kubectl: Kubectl, selectors: readonly Workload
     .flatMap((pod) => {
       const states = pod.status?.containerStatuses?.map(({ state }) => state?.['waiting'] ?? state?.['terminated']) ?? [];
       const unscheduled = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
-      const why = [
+      const reasons = [
         ...states.flatMap((state) => (state?.reason === undefined ? [] : [[state.reason, state.message]])),
-        ...(unscheduled ? [['no node takes it', unscheduled.message]] : []),
+        ...(unscheduled ? [['no node can run it', unscheduled.message]] : []),
       ];
-      return why.map((words) => `${pod.metadata.name}: ${words.filter(Boolean).join(': ')}`);
+      return reasons.map((parts) => `${pod.metadata.name}: ${parts.filter(Boolean).join(': ')}`);
     });
 }
 

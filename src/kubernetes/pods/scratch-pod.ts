@@ -13,20 +13,23 @@ export type ScratchPod = { server: DatabaseTarget; address: string };
 
 const readyTimeout = 180_000;
 
-/** 77 characters at most, for helm's releases have 53: a pod's name may have 253. Cut, two of them would be one. */
-export function scratchName({ release }: Pick<KubernetesRelease, 'release'>, what: string): string {
-  return `airdock-scratch-${release}-${what}`;
+/**
+ * The name of a scratch object. It is never cut, because two names could then be equal, and need not be: a helm release has at most 53
+ * characters, this name at most 77, and a pod's name may have 253.
+ */
+export function scratchName({ release }: Pick<KubernetesRelease, 'release'>, role: string): string {
+  return `airdock-scratch-${release}-${role}`;
 }
 
-/** Every scratch object of a release: a policy lets them reach each other and nothing else. */
+/** Labels of every scratch object of a release. A NetworkPolicy lets these pods reach each other and nothing else. */
 export function scratchLabels({ release }: Pick<KubernetesRelease, 'release'>): Record<string, string> {
   return { 'airdock.dev/scratch': release };
 }
 
 /**
- * Runs `work` beside a fresh, empty server of that image, and removes all of it whatever the end was.
- * @param spec of the live server's pod: how it is scheduled and pulls
- * @throws SCRATCH_FAILED when it does not start
+ * Runs `work` with a fresh, empty server of that image, and removes the server in any case.
+ * @param spec the live server's pod spec, which says how the pod is scheduled and how its image is pulled
+ * @throws SCRATCH_FAILED when the server does not start
  */
 export async function withScratchPod<T>(
   site: KubernetesRelease,
@@ -49,7 +52,7 @@ export async function withScratchPod<T>(
   }
 }
 
-/** What scratch servers of this release left behind. */
+/** Removes all scratch objects of this release. */
 export async function removeScratch(site: KubernetesRelease): Promise<void> {
   const { kubectl } = site;
   const labels = scratchLabels(site);
@@ -91,9 +94,9 @@ function serverPod(
     metadata: { name: scratchName(site, 'db'), labels: scratchLabels(site) },
     spec: {
       ...placement(spec),
-      // the application's user is not the server's
+      // `spec` is the application's then, whose user is not the server's
       ...(live ? {} : { securityContext: {} }),
-      ...outsideNames,
+      ...withoutDns,
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 1,
       containers: [
@@ -116,8 +119,8 @@ function serverPod(
   };
 }
 
-/** Names are asked of nobody: what a pod asks the cluster's resolver leaves the pod. */
-export const outsideNames = {
+/** Turns DNS off: a query to the cluster's resolver would leave the pod. */
+export const withoutDns = {
   dnsPolicy: 'None',
   dnsConfig: {
     nameservers: ['127.0.0.1'],
@@ -128,7 +131,7 @@ export const outsideNames = {
   },
 };
 
-/** Where a pod may run and how it pulls; nothing of what it does. */
+/** The members of a pod spec that say where the pod may run and how its images are pulled. */
 export function placement(spec: PodSpec): Record<string, unknown> {
   const kept = [
     'imagePullSecrets',

@@ -6,8 +6,8 @@ import { insideLabels, type KubernetesRelease } from '../record/site.ts';
 import type { PodSpec } from './workloads.ts';
 
 /**
- * For a database outside of the release: the tools of the bundled PostgreSQL in a pod that stays while airdock works, and sees the
- * network as the application does. Its login is in a Secret of its own; both are gone afterwards.
+ * Runs `work` with the tools of the bundled PostgreSQL image, for a database outside the cluster. They run in a pod that reaches what the
+ * application's pods reach, with the login in a Secret. The pod and the Secret are removed afterwards.
  */
 export async function withToolsPod<T>(
   site: KubernetesRelease,
@@ -26,7 +26,7 @@ export async function withToolsPod<T>(
     envFrom: [{ secretRef: { name } }],
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
   };
-  let mine: string | undefined;
+  let uid: string | undefined;
   try {
     await kubectl.create({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', stringData: login });
     const made = await kubectl.create({
@@ -41,12 +41,12 @@ export async function withToolsPod<T>(
         containers: [container],
       },
     });
-    mine = made.metadata.uid;
+    uid = made.metadata.uid;
     await waitPod(kubectl, name, { until: 'ready', timeoutMs: 180_000, signal: site.host.signal });
     return await work({ exec: (_service, command, options) => kubectl.exec(name, 'tools', command, options) });
   } finally {
-    // another command that looked at the same time took this one's away, and has its own by that name
-    if ((await kubectl.get('pod', name))?.metadata.uid === mine) await removeTools(site);
+    // another command may have removed this pod meanwhile and made its own with the same name
+    if ((await kubectl.get('pod', name))?.metadata.uid === uid) await removeTools(site);
   }
 }
 

@@ -3,7 +3,7 @@ import { AirdockError } from '../../errors.ts';
 import type { KubeObject } from '../../io/kubectl.ts';
 import type { BundleManifest } from '../../bundle/manifest.ts';
 
-/** What a chart makes, by the compose service that each part is (docs/adr/0013-cluster.md). */
+/** The objects of a chart, each with its compose service (docs/adr/0013-cluster.md). */
 const serviceLabel = 'airdock.dev/service';
 const migrationLabel = 'airdock.dev/migration';
 
@@ -12,13 +12,13 @@ export type Workload = {
   name: string;
   /** The compose service of `bundle.json`. */
   service: string;
-  /** Null where the chart leaves the number to somebody else. */
+  /** Null where the chart leaves the number to an autoscaler. */
   replicas: number | null;
   /** Labels of its pods. */
   selector: Record<string, string>;
   container: string;
   image: string;
-  /** Of its pods. */
+  /** The spec of its pods. */
   spec: PodSpec;
 };
 
@@ -31,7 +31,7 @@ export type EnvEntry = { name: string; value?: string; valueFrom?: unknown };
 
 export type ChartObjects = {
   workloads: Workload[];
-  /** The migration's Job, hook annotations and all; undefined where these values make none. */
+  /** The migration Job, with its hook annotations; undefined where the chart makes none with these values. */
   migration: (KubeObject & { spec: { template: PodTemplate } }) | undefined;
   /** Services, with the compose service behind each and its first port. */
   services: { name: string; service: string; port: number | string }[];
@@ -48,13 +48,10 @@ type Manifest = KubeObject & {
 
 /** @throws CHART_INVALID */
 export function chartObjects(manifests: string): ChartObjects {
-  const found: ChartObjects = { workloads: [], migration: undefined, services: [] };
+  const objects: ChartObjects = { workloads: [], migration: undefined, services: [] };
   for (const document of parseAllDocuments(manifests, { merge: true })) {
     if (document.errors.length > 0)
-      throw new AirdockError(
-        'CHART_INVALID',
-        `what the chart renders is not YAML: ${document.errors[0]?.message.split('\n')[0]}`,
-      );
+      throw new AirdockError('CHART_INVALID', `the chart does not render to YAML: ${document.errors[0]?.message.split('\n')[0]}`);
     const object = document.toJS() as Manifest | null;
     const labels = object?.metadata?.labels ?? {};
     const service = labels[serviceLabel];
@@ -62,7 +59,7 @@ export function chartObjects(manifests: string): ChartObjects {
     const { kind, spec, metadata } = object;
     const [container] = spec?.template?.spec.containers ?? [];
     if ((kind === 'Deployment' || kind === 'StatefulSet') && container && spec?.template)
-      found.workloads.push({
+      objects.workloads.push({
         kind,
         name: metadata.name,
         service,
@@ -72,14 +69,15 @@ export function chartObjects(manifests: string): ChartObjects {
         image: container.image,
         spec: spec.template.spec,
       });
-    else if (kind === 'Job' && labels[migrationLabel] === 'true') found.migration = object as ChartObjects['migration'] & object;
+    else if (kind === 'Job' && labels[migrationLabel] === 'true')
+      objects.migration = object as ChartObjects['migration'] & object;
     else if (kind === 'Service' && spec?.ports?.[0])
-      found.services.push({ name: metadata.name, service, port: spec.ports[0].name ?? spec.ports[0].port });
+      objects.services.push({ name: metadata.name, service, port: spec.ports[0].name ?? spec.ports[0].port });
   }
-  return found;
+  return objects;
 }
 
-/** @throws CHART_UNLABELLED when the chart does not say what its workloads are */
+/** @throws CHART_UNLABELLED when no workload has the label of one of these services */
 export function assertLabelled(objects: ChartObjects, services: readonly string[], chart: string): void {
   const missing = services.filter((service) => !objects.workloads.some((one) => one.service === service));
   if (missing.length === 0) return;
@@ -87,10 +85,11 @@ export function assertLabelled(objects: ChartObjects, services: readonly string[
     'CHART_UNLABELLED',
     `${chart} has no workload labelled ${missing.map((name) => `${serviceLabel}=${name}`).join(', ')}`,
     {
-      hint: 'airdock cannot know which of its workloads write to the database. airdock push, then helm by hand; ask the vendor for a chart that says so.',
+      hint: 'Without these labels airdock does not know which workloads write to the database. Run airdock push and then helm by hand, or ask the vendor for a chart with the labels.',
     },
   );
 }
+
 export function writersOf({ writers }: Pick<BundleManifest, 'writers'>, { workloads }: ChartObjects): Workload[] {
   return workloads.filter(({ service }) => writers.includes(service));
 }

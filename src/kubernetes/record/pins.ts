@@ -1,7 +1,7 @@
 import type { Authorized, Pinned } from '../../bundle/authorize.ts';
 import type { ClusterRecord } from './record.ts';
 
-/** The keys that a release in a cluster trusts, in its record (docs/adr/0012-trust-chain.md). */
+/** The keys that the record of a release in a cluster pins (docs/adr/0012-trust-chain.md). */
 
 type Pins = ClusterRecord['trust'];
 
@@ -9,7 +9,7 @@ export function pinnedOf(trust: Pins): Pinned[] {
   return trust.map(({ chain, ...key }) => ({ ...key, chain: chain === null ? null : Buffer.from(chain, 'base64') }));
 }
 
-/** With what a bundle was accepted by: the root with its key sets, or the key itself. A root stays one. */
+/** Adds the key that a bundle was accepted by: a root with its key sets, or a release key. */
 export function signerPins(trust: Pins, { fingerprint, pem, chain }: Authorized): Pins {
   const key = chain
     ? { ...chain.root, role: 'root' as const, chain: Buffer.from(chain.bytes).toString('base64') }

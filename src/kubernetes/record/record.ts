@@ -4,7 +4,7 @@ import { bundleManifest, productName, migrationClass, migrationEntry, timestamp,
 import { AirdockError } from '../../errors.ts';
 import type { KubeObject, Kubectl } from '../../io/kubectl.ts';
 
-/** What airdock knows of a Helm release, in a Secret beside helm's own (docs/adr/0013-cluster.md). It holds no password. */
+/** What airdock knows of a Helm release: a Secret beside helm's own Secrets (docs/adr/0013-cluster.md). It holds no password. */
 
 const databaseId = z.strictObject({ name: z.string(), oid: z.int() });
 const transaction = z.strictObject({
@@ -13,10 +13,13 @@ const transaction = z.strictObject({
   from: version.nullable(),
   to: version,
   class: migrationClass,
-  /** helm's: the one in place before it, the last one there was before it (a failed one may be above it), the one after it. */
+  /**
+   * helm's revisions: the one in place before the transaction, the last one in the history before it (which may be a failed one above
+   * the one in place), and the one in place after it.
+   */
   revisions: z.strictObject({ before: z.int().nullable(), last: z.int().nullable().default(null), after: z.int().nullable() }),
   operator: z.string(),
-  /** Of airdock on the operator's machine. */
+  /** Process id of airdock on the operator's machine. */
   pid: z.int().nullable().default(null),
   startedAt: timestamp,
   endedAt: timestamp.nullable(),
@@ -24,10 +27,10 @@ const transaction = z.strictObject({
   error: z.string().nullable(),
   backup: z.string().nullable(),
   rehearsed: z.boolean(),
-  /** What an undo needs, while it is under way. */
+  /** What an undo needs while the transaction is under way. */
   undo: z
     .strictObject({
-      /** Workload -> replicas, as they were. */
+      /** Replicas of each workload before it was stopped, by `kind/name`. */
       replicas: z.record(z.string(), z.int().nonnegative()),
       live: databaseId.nullable(),
       next: databaseId.nullable(),
@@ -44,12 +47,12 @@ const record = z.strictObject({
     z.strictObject({ fingerprint: z.string(), role: z.enum(['release', 'root']), pem: z.string(), chain: z.string().nullable() }),
   ),
   migrations: z.array(migrationEntry),
-  /** Of the last bundle: a way back needs none. */
+  /** From the last bundle, so that a way back needs no bundle. */
   shape: bundleManifest
     .pick({ writers: true, database: true })
-    .extend({ /** Whose tools reach a database that is elsewhere. */ databaseImage: z.string().nullable() })
+    .extend({ /** The image whose tools reach a database outside the cluster. */ databaseImage: z.string().nullable() })
     .nullable(),
-  /** Of each release that was here: how it is asked whether it is well, and the security floor that it declares, if it does. */
+  /** Health checks and the declared security floor of each release that was installed here. */
   checks: z.array(bundleManifest.pick({ version: true, health: true, traffic: true, securityFloor: true })).default([]),
   current: version.nullable(),
   /** The highest release whose migrations the live database may have. */
@@ -65,7 +68,7 @@ const secretName = (release: string): string => `airdock.${release}`;
 const keptTransactions = 100;
 const keptChecks = 30;
 
-/** The record with the version of the Secret that it was read from: a write is refused when somebody else wrote meanwhile. */
+/** Reads and writes the record. It remembers the version of the Secret that it read: a write is refused when somebody else wrote meanwhile. */
 export class RecordStore {
   readonly #kubectl: Kubectl;
   readonly #release: string;
@@ -76,7 +79,7 @@ export class RecordStore {
     this.#release = release;
   }
 
-  /** Undefined when airdock never worked on this release. @throws STATE_TOO_NEW */
+  /** @returns undefined when airdock never worked on this release. @throws STATE_TOO_NEW */
   async read(): Promise<ClusterRecord | undefined> {
     const secret = await this.#kubectl.get<KubeObject & { data?: Record<string, string> }>('secret', secretName(this.#release));
     if (!secret) return undefined;
@@ -84,13 +87,13 @@ export class RecordStore {
     const document: unknown = JSON.parse(gunzipSync(Buffer.from(secret.data?.['record'] ?? '', 'base64')).toString());
     const parsed = record.safeParse(document);
     if (parsed.success) return parsed.data;
-    throw new AirdockError('STATE_TOO_NEW', `the record of ${this.#release} in this cluster is not one that this airdock knows`, {
-      hint: 'A newer airdock wrote it: use that one.',
+    throw new AirdockError('STATE_TOO_NEW', `this airdock cannot read the record of ${this.#release} in this cluster`, {
+      hint: 'A newer airdock wrote it: use that version.',
       cause: parsed.error,
     });
   }
 
-  /** @throws LOCKED when it was changed since it was read */
+  /** @throws LOCKED when the record was changed since it was read */
   async write(next: ClusterRecord): Promise<void> {
     const kept = { ...next, transactions: next.transactions.slice(-keptTransactions), checks: next.checks.slice(-keptChecks) };
     const secret: KubeObject & { type: string; data: Record<string, string> } = {
@@ -104,15 +107,15 @@ export class RecordStore {
       type: 'airdock.dev/record',
       data: { record: gzipSync(JSON.stringify(record.parse(kept))).toString('base64') },
     };
-    // of what was written, and not of what is there by now: another one's write is to be noticed
+    // the version of this write, and not the newest one: a later write by somebody else must be noticed
     const written = await (this.#version === undefined ? this.#kubectl.create(secret) : this.#kubectl.replace(secret));
     this.#version = written.metadata.resourceVersion;
   }
 }
 
-/** What is known of a release that was here; undefined where an older airdock did not keep it. */
-export function releaseOf({ checks }: ClusterRecord, wanted: string): ClusterRecord['checks'][number] | undefined {
-  return checks.find(({ version: of }) => of === wanted);
+/** Checks and security floor of a release that was installed here; undefined where an older airdock did not keep them. */
+export function releaseOf({ checks }: ClusterRecord, release: string): ClusterRecord['checks'][number] | undefined {
+  return checks.find((one) => one.version === release);
 }
 
 export function openTransaction({ transactions }: ClusterRecord): ClusterTransaction | undefined {
@@ -120,10 +123,10 @@ export function openTransaction({ transactions }: ClusterRecord): ClusterTransac
   return last?.outcome === null ? last : undefined;
 }
 
-/** Of the last bundle that was installed. @throws ROLLBACK_REFUSED where an older airdock did not keep it */
+/** The writers and the database of the last bundle. @throws ROLLBACK_REFUSED where an older airdock did not keep them */
 export function shapeOf({ shape }: ClusterRecord): NonNullable<ClusterRecord['shape']> {
   if (shape) return shape;
   throw new AirdockError('ROLLBACK_REFUSED', 'the record does not say which workloads write to the database', {
-    hint: 'Upgrade once with this airdock; then it does.',
+    hint: 'Upgrade once with this airdock, which adds that to the record.',
   });
 }

@@ -5,34 +5,34 @@ import type { Kubectl } from '../../io/kubectl.ts';
 import type { Commands } from '../../policy/upgrade-path.ts';
 import type { RecordStore } from './record.ts';
 
-/** A Helm release in a namespace, with what works on it. */
+/** A Helm release in a namespace, with the tools that work on it. */
 export type KubernetesRelease = {
   release: string;
   kubectl: Kubectl;
   helm: HelmReleases;
   records: RecordStore;
-  /** `--backup-dir`: dumps lie on this machine. */
+  /** `--backup-dir`: the folder for backups on this machine. */
   backupDirectory: string;
   keys: BackupKeys;
   host: {
     clock: () => Date;
-    /** Who, and on which machine: others see it in the cluster. */
+    /** The user and the machine, as others see them in the record. */
     operator: string;
-    /** Whether that process of this machine is an airdock that runs, and is not this one. */
+    /** Whether a process of this machine is another airdock that runs. */
     runs: (pid: number) => Promise<boolean>;
     listener: Listener;
     signal: AbortSignal;
-    /** How long what must be done (an undo, the end of a transaction) is tried again while the cluster does not answer. */
+    /** How long, and how often, an undo or the end of a transaction is tried again while the cluster does not answer. */
     patience: { forMs: number; everyMs: number };
   };
 };
 
-/** What every command line for this release has, for those that a person is to run. */
+/** The flags that an airdock command for this release needs, for command lines in messages. */
 export function flagsOf({ release, kubectl: { namespace, context } }: Named): string {
   return `--release ${release} -n ${namespace}${context === undefined ? '' : ` --kube-context ${context}`}`;
 }
 
-/** How an operator says it here. */
+/** The commands that messages name, for this release. */
 export function commandsOf(site: Named): Commands {
   return {
     place: site.release,
@@ -44,17 +44,17 @@ export function commandsOf(site: Named): Commands {
 
 type Named = { release: string; kubectl: Pick<Kubectl, 'namespace'> & Partial<Pick<Kubectl, 'context'>> };
 
-/** Of kubectl, for the same. */
+/** The flags that a kubectl command for this release needs. */
 export function kubectlFlags({ kubectl: { namespace, context } }: Pick<Named, 'kubectl'>): string {
   return `-n ${namespace}${context === undefined ? '' : ` --context ${context}`}`;
 }
 
-/** UTC, whole seconds. */
+/** The current time: UTC, whole seconds. */
 export function now({ host }: KubernetesRelease): string {
   return `${host.clock().toISOString().slice(0, 19)}Z`;
 }
 
-/** Of pods that have to reach what the release's own pods reach: a NetworkPolicy of the chart may let them by it. */
+/** Labels of pods that must reach what the release's own pods reach. A NetworkPolicy of the chart may select pods by them. */
 export function insideLabels({ release }: KubernetesRelease): Record<string, string> {
   return { 'airdock.dev/release': release };
 }

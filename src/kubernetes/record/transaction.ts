@@ -4,11 +4,11 @@ import { AirdockError, errorText, isAirdockError } from '../../errors.ts';
 import { openTransaction, type ClusterRecord, type ClusterTransaction } from './record.ts';
 import { flagsOf, kubectlFlags, now, type KubernetesRelease } from './site.ts';
 
-/** A transaction in the record of the cluster: begun by a write that only one can make, ended by another. */
+/** A transaction that is under way. It begins with a write of the record that only one airdock can make, and ends with another write. */
 export type Running = {
   record: ClusterRecord;
   transaction: ClusterTransaction;
-  /** By somebody's `resume`: nothing of it is this process's any more. */
+  /** Somebody's `resume` took the transaction over: this process must not touch it any more. */
   takenOver?: true;
 };
 
@@ -18,16 +18,16 @@ type Begin = Pick<ClusterTransaction, 'kind' | 'from' | 'to' | 'class'> & {
   undo?: ClusterTransaction['undo'];
 };
 
-/** @throws LOCKED when one is open, or another one began meanwhile */
+/** @throws LOCKED when a transaction is open, or another airdock began one meanwhile */
 export async function begin(
   site: KubernetesRelease,
   record: ClusterRecord,
-  { before, last, undo = null, ...what }: Begin,
+  { before, last, undo = null, ...head }: Begin,
 ): Promise<Running> {
   refuseOpen(site, record);
   const transaction: ClusterTransaction = {
     id: (record.transactions.at(-1)?.id ?? 0) + 1,
-    ...what,
+    ...head,
     revisions: { before, last, after: null },
     operator: site.host.operator,
     pid: process.pid,
@@ -49,14 +49,18 @@ export function refuseOpen(site: KubernetesRelease, record: ClusterRecord): void
   if (!open) return;
   throw new AirdockError(
     'LOCKED',
-    `transaction ${open.id} (${open.kind} ${open.to}) is under way since ${open.startedAt}, by ${open.operator}`,
+    `transaction ${open.id} (${open.kind} ${open.to}) by ${open.operator} has been under way since ${open.startedAt}`,
     {
-      hint: `Wait for it. Was it killed, this puts it right: airdock helm resume ${flagsOf(site)}`,
+      hint: `Wait until it ends. If it was killed, run: airdock helm resume ${flagsOf(site)}`,
     },
   );
 }
 
-/** Writes what is known now, and keeps it in `running`, which whoever undoes it looks at. The change of the record goes with it. */
+/**
+ * Writes a change of the transaction to the record, and keeps it in `running`, from which an undo reads.
+ * @param more changes of the record in the same write
+ * @throws LOCKED when somebody else took the transaction over
+ */
 export async function note(
   site: KubernetesRelease,
   running: Running,
@@ -72,19 +76,22 @@ export async function note(
     if (!isAirdockError(error, 'LOCKED')) throw error;
     if (await stillOurs(site, running, record)) return void Object.assign(running, { record, transaction });
     running.takenOver = true;
-    throw new AirdockError('LOCKED', `somebody else took transaction ${transaction.id} over: airdock helm resume`, {
-      hint: `Leave it to them: airdock helm status ${flagsOf(site)}`,
+    throw new AirdockError('LOCKED', `somebody else took transaction ${transaction.id} over with airdock helm resume`, {
+      hint: `Leave it to them. This shows who it is: airdock helm status ${flagsOf(site)}`,
       cause: error,
     });
   }
   Object.assign(running, { record, transaction });
 }
 
-/** The answer to a write may be lost, and the write not: the transaction is as it was, or as it was to be. Whoever takes it over signs it. */
+/**
+ * Whether nobody took the transaction over. The answer to a write may be lost though the write arrived: then the record has the transaction
+ * as it was before the write, or as written. An airdock that takes a transaction over puts its own name into it.
+ */
 async function stillOurs(site: KubernetesRelease, running: Running, next: ClusterRecord): Promise<boolean> {
-  const there = (await site.records.read())?.transactions.at(-1);
-  if (isDeepStrictEqual(there, next.transactions.at(-1))) return true;
-  if (!isDeepStrictEqual(there, running.record.transactions.at(-1))) return false;
+  const recorded = (await site.records.read())?.transactions.at(-1);
+  if (isDeepStrictEqual(recorded, next.transactions.at(-1))) return true;
+  if (!isDeepStrictEqual(recorded, running.record.transactions.at(-1))) return false;
   return site.records.write(next).then(
     () => true,
     (error: unknown) => {
@@ -94,14 +101,14 @@ async function stillOurs(site: KubernetesRelease, running: Running, next: Cluste
   );
 }
 
-/** The cluster may be away for a while, and a pod on its way to another node. */
+/** Tries again while the cluster does not answer, or while the database's pod moves to another node. */
 async function patiently<T>({ host: { listener, patience } }: KubernetesRelease, work: () => Promise<T>): Promise<T> {
   for (const until = performance.now() + patience.forMs; ; await sleep(patience.everyMs)) {
     try {
       return await work();
     } catch (error) {
-      const away = isAirdockError(error, 'CLUSTER_UNREACHABLE') || isAirdockError(error, 'DATABASE_UNREACHABLE');
-      if (!away || performance.now() > until) throw error;
+      const unreachable = isAirdockError(error, 'CLUSTER_UNREACHABLE') || isAirdockError(error, 'DATABASE_UNREACHABLE');
+      if (!unreachable || performance.now() > until) throw error;
       listener({ type: 'warning', text: `${error.message}; trying again` });
     }
   }
@@ -117,7 +124,10 @@ export async function end(
   await patiently(site, () => note(site, running, { outcome, endedAt: now(site), undo: null, ...change }, more));
 }
 
-/** What serves afterwards. @throws UNDO_FAILED; the transaction then stays open */
+/**
+ * Undoes and ends a transaction that failed. @throws the error that it failed with, once it is undone
+ * @throws UNDO_FAILED; the transaction then stays open
+ */
 export async function failed(
   site: KubernetesRelease,
   running: Running,
@@ -125,21 +135,20 @@ export async function failed(
   undo: () => Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }>,
 ): Promise<never> {
   if (running.takenOver) throw error;
-  const said = errorText(error);
+  const message = errorText(error);
   let undone: Awaited<ReturnType<typeof undo>>;
   try {
     undone = await patiently(site, undo);
   } catch (cause) {
-    const why = errorText(cause);
-    throw new AirdockError('UNDO_FAILED', `${said}\nand the previous state could not be brought back: ${why}`, {
-      hint: `Look at what stands in the way (kubectl ${kubectlFlags(site)} get pods), put it right, then run: airdock helm resume ${flagsOf(site)}`,
+    throw new AirdockError('UNDO_FAILED', `${message}\nand the previous state could not be brought back: ${errorText(cause)}`, {
+      hint: `Find the cause (kubectl ${kubectlFlags(site)} get pods), remove it, and run this: airdock helm resume ${flagsOf(site)}`,
       cause,
     });
   }
-  await end(site, running, undone.outcome, { error: said.slice(0, 2000) });
+  await end(site, running, undone.outcome, { error: message.slice(0, 2000) });
   site.host.listener({ type: 'note', text: undone.summary });
-  // exit codes of what is found before anything is done
+  // exit codes 3, 5 and 8 mean that nothing was done, and something was
   if (undone.outcome === 'rolled-back' && isAirdockError(error) && [3, 5, 8].includes(error.exitCode))
-    throw new AirdockError('STEP_FAILED', said, { hint: error.hint ?? '', cause: error });
+    throw new AirdockError('STEP_FAILED', message, { hint: error.hint ?? '', cause: error });
   throw error;
 }

@@ -5,9 +5,9 @@ import { end, type Running } from '../record/transaction.ts';
 import { keptBy } from './swap.ts';
 
 /**
- * Ends a transaction whose release was found to be well: an install, an upgrade or a way back, by whoever began it or by `resume`.
- * @param revision helm's, which serves now
- * @returns the database that was put aside, if one was
+ * Ends a transaction whose release is healthy: an install, an upgrade or a way back, by the airdock that began it or by `resume`.
+ * @param revision helm's revision that serves now
+ * @returns the database that was put aside, if there is one
  */
 export async function endGood(
   site: KubernetesRelease,
@@ -17,7 +17,7 @@ export async function endGood(
   const { record, transaction } = running;
   const { kind, from, to, undo } = transaction;
   const cameBack = record.kept.find(({ oid }) => oid === undo?.next?.oid);
-  // of a way back that brought other data in: a kept database, a restored backup, or what the operator put back
+  // a way back that brought other data in: a kept database, a restored backup, or data that the operator put back
   const otherData = kind === 'rollback' && (undo?.live != null || transaction.class === 'irreversible');
   const schemaRelease = otherData ? (cameBack?.schemaRelease ?? to) : record.schemaRelease;
   const [aside] = keptBy(site, running, from ?? to);

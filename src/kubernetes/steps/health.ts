@@ -7,23 +7,24 @@ import type { KubernetesRelease } from '../record/site.ts';
 import type { ChartObjects } from '../pods/workloads.ts';
 
 /**
- * The release's checks, through the API server's proxy of its Services: no pod is needed for it, no port is opened. An external
- * check goes to the first traffic service that has one. @throws HEALTH_FAILED
+ * Waits until the release's health checks are green. They go through the API server's proxy of its Services, so no pod is started and no
+ * port is opened. An external check goes to the first traffic service that has a Service.
+ * @returns a summary. @throws HEALTH_FAILED
  */
 export async function waitHealthy(
   site: KubernetesRelease,
   manifest: Pick<BundleManifest, 'health' | 'traffic'>,
   objects: ChartObjects,
 ): Promise<string> {
-  const asked = manifest.health.flatMap((check) => {
+  const checks = manifest.health.flatMap((check) => {
     const path = proxyPath(site, manifest, objects, check);
     return path === undefined ? [] : [{ check, path }];
   });
-  const timeout = Math.max(0, ...asked.map(({ check }) => milliseconds(check.timeout)));
-  const window = Math.max(0, ...asked.map(({ check }) => milliseconds(check.window)));
+  const timeout = Math.max(0, ...checks.map(({ check }) => milliseconds(check.timeout)));
+  const window = Math.max(0, ...checks.map(({ check }) => milliseconds(check.window)));
   let greenSince = Infinity;
-  for (const end = performance.now() + timeout; asked.length > 0; await sleep(500)) {
-    const problems = (await Promise.all(asked.map(({ check, path }) => problemOf(site, check, path)))).filter(
+  for (const end = performance.now() + timeout; checks.length > 0; await sleep(500)) {
+    const problems = (await Promise.all(checks.map(({ check, path }) => problemOf(site, check, path)))).filter(
       (one) => one !== undefined,
     );
     const at = performance.now();
@@ -31,13 +32,13 @@ export async function waitHealthy(
     if (at - greenSince >= window) break;
     if (at > end)
       throw new AirdockError('HEALTH_FAILED', problems.join('; ') || 'the checks were not green for long enough', {
-        hint: 'kubectl get pods, kubectl logs tell more. Give the vendor the log.',
+        hint: 'kubectl get pods and kubectl logs show more. Send the log to the vendor.',
       });
   }
-  return asked.length === 0 ? 'no checks' : `${asked.length} checks green for ${window / 1000} s`;
+  return checks.length === 0 ? 'no checks' : `${checks.length} checks green for ${window / 1000} s`;
 }
 
-/** The same by what the record has of a release that was here, where no bundle is at hand. @throws HEALTH_FAILED */
+/** `waitHealthy` with the checks that the record has of a release, where no bundle is at hand. @throws HEALTH_FAILED */
 export async function waitKnownHealthy(
   site: KubernetesRelease,
   record: ClusterRecord,
@@ -45,7 +46,7 @@ export async function waitKnownHealthy(
   objects: ChartObjects,
 ): Promise<string> {
   const release = releaseOf(record, version);
-  return release ? waitHealthy(site, release, objects) : `the checks of ${version} are not on record: its pods are ready`;
+  return release ? waitHealthy(site, release, objects) : `its pods are ready; the record has no checks of ${version}`;
 }
 
 function proxyPath(
@@ -54,16 +55,16 @@ function proxyPath(
   { services }: ChartObjects,
   { scope, service, url }: HealthCheck,
 ): string | undefined {
-  const wanted = scope === 'internal' ? [service] : traffic;
-  const found = services.find((one) => wanted.includes(one.service));
-  if (!found) return undefined;
-  // the host is the VM's; what is asked for is the path
+  const composeServices = scope === 'internal' ? [service] : traffic;
+  const target = services.find((one) => composeServices.includes(one.service));
+  if (!target) return undefined;
+  // the check's URL has the host of a VM: only its path counts here
   const path = /^https?:\/\/[^/]*(\/.*)?$/.exec(url)?.[1] ?? '/';
-  return `/api/v1/namespaces/${kubectl.namespace}/services/http:${found.name}:${found.port}/proxy${path}`;
+  return `/api/v1/namespaces/${kubectl.namespace}/services/http:${target.name}:${target.port}/proxy${path}`;
 }
 
 async function problemOf({ kubectl }: KubernetesRelease, check: HealthCheck, path: string): Promise<string | undefined> {
   const body = await kubectl.raw(path);
-  if (check.status === 200 && body === undefined) return `${check.name}: ${path} does not answer well`;
+  if (check.status === 200 && body === undefined) return `${check.name}: ${path} does not answer with 200`;
   return check.json && body !== undefined ? jsonProblem(check, body) : undefined;
 }

@@ -1,9 +1,9 @@
 import type { KubeObject, Pod } from '../../io/kubectl.ts';
 import type { KubernetesRelease } from '../record/site.ts';
 
-/** The chart's migration Job as helm runs it, in its hook. */
+/** The chart's migration Job, as helm runs it in a hook. */
 
-/** What a hook's Job printed, of its youngest pod; '' when it is gone. */
+/** The log of the youngest pod of a hook's Job; '' when no pod is left. */
 export async function hookLog({ kubectl }: KubernetesRelease, migration: KubeObject): Promise<string> {
   const pods = await kubectl.list<Pod>('pods', { 'job-name': migration.metadata.name });
   const youngest = pods
@@ -12,7 +12,7 @@ export async function hookLog({ kubectl }: KubernetesRelease, migration: KubeObj
   return youngest ? kubectl.logs(youngest.metadata.name, { tail: 200 }) : '';
 }
 
-/** Whether it has not come to its end. */
+/** Whether the hook's Job exists and has not come to its end. */
 export async function hookAtWork({ kubectl }: KubernetesRelease, migration: KubeObject | undefined): Promise<boolean> {
   const job = migration && (await kubectl.get<Job>('job', migration.metadata.name));
   const ended = job?.status?.conditions?.some(
@@ -22,8 +22,8 @@ export async function hookAtWork({ kubectl }: KubernetesRelease, migration: Kube
 }
 
 /**
- * helm does not end a Job that it stopped waiting for (its time was up, Ctrl-C, a kill): it would go on migrating behind whatever
- * is done next. Nothing to do where it came to its end, and its pods stay to be looked at.
+ * Deletes the hook's Job if it is still at work. helm does not end a Job that it stopped waiting for (a timeout, Ctrl-C, a kill), and
+ * the Job would go on migrating during the next steps. A Job that came to its end stays, so that its log can be read.
  */
 export async function stopHook(site: KubernetesRelease, migration: KubeObject | undefined): Promise<void> {
   if (migration && (await hookAtWork(site, migration)))

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   copyDatabase,
   databases,
@@ -18,7 +19,10 @@ import { now, type KubernetesRelease } from '../record/site.ts';
 import { note, type Running } from '../record/transaction.ts';
 import type { ChartObjects, Workload } from '../pods/workloads.ts';
 
-/** Docs/adr/0008-irreversible.md, in a cluster: writers to nothing, a copy, a swap by OID, and back. */
+/**
+ * The parts of an irreversible upgrade that concern the database (docs/adr/0008-irreversible.md), in a cluster: writers stop, the database
+ * is copied, two databases are swapped by OID, and swapped back.
+ */
 type Undo = NonNullable<ClusterTransaction['undo']>;
 
 export function postgresServerOf(target: DatabaseTarget, { transaction }: Running): PostgresServer {
@@ -29,7 +33,7 @@ export function postgresServerOf(target: DatabaseTarget, { transaction }: Runnin
 const key = ({ kind, name }: Workload): string => `${kind.toLowerCase()}/${name}`;
 const goneMs = 120_000;
 
-/** Nobody writes any more. What undoing it needs is on record before anything is done. */
+/** Stops the writers and fences the database. What an undo needs is on record before anything is done. */
 export async function quiesce(
   site: KubernetesRelease,
   running: Running,
@@ -53,23 +57,26 @@ export async function quiesce(
   await fence(cluster, live.name);
 }
 
-/** To none, and until their connections are gone. */
+/** Scales writers to 0 and waits until their pods, and so their connections, are gone. */
 export async function stopWriters(site: KubernetesRelease, writers: readonly Workload[]): Promise<void> {
   for (const { kind, name } of writers) await site.kubectl.scale(kind.toLowerCase(), name, 0);
   await waitGone(site.kubectl, writers, goneMs);
 }
 
-/** Those that a transaction stopped. */
+/** The workloads that a transaction stopped. */
 export function stoppedBy({ replicas }: Undo, { workloads }: ChartObjects): Workload[] {
   return workloads.filter((one) => key(one) in replicas);
 }
 
-/** What writers had when an upgrade that ended with 7 left them at none: whatever failed since, but nothing that went well. */
+/**
+ * The replicas that writers had before an upgrade that ended with 7 left them at 0; empty when there is no such upgrade, or when a later
+ * transaction went well.
+ */
 export function leftStopped({ transactions }: Pick<ClusterRecord, 'transactions'>): Undo['replicas'] {
   return transactions.findLast(({ outcome, undo }) => outcome === 'done' || undo !== null)?.undo?.replicas ?? {};
 }
 
-/** As they were before. */
+/** Gives workloads the replicas that they had before. */
 export async function scaleBack(site: KubernetesRelease, { replicas }: Undo): Promise<void> {
   for (const [workload, count] of Object.entries(replicas)) {
     const [kind = '', name = ''] = workload.split('/');
@@ -77,7 +84,7 @@ export async function scaleBack(site: KubernetesRelease, { replicas }: Undo): Pr
   }
 }
 
-/** The same, until each has as many ready pods as it had. */
+/** Gives workloads the replicas that they had before, and waits until as many pods are ready. */
 export async function bringUp(
   site: KubernetesRelease,
   workloads: readonly Workload[],
@@ -94,13 +101,13 @@ async function waitScaled(
   { replicas }: Undo,
   timeoutMs: number,
 ): Promise<void> {
-  const wanted = workloads.filter((one) => (replicas[key(one)] ?? 0) > 0);
-  for (const endAt = performance.now() + timeoutMs; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
-    const counts = await Promise.all(wanted.map(async (one) => (await podsOf(site.kubectl, one)).filter(isReady).length));
-    if (wanted.every((one, index) => (counts[index] ?? 0) >= (replicas[key(one)] ?? 0))) return;
+  const stopped = workloads.filter((one) => (replicas[key(one)] ?? 0) > 0);
+  for (const endAt = performance.now() + timeoutMs; ; await sleep(500)) {
+    const counts = await Promise.all(stopped.map(async (one) => (await podsOf(site.kubectl, one)).filter(isReady).length));
+    if (stopped.every((one, index) => (counts[index] ?? 0) >= (replicas[key(one)] ?? 0))) return;
     if (performance.now() > endAt)
-      throw new AirdockError('UP_FAILED', `not ready again: ${wanted.map(key).join(', ')}`, {
-        hint: 'kubectl describe pod tells why.',
+      throw new AirdockError('UP_FAILED', `pods did not become ready again: ${stopped.map(key).join(', ')}`, {
+        hint: 'kubectl describe pod shows why.',
       });
   }
 }
@@ -109,7 +116,7 @@ export async function copy(target: DatabaseTarget, running: Running): Promise<vo
   await copyDatabase(postgresServerOf(target, running), target.database, nextName(running.transaction.id));
 }
 
-/** The database that comes in stays fenced until `open`. */
+/** Swaps another database in. It stays fenced until `open`. */
 export async function swapIn(
   site: KubernetesRelease,
   running: Running,
@@ -124,13 +131,13 @@ export async function swapIn(
   await swapDatabases(cluster, swap);
 }
 
-/** Lets the application in, if the live name has the database that came in. */
+/** Opens the database that was swapped in, if it has the live name. */
 export async function open(target: DatabaseTarget, running: Running): Promise<void> {
   const { next } = undoOf(running);
   if (next) await unfence(postgresServerOf(target, running), { name: target.database, oid: next.oid });
 }
 
-/** The database that was live is live again and open; the one that took its place is dropped unless `keep`. @throws UNDO_FAILED */
+/** Makes the database that was live before live again, and opens it. The one that took its place is dropped unless `keep`. @throws UNDO_FAILED */
 export async function bringDatabaseBack(target: DatabaseTarget, running: Running, keep: boolean): Promise<void> {
   const { live, next, aside } = undoOf(running);
   if (!live) return;
@@ -140,7 +147,7 @@ export async function bringDatabaseBack(target: DatabaseTarget, running: Running
   if (!keep) await dropDatabase(cluster, nextName(running.transaction.id));
 }
 
-/** What was put aside, for the record; nothing when nothing was swapped. `release`: whose code wrote it. */
+/** The entry of the record for the database that was put aside; empty when nothing was swapped. `release`: the release that wrote to it. */
 export function keptBy(
   site: KubernetesRelease,
   { record, transaction: { undo } }: Running,

@@ -7,8 +7,9 @@ import { insideLabels, type KubernetesRelease } from '../record/site.ts';
 import type { Workload } from '../pods/workloads.ts';
 
 /**
- * The new code on the new database, before users come in: a pod of each writer that is no traffic service, which no Service finds.
- * Until these are well, a failure may put the old database back, for nobody else wrote (docs/adr/0008-irreversible.md).
+ * Runs the new code on the new database before users come in: a pod of each writer that is no traffic service, with labels that no
+ * Service selects. Until these pods are healthy, a failure may put the old database back, because nobody else wrote
+ * (docs/adr/0008-irreversible.md). @returns a summary
  * @throws HEALTH_FAILED, SCRATCH_FAILED
  */
 export async function trial(
@@ -34,14 +35,16 @@ export async function trial(
         const [, port = '80', path = '/'] = /^https?:\/\/[^/:]*(?::(\d+))?(\/.*)?$/.exec(check.url) ?? [];
         const body = await kubectl.raw(`/api/v1/namespaces/${kubectl.namespace}/pods/${pod}:${port}/proxy${path}`);
         const problem =
-          body === undefined ? `${check.name}: ${path} does not answer well` : check.json && jsonProblem(check, body);
+          body === undefined ? `${check.name}: ${path} does not answer with 200` : check.json && jsonProblem(check, body);
         if (problem !== undefined)
           throw new AirdockError('HEALTH_FAILED', `${problem}\n${await kubectl.logs(pod, { tail: 10 })}`.trim(), {
-            hint: 'Give the vendor the log.',
+            hint: 'Send the log to the vendor.',
           });
       }
     }
-    return tried.length === 0 ? 'nothing to try' : `${tried.map(({ service }) => service).join(', ')} well on the new database`;
+    return tried.length === 0
+      ? 'nothing to try'
+      : `${tried.map(({ service }) => service).join(', ')} healthy on the new database`;
   } finally {
     await removeTrials(site);
   }

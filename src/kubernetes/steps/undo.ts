@@ -7,20 +7,23 @@ import { stopHook } from './migration-hook.ts';
 import { madeBy } from '../record/revisions.ts';
 import { bringUp, keptBy, bringDatabaseBack } from './swap.ts';
 import { end, type Running } from '../record/transaction.ts';
-import { isHook, podsRolled } from './upgrade.ts';
+import { isHookFailure, podsWereReplaced } from './upgrade.ts';
 
-/** What becomes of an upgrade that fails (docs/adr/0013-cluster.md, "Steps"). */
+/** What is done with an upgrade that fails (docs/adr/0013-cluster.md, "Steps"). */
 
-/** How far it came: pods may have rolled, so helm goes back too; helm was asked at all, so its hook may be at work. */
-export type Came = 'before-helm' | 'in-its-hook' | 'to-the-pods';
+/**
+ * How far helm came. `to-the-pods`: pods may have been replaced, so helm must go back, too. `in-its-hook`: the hook's Job may still be at
+ * work. `before-helm`: helm did nothing.
+ */
+export type HelmProgress = 'before-helm' | 'in-its-hook' | 'to-the-pods';
 
-/** May be repeated. */
+/** Brings back what was in place before the upgrade. May be repeated. */
 export async function bringBack(
   site: KubernetesRelease,
   facts: ClusterFacts,
   database: LiveDatabase | undefined,
   running: Running,
-  came: Came,
+  came: HelmProgress,
 ): Promise<{ outcome: 'undone' | 'rolled-back'; summary: string }> {
   const { undo, revisions } = running.transaction;
   const rolled = came === 'to-the-pods';
@@ -29,48 +32,52 @@ export async function bringBack(
   if (rolled && revisions.before !== null)
     await site.helm.rollback(site.release, revisions.before, { timeoutSeconds: 600, forceConflicts: true });
   if (undo?.live) await bringUp(site, facts.running.workloads, undo, 600_000);
-  const serves =
+  const summary =
     facts.from === null
       ? 'nothing was installed before'
       : `${facts.from} is serving${rolled || undo?.live ? ' again' : ', untouched'}`;
-  return { outcome: rolled || undo?.live ? 'rolled-back' : 'undone', summary: serves };
+  return { outcome: rolled || undo?.live ? 'rolled-back' : 'undone', summary };
 }
 
-/** After helm failed: by the words that it has for its hooks, and by whether it began at all. What cannot be known has rolled. */
-export async function cameTo(site: KubernetesRelease, { transaction }: Running, error: unknown): Promise<Came> {
-  if (isHook(error)) return podsRolled(error) ? 'to-the-pods' : 'in-its-hook';
+/** How far a helm came that failed, by its error and its history. When that cannot be known, pods may have been replaced. */
+export async function howFarHelmCame(site: KubernetesRelease, { transaction }: Running, error: unknown): Promise<HelmProgress> {
+  if (isHookFailure(error)) return podsWereReplaced(error) ? 'to-the-pods' : 'in-its-hook';
   if (isAirdockError(error, 'LOCKED')) return 'before-helm';
   const revisions = await site.helm.history(site.release).catch(() => undefined);
   return revisions && !madeBy(transaction, revisions) ? 'before-helm' : 'to-the-pods';
 }
 
-/** The new database is open and users may have written: nothing is swapped by itself. */
-export async function openButUnwell(site: KubernetesRelease, running: Running, error: unknown): Promise<AirdockError> {
+/** Ends a transaction whose new database is open. Users may have written to it, so airdock swaps nothing by itself. @returns the error to throw */
+export async function openButUnhealthy(site: KubernetesRelease, running: Running, error: unknown): Promise<AirdockError> {
   const { from, to } = running.transaction;
-  const said = errorText(error);
+  const message = errorText(error);
   const kept = keptBy(site, running, from ?? to);
   await end(
     site,
     running,
     'failed',
-    // the replicas as they were: whoever tries again finds none
-    { error: said.slice(0, 2000), undo: running.transaction.undo },
+    // the replicas of before: the next upgrade finds writers at 0
+    { error: message.slice(0, 2000), undo: running.transaction.undo },
     { current: to, schemaRelease: higherVersion(running.record.schemaRelease, to), kept: [...running.record.kept, ...kept] },
   );
   return new AirdockError(
     'OPEN_BUT_UNHEALTHY',
-    `${to} is in place with its database, users may have written, and it is not well: ${said}`,
+    `${to} and its database are in place, users may have written, and ${to} is not healthy: ${message}`,
     {
-      hint: `Put it right (kubectl ${kubectlFlags(site)} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
+      hint: `Find and remove the cause (kubectl ${kubectlFlags(site)} get pods) and upgrade again, or go back: airdock helm rollback ${from} --restore-database ${flagsOf(site)}`,
       cause: error,
     },
   );
 }
 
-/** The new database is open, and helm was interrupted: the transaction stays open. */
-export function goesOn(site: KubernetesRelease, cause: unknown): AirdockError {
-  return new AirdockError('OPEN_BUT_UNHEALTHY', 'interrupted while helm brought the new version up; its database is in place', {
-    hint: `Let it be finished: airdock helm resume ${flagsOf(site)}`,
-    cause,
-  });
+/** The error of an upgrade whose helm was interrupted after the new database was opened. The transaction stays open. */
+export function interruptedInHelm(site: KubernetesRelease, cause: unknown): AirdockError {
+  return new AirdockError(
+    'OPEN_BUT_UNHEALTHY',
+    'the upgrade was interrupted while helm started the new version, whose database is in place',
+    {
+      hint: `Finish it: airdock helm resume ${flagsOf(site)}`,
+      cause,
+    },
+  );
 }

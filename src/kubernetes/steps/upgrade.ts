@@ -3,7 +3,7 @@ import { asideName, nextName } from '../../data/postgres/swap/swap-names.ts';
 import { AirdockError, isAirdockError } from '../../errors.ts';
 import { asStep } from '../../events.ts';
 import { bytesText, durationText } from '../../units.ts';
-import { leadTo, type LiveDatabase } from '../database/access.ts';
+import { environmentFor, type LiveDatabase } from '../database/access.ts';
 import { makeClusterBackup, proveAndRehearse } from '../database/backup.ts';
 import type { ClusterFacts } from '../plan/facts.ts';
 import { hookAtWork, hookLog } from './migration-hook.ts';
@@ -16,9 +16,9 @@ import { note, type Running } from '../record/transaction.ts';
 import { trial } from './trial.ts';
 import type { UpgradeOptions } from '../plan/upgrade-options.ts';
 
-/** What `airdock helm upgrade` does besides helm (docs/adr/0013-cluster.md, "Steps"). */
+/** What `airdock helm upgrade` does besides calling helm (docs/adr/0013-cluster.md, "Steps"). */
 
-/** Backup and rehearsal: nothing is touched. */
+/** Backs up and rehearses. The running release is not touched. */
 export async function prepare(
   site: KubernetesRelease,
   options: UpgradeOptions,
@@ -56,7 +56,7 @@ export async function rehearse(
   }));
 }
 
-/** Writers stop; a copy is migrated and swapped in; the new code is tried on it. */
+/** Stops the writers, migrates a copy of the database, swaps the copy in, and tries the new code on it. */
 export async function changeDatabase(
   site: KubernetesRelease,
   options: UpgradeOptions,
@@ -68,8 +68,11 @@ export async function changeDatabase(
   const { manifest } = options.bundle;
   const { target, running: serving } = facts;
   const { migration } = target;
-  if (!migration) throw new AirdockError('CHART_UNLABELLED', 'the chart has no migration Job', { hint: 'Ask the vendor.' });
-  // a writer that only one of the two has, too
+  if (!migration)
+    throw new AirdockError('CHART_UNLABELLED', 'the chart has no migration Job', {
+      hint: 'Ask the vendor for a chart that has one.',
+    });
+  // the writers of the running release and of the new one
   const writers = { writers: [...new Set([...manifest.writers, ...(facts.record?.shape?.writers ?? [])])] };
   await asStep(listener, 'quiesce', async () => {
     await quiesce(site, running, database, writersOf(writers, serving));
@@ -79,7 +82,7 @@ export async function changeDatabase(
     await copy(database, running);
     return { summary: nextName(running.transaction.id) };
   });
-  const { env, secret } = leadTo(database, manifest, nextName(running.transaction.id));
+  const { env, secret } = environmentFor(database, manifest, nextName(running.transaction.id));
   await asStep(listener, 'migrate', async () => {
     const started = performance.now();
     const { exitCode, output } = await runMigration(site, migration, {
@@ -103,8 +106,8 @@ export async function changeDatabase(
   }));
 }
 
-/** helm's own words of a hook that failed say nothing: its log does. */
-export async function helmOrHook(
+/** Runs `helm upgrade`. For a hook that failed, helm's error gives no reason, so the hook's log is added. */
+export async function upgradeByHelm(
   site: KubernetesRelease,
   { chart, values, set, timeoutSeconds, forceConflicts, bundle }: UpgradeOptions,
   { target }: ClusterFacts,
@@ -113,12 +116,12 @@ export async function helmOrHook(
     const { release, helm } = site;
     await helm.upgrade({ release, chart, values, set, timeoutSeconds, forceConflicts, signal: site.host.signal });
   } catch (error) {
-    // what cannot be found out is no reason to forget why
+    // helm's own error, when the pods cannot be read
     throw await explained(site, target, bundle.manifest.version, error).catch(() => error);
   }
 }
 
-/** With what the pods say, for helm tells only that it waited. A hook that is still at work is ended by the undo (`bringBack`). */
+/** helm's error with the reasons that the pods give: helm reports only that it waited. The undo (`bringBack`) ends a hook that is still at work. */
 async function explained(
   site: KubernetesRelease,
   target: ClusterFacts['target'],
@@ -126,28 +129,28 @@ async function explained(
   error: unknown,
 ): Promise<unknown> {
   const { migration, workloads } = target;
-  const asked = isHook(error)
+  const selectors = isHookFailure(error)
     ? [{ 'job-name': migration?.metadata.name ?? '' }]
     : isAirdockError(error, 'UP_FAILED')
       ? workloads.map(({ selector }) => selector)
       : [];
-  const log = migration && isHook(error) ? await hookLog(site, migration) : '';
-  const why = (await whyNotReady(site.kubectl, asked)).join('\n');
-  const working = isHook(error) && (await hookAtWork(site, migration));
-  if (isAirdockError(error, 'UP_FAILED') && why !== '')
-    return new AirdockError('UP_FAILED', `${error.message}\n${why}`, { hint: error.hint ?? '', cause: error });
-  if (!isHook(error) || log + why === '') return error;
-  const more = working
-    ? 'It had not come to its end in time (--timeout), and was ended.'
-    : `All that it printed: kubectl ${kubectlFlags(site)} logs job/${migration?.metadata.name}`;
-  return migrationFailed({ version, output: log || why, on: 'live', more, details: { rolled: podsRolled(error) } });
+  const log = migration && isHookFailure(error) ? await hookLog(site, migration) : '';
+  const reasons = (await whyNotReady(site.kubectl, selectors)).join('\n');
+  const atWork = isHookFailure(error) && (await hookAtWork(site, migration));
+  if (isAirdockError(error, 'UP_FAILED') && reasons !== '')
+    return new AirdockError('UP_FAILED', `${error.message}\n${reasons}`, { hint: error.hint ?? '', cause: error });
+  if (!isHookFailure(error) || log + reasons === '') return error;
+  const more = atWork
+    ? 'The migration did not end in time (--timeout), and was ended.'
+    : `The whole log: kubectl ${kubectlFlags(site)} logs job/${migration?.metadata.name}`;
+  return migrationFailed({ version, output: log || reasons, on: 'live', more, details: { rolled: podsWereReplaced(error) } });
 }
 
-/** It was a hook of after the new pods. */
-export function podsRolled(error: unknown): boolean {
+/** Whether it was a post-* hook that failed: it runs after the new pods. */
+export function podsWereReplaced(error: unknown): boolean {
   return isAirdockError(error) && error.details?.['rolled'] === true;
 }
 
-export function isHook(error: unknown): boolean {
+export function isHookFailure(error: unknown): boolean {
   return isAirdockError(error, 'MIGRATION_FAILED');
 }

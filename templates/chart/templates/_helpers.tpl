@@ -6,12 +6,12 @@
 {{- end -}}
 {{- end -}}
 
-{{/* of every pod of the chart */}}
+{{/* The labels of every pod of the chart */}}
 {{- define "nodepad.release" -}}
 app.kubernetes.io/name: nodepad
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
-{{/* labels: (list $ "api") */}}
+{{/* The labels of a component: (list $ "api") */}}
 {{- define "nodepad.selector" -}}
 {{ include "nodepad.release" (index . 0) }}
 app.kubernetes.io/component: {{ index . 1 }}
@@ -26,14 +26,14 @@ helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" 
 airdock.dev/service: {{ get (dict "postgresql" "db") (index . 1) | default (index . 1) }}
 {{- end -}}
 
-{{/* image: (list $ .Values.image) */}}
+{{/* The name of an image: (list $ .Values.image) */}}
 {{- define "nodepad.image" -}}
 {{- $ := index . 0 -}}
 {{- $image := index . 1 -}}
 {{- printf "%s/%s:%s" ($.Values.global.imageRegistry | default $image.registry) $image.repository ($image.tag | default $.Chart.AppVersion) -}}
 {{- end -}}
 
-{{/* what all pods say about where and how they run */}}
+{{/* The members of every pod's spec: where and how the pod runs */}}
 {{- define "nodepad.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -51,7 +51,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* what a pod that needs no root may do; the user id is the image's */}}
+{{/* The security context of a container that needs no root; the user id is that of the image */}}
 {{- define "nodepad.podSecurity" -}}
 securityContext:
   runAsNonRoot: true
@@ -102,7 +102,7 @@ env:
   {{- end }}
 {{- end -}}
 
-{{/* api, worker and beat: (list $ "worker" .Values.worker) */}}
+{{/* The Deployment of api, worker or beat: (list $ "worker" .Values.worker) */}}
 {{- define "nodepad.app" -}}
 {{- $ := index . 0 -}}
 {{- $role := index . 1 -}}

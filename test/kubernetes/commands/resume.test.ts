@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClusterRecord, ClusterTransaction } from '../../../src/kubernetes/record/record.ts';
 import { helmResume } from '../../../src/kubernetes/commands/resume.ts';
 import type { KubernetesRelease } from '../../../src/kubernetes/record/site.ts';
-import { cameTo } from '../../../src/kubernetes/steps/undo.ts';
+import { howFarHelmCame } from '../../../src/kubernetes/steps/undo.ts';
 import { AirdockError } from '../../../src/errors.ts';
 import type { Revision } from '../../../src/io/helm-releases.ts';
 import { clusterRecord, openTransaction, revision } from '../../helpers/cluster-records.ts';
@@ -79,6 +79,7 @@ const health = [
     timeout: '0s',
   },
 ] as const;
+const asked = '/api/v1/namespaces/prod/services/http:shop-api:http/proxy/health';
 const checked = (version: string, securityFloor?: string): ClusterRecord => ({
   ...record,
   highestGood: '0.3.0',
@@ -91,14 +92,17 @@ const opened: Partial<ClusterTransaction> = {
   undo: { replicas: {}, live: { name: 'shop', oid: 1 }, next: { name: 'shop_next_1', oid: 2 }, aside: 'shop_0_3_0_t1' },
 };
 const green = () => 'ok';
+const red = () => undefined;
 
 test.each([
   ['helm came to its end', upgraded, {}],
   ['the same, and its database was swapped in', upgraded, opened],
   ['helm is told to finish it', halfWay, opened],
-])('%s: its security floor counts', async (_what, history, transaction) => {
-  const { result, record: left } = await resumed(history, transaction, checked('0.4.0', '0.3.5'), { answers: green });
-  expect(result?.outcome).toBe('done');
+])('%s: the checks of the release are asked, and its security floor counts', async (_what, history, transaction) => {
+  const paths: string[] = [];
+  const answers = (path: string) => (paths.push(path), 'ok');
+  const { result, record: left } = await resumed(history, transaction, checked('0.4.0', '0.3.5'), { answers });
+  expect([result?.outcome, paths]).toEqual(['done', [asked]]);
   expect(left).toMatchObject({ current: '0.4.0', schemaRelease: '0.4.0', highestGood: '0.4.0', securityFloor: '0.3.5' });
 });
 
@@ -106,6 +110,53 @@ test('a floor that is there already stays where the release declares none', asyn
   const known = { ...checked('0.4.0'), securityFloor: '0.2.4' };
   const { record: left } = await resumed(upgraded, {}, known, { answers: green });
   expect(left).toMatchObject({ current: '0.4.0', securityFloor: '0.2.4' });
+});
+
+test('its checks are not green: an upgrade that opened no database goes back, and the record says why', async () => {
+  const { told, result, record: left, events } = await resumed(upgraded, {}, checked('0.4.0', '0.4.0'), { answers: red });
+  expect([told, result?.outcome]).toEqual([['rollback 2'], 'rolled-back']);
+  expect(left).toMatchObject({ current: '0.3.0', highestGood: '0.3.0', securityFloor: null });
+  expect(left?.transactions.at(-1)).toMatchObject({ outcome: 'rolled-back', error: expect.stringContaining('does not answer') });
+  expect(events).toContainEqual({ type: 'warning', text: expect.stringContaining('does not answer') as string });
+});
+
+test.each([
+  ['that helm had brought up', upgraded, []],
+  ['that helm was told to finish', halfWay, ['rollback 4']],
+])('nor are those of one %s, whose database is open: nothing goes back by itself', async (_what, history, helm) => {
+  const { site, told, left } = interrupted(history, opened, checked('0.4.0', '0.4.0'), { answers: red });
+  await expect(helmResume(site, { consent: async () => {} })).rejects.toMatchObject({
+    code: 'OPEN_BUT_UNHEALTHY',
+    exitCode: 7,
+    message: expect.stringContaining('does not answer') as string,
+  });
+  expect(told).toEqual(helm);
+  expect(left()).toMatchObject({
+    current: '0.4.0',
+    highestGood: '0.3.0',
+    securityFloor: null,
+    kept: [{ name: 'shop_0_3_0_t1', oid: 1, release: '0.3.0' }],
+    transactions: [{ outcome: 'failed' }],
+  });
+});
+
+test('a way back whose release is not well: back to what served', async () => {
+  const back = { kind: 'rollback', from: '0.4.0', to: '0.3.0', revisions: { before: 4, last: 4, after: null } } as const;
+  const history = [...upgraded, revision(5, 'deployed', '0.3.0')];
+  const known = { ...checked('0.3.0'), current: '0.4.0' };
+  const bad = await resumed(history, back, known, { answers: red });
+  expect([bad.told, bad.result?.outcome, bad.record?.current]).toEqual([['rollback 4'], 'rolled-back', '0.4.0']);
+  const well = await resumed(history, back, known, { answers: green });
+  expect([well.told, well.result?.outcome, well.record?.current]).toEqual([[], 'done', '0.3.0']);
+});
+
+test('who may not ask decides nothing: the transaction stays open for whoever may', async () => {
+  const answers = () => {
+    throw new AirdockError('CLUSTER_FORBIDDEN', 'you may not get services/proxy');
+  };
+  const { site, told, left } = interrupted(upgraded, {}, checked('0.4.0'), { answers });
+  await expect(helmResume(site, { consent: async () => {} })).rejects.toMatchObject({ code: 'CLUSTER_FORBIDDEN' });
+  expect([told, left()?.transactions.at(-1)?.outcome]).toEqual([[], null]);
 });
 
 test('no record is no answer: the release or the namespace may be mistyped', async () => {
@@ -121,13 +172,13 @@ test.each([
   ['pods that are not ready', new AirdockError('UP_FAILED', 'x'), [...before, revision(4, 'failed', '0.4.0')], 'to-the-pods'],
 ])('how far helm came, by %s', async (_what, error, history, came) => {
   const site = { release: 'shop', helm: { history: async () => history } } as unknown as KubernetesRelease;
-  expect(await cameTo(site, { record, transaction: killed }, error)).toBe(came);
+  expect(await howFarHelmCame(site, { record, transaction: killed }, error)).toBe(came);
 });
 
 test('what cannot be asked may have rolled', async () => {
   const history = () => Promise.reject(new Error('no route'));
   const site = { release: 'shop', helm: { history } } as unknown as KubernetesRelease;
-  expect(await cameTo(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
+  expect(await howFarHelmCame(site, { record, transaction: killed }, new Error('x'))).toBe('to-the-pods');
 });
 
 test.each([

@@ -35,7 +35,7 @@ test('a suspended controller is let be, an autoscaler only where writers do not 
   const found = (irreversible: boolean, suspended: boolean) =>
     ownerFindings(owners, { irreversible, suspended, instead: 'Go back there.' }).map(({ fix }) => fix);
   expect(found(true, false)).toEqual([
-    'Go back there. Or suspend it, and say so: --owner-suspended',
+    'Go back there. Or suspend Flux and add --owner-suspended.',
     expect.stringContaining('kubectl delete hpa shop'),
   ]);
   expect(found(false, true)).toEqual([]);

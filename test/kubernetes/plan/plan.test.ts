@@ -42,7 +42,7 @@ test.each([
   ['a version that is none', { from: null }, 'UPGRADE_PATH_REFUSED'],
   ['Argo CD', { owners: [{ kind: 'Argo CD' as const, name: 'shop', of: 'shop-api' }] }, 'OWNED_BY_ANOTHER'],
   ['Flux', { owners: [{ kind: 'Flux' as const, name: 'shop', of: 'shop-api' }] }, 'OWNED_BY_ANOTHER'],
-  ['a right that is missing', { mayNot: ['create pods/exec'] }, 'CLUSTER_FORBIDDEN'],
+  ['a right that is missing', { missingRights: ['create pods/exec'] }, 'CLUSTER_FORBIDDEN'],
 ])('%s is refused', (_what, change, code) => {
   expect(codes(change as Partial<ClusterFacts>)).toContain(code);
 });

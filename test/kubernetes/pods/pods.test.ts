@@ -27,7 +27,7 @@ test('each pod that is not ready says what it waits for; those on their way out,
   const kubectl = { list: async () => pods } as unknown as Kubectl;
   expect(await whyNotReady(kubectl, [{ app: 'api' }])).toEqual([
     'api-2: CreateContainerConfigError: secret "shop" not found',
-    'api-3: no node takes it: 0/1 nodes are available: 1 Insufficient cpu.',
+    'api-3: no node can run it: 0/1 nodes are available: 1 Insufficient cpu.',
   ]);
 });
 

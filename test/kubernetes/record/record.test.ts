@@ -68,7 +68,7 @@ test('who comes later is told who is at work, and since when', async () => {
   await expect(begin(later, record!, what)).rejects.toMatchObject({
     code: 'LOCKED',
     exitCode: 8,
-    message: expect.stringMatching(/upgrade 0\.3\.0.*2026-11-27T02:14:00Z, by anna@here/),
+    message: expect.stringMatching(/upgrade 0\.3\.0\) by anna@here .*2026-11-27T02:14:00Z/),
   });
 });
 

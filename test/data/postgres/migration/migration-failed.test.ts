@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { migrateCopy } from '../../../../src/data/postgres/migration/rehearsal.ts';
 import { AirdockError } from '../../../../src/errors.ts';
-import { changeDatabase, helmOrHook } from '../../../../src/kubernetes/steps/upgrade.ts';
+import { changeDatabase, upgradeByHelm } from '../../../../src/kubernetes/steps/upgrade.ts';
 import { migrate } from '../../../../src/vm/transaction/steps/migrate.ts';
 import { kubernetesSide, release, vmSide } from '../../../helpers/database-sides.ts';
 import { FakePostgres } from '../../../helpers/fake-postgres.ts';
@@ -60,7 +60,7 @@ async function onKubernetes(output: string, on: 'copy' | 'live'): Promise<unknow
   const options = { bundle: { manifest: release.manifest }, timeoutSeconds: 60 };
   if (on === 'copy') return thrown(changeDatabase(site, options as never, facts as never, database, running));
   const upgrade = () => Promise.reject(new AirdockError('MIGRATION_FAILED', 'hook failed', { details: { rolled: false } }));
-  return thrown(helmOrHook({ ...site, helm: { upgrade } } as never, options as never, facts as never));
+  return thrown(upgradeByHelm({ ...site, helm: { upgrade } } as never, options as never, facts as never));
 }
 
 describe.each(outputs)('%s', (_what, output, { failed, reason, name, applied }) => {
