@@ -105,15 +105,6 @@ export async function installedState(host: Host, version = '0.2.4', directory = 
   });
 }
 
-/** 0.2.4 installed, filled, and upgraded to 0.3.0. */
-export async function upgradedState(host: Host, directory = opt()): Promise<void> {
-  await baseState(host, 'upgraded-0.3.0', [directory], async () => {
-    await installedState(host, '0.2.4', directory);
-    const bundle = (await bundles('0.3.0')).path('0.3.0');
-    await succeed(host, ['install', bundle, '--dir', directory, '--yes', '--no-rehearsal']);
-  });
-}
-
 /** `docker save | gzip`, one file for each image: what the old zip held. */
 async function archives(version: string): Promise<string[]> {
   const folder = await madeOnce(sharedFolder('archives', version), async (unfinished) => {

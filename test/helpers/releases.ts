@@ -23,7 +23,7 @@ export type Product = {
   /** What a release changes in its configuration: [version, text, replacement]. */
   readonly changes?: readonly (readonly [version: string, from: string, to: string])[];
 };
-export const nodepad: Product = {
+const nodepad: Product = {
   name: 'nodepad',
   source: root,
   pushImages: join(fixtures, 'nodepad/push-images'),
