@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { airdock } from './airdock.ts';
 import type { Host } from './host.ts';
+import type { Releases } from './releases.ts';
 import { runFolder, runName } from './run-folder.ts';
 
 /** `/opt/NAME` of the hosts of this run. Hosts share the machine's file system, so a name belongs to one host at a time. */
@@ -20,6 +21,18 @@ export async function succeed(host: Host, args: readonly string[]): Promise<Awai
   if (result.exitCode !== 0)
     throw new Error(`airdock ${args.join(' ')}: exit ${result.exitCode}\n${result.stdout}${result.stderr}`);
   return result;
+}
+
+/** A first install by airdock, with these values in .env. */
+export async function firstInstall(
+  host: Host,
+  releases: Releases,
+  version: string,
+  directory: string,
+  values: Record<string, string>,
+): Promise<void> {
+  const settings = Object.entries(values).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  await succeed(host, ['install', releases.path(version), '--dir', directory, '--trust', releases.root, '--yes', ...settings]);
 }
 
 /** Until every container runs and the product says that it is ready, in that version. */

@@ -2,7 +2,7 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
-import { baseState, containerIds, healthy, opt, psql, succeed } from './deployment.ts';
+import { baseState, containerIds, firstInstall, healthy, opt, psql } from './deployment.ts';
 import type { Host } from './host.ts';
 import { bundles } from './releases.ts';
 import { madeOnce, sharedFolder } from './run-folder.ts';
@@ -50,10 +50,8 @@ export async function installed(
   directory: string,
   { port = 8080, env = {} }: Ways = {},
 ): Promise<void> {
-  const releases = await bundles(version);
-  const values = Object.entries({ NODEPAD_PUBLIC_URL: `http://nodepad.example:${port}`, NODEPAD_PORT: String(port), ...env });
-  const settings = values.flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  await succeed(host, ['install', releases.path(version), '--dir', directory, '--trust', releases.root, '--yes', ...settings]);
+  const site = { NODEPAD_PUBLIC_URL: `http://nodepad.example:${port}`, NODEPAD_PORT: String(port) };
+  await firstInstall(host, await bundles(version), version, directory, { ...site, ...env });
 }
 
 type Seed = { rows?: number; duplicateSlugs?: number; duplicateMembers?: number };

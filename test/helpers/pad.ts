@@ -1,5 +1,5 @@
 // pad on a host: NodePad's little brother (test/fixtures/pad), and the states that tests begin with.
-import { baseState, opt, psql, succeed } from './deployment.ts';
+import { baseState, firstInstall, opt, psql, succeed } from './deployment.ts';
 import type { Host } from './host.ts';
 import { padBundles } from './releases.ts';
 
@@ -7,10 +7,8 @@ type Ways = { port?: number; env?: Record<string, string> };
 
 /** A first install by airdock. */
 export async function installed(host: Host, version: string, directory: string, { port, env = {} }: Ways = {}): Promise<void> {
-  const releases = await padBundles(version);
-  const values = Object.entries({ ...(port === undefined ? {} : { PAD_PORT: String(port) }), ...env });
-  const settings = values.flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  await succeed(host, ['install', releases.path(version), '--dir', directory, '--trust', releases.root, '--yes', ...settings]);
+  const ports = port === undefined ? {} : { PAD_PORT: String(port) };
+  await firstInstall(host, await padBundles(version), version, directory, { ...ports, ...env });
 }
 
 type Seed = { rows?: number; duplicateSlugs?: number; duplicateMembers?: number };

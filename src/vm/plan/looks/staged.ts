@@ -6,11 +6,10 @@ import type { Release } from '../../store/release.ts';
 import type { Site } from '../../site/site.ts';
 import { renderStaged, stageEnv, stageEnvBack, type Staged } from '../../staging/stage.ts';
 
-/** The files after the switch; `invalid` says why they cannot be made. */
-
+/** The `.env` after the switch; `invalid` says why it cannot be made. */
 export type StagedEnv = { merged: MergedEnv | undefined; invalid: AirdockError | undefined };
 
-/** The new `.env`. */
+/** Makes the new `.env`, in memory. */
 export function lookAtEnv(kind: Plan['kind'], release: Release, current: Buffer | undefined, inputs: EnvInputs): StagedEnv {
   try {
     const merged = kind === 'rollback' && current ? stageEnvBack(release, current) : stageEnv(release, current, inputs);
@@ -21,6 +20,7 @@ export function lookAtEnv(kind: Plan['kind'], release: Release, current: Buffer 
   }
 }
 
+/** The compose files after the switch; `invalid` says why compose cannot read them. */
 export type StagedCompose = {
   model: ComposeModel | undefined;
   /** Configuration hash of each service. */
