@@ -76,7 +76,7 @@ export async function emptyCache(site: Site, { redis }: Pick<BundleManifest, 're
   if (redis?.kind !== 'cache' || !(await runningImage(site, redis.service))) return '';
   const compose = await site.compose();
   const result = await compose.exec(redis.service, ['redis-cli', 'FLUSHALL'], { env: password(redis, env) });
-  if (result.exitCode === 0 && result.stdout.trim() === 'OK') return `; ${redis.service}, a cache, was emptied`;
+  if (result.exitCode === 0 && result.stdout.trim() === 'OK') return `; ${redis.service} is empty: it is a cache`;
   throw new AirdockError('STEP_FAILED', `${redis.service} could not be emptied: ${(result.stderr || result.stdout).trim()}`, {
     hint: `It is a cache with data of the database that is replaced. Look at docker compose logs ${redis.service}.`,
   });
